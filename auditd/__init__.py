@@ -1,0 +1,1 @@
+"""The audit of a node: which slice sent which packets."""

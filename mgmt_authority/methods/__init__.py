@@ -1,0 +1,1 @@
+"""The management authority's methods, one module per noun."""

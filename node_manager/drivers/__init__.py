@@ -1,0 +1,1 @@
+"""What makes slivers: few verbs, each of which may be repeated without harm."""

@@ -1,0 +1,1 @@
+"""The records of one PLC, behind one door."""

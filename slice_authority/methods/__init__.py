@@ -1,0 +1,1 @@
+"""The slice authority's methods, one module per noun."""

@@ -1,0 +1,1 @@
+"""Claims about plfed, one folder per part."""

@@ -1,0 +1,1 @@
+"""An authority's pages for people, made of the other services' answers."""
