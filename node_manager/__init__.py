@@ -1,1 +1,1 @@
-"""The privileged half of a node: pools, loans, and the slivers made of them."""
+"""The part of a node that makes slivers: pools and loans say what may be, a driver makes it so."""
