@@ -238,7 +238,9 @@ def shape(hint: Any) -> Shape:
     if origin is list:
         return ListOf((shape(args[0]),))
     if origin in (Union, UnionType):
-        return Either(tuple(map(shape, args)))
+        return Either(
+            tuple(map(shape, sorted(args, key=lambda arg: arg is not NoneType)))
+        )  # the last one's error is told
     if origin is dict or hint is dict:
         return Struct({})
     if parse := getattr(hint, "parse", None):
