@@ -99,6 +99,9 @@ class Driver(Protocol):
     def look(self) -> dict[SliceName, Found]:
         """Every sliver there is, remains included. Comes from the system, not from memory of what was done."""
 
+    def look_at(self, name: SliceName) -> Found | None:
+        """What `look` would say of one sliver, without looking at the others; None when there is none."""
+
     def create(self, sliver: Sliver) -> tuple[str, ...]:
         """Make it, with root file system, limits, keys and initscript in place; nothing runs yet.
 

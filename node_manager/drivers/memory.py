@@ -46,6 +46,10 @@ class MemoryDriver:
         with self._lock:
             return {name: kept.found for name, kept in self._slivers.items()}
 
+    def look_at(self, name: SliceName) -> Found | None:
+        with self._lock:
+            return self._slivers[name].found if name in self._slivers else None
+
     def create(self, sliver: Sliver) -> tuple[str, ...]:
         with self._lock:
             before = self._slivers.get(sliver.slice)

@@ -46,6 +46,11 @@ class DriverContract(_Base):
         found = driver.look()[CODEEN]
         self.assertEqual((State.STOPPED, sliver), (found.state, found.sliver))
 
+    def test_looking_at_one_tells_what_looking_at_all_tells(self) -> None:
+        driver = self.driver()
+        self.running(driver, CODEEN)
+        self.assertEqual((driver.look()[CODEEN], None), (driver.look_at(CODEEN), driver.look_at(SIRIUS)))
+
     def test_creating_twice_makes_one(self) -> None:
         driver = self.driver()
         driver.create(self.sliver())
