@@ -39,7 +39,7 @@ class SetupCfg(SynchronousTestCase):
                 p for p in (tree.ROOT / package).rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc"}
             ):
                 home = next(p for p in path.parents if (p / "__init__.py").exists())
-                patterns = declared.get(".".join(home.relative_to(tree.ROOT).parts), "").split()
+                patterns = declared.get(".".join(home.relative_to(tree.ROOT).parts), "").replace(",", " ").split()
                 matches = any(path.relative_to(home).match(pattern) for pattern in patterns)
                 self.assertTrue(matches, f"{path.relative_to(tree.ROOT)} is not in package_data")
 
