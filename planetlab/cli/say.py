@@ -1,0 +1,59 @@
+"""What commands print: lines for people, or one JSON value for programs, never both on the same stream."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from attrs import define, field
+
+
+@define
+class Voice:
+    """Where a command's words go. With ``as_json`` standard output carries only the value that `result` is given."""
+
+    as_json: bool = False
+    out: TextIO = field(factory=lambda: sys.stdout)
+    aside: TextIO = field(factory=lambda: sys.stderr)
+
+    def line(self, text: str = "") -> None:
+        """A line for people."""
+        print(text, file=self.aside if self.as_json else self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """A line for people that is no part of the answer."""
+        print(text, file=self.aside, flush=True)
+
+    def result(self, value: Any, lines: Iterable[str] = ()) -> None:
+        """The answer: ``value`` for programs, ``lines`` for people."""
+        if self.as_json:
+            print(json.dumps(value, indent=1, default=str), file=self.out, flush=True)
+        else:
+            for line in lines:
+                print(line, file=self.out, flush=True)
+
+
+def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> list[str]:
+    """Rows under their heads, in columns as wide as their widest cell."""
+    cells = [list(map(str, head)), *(list(map(str, row)) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+@define
+class Progress:
+    """A bar for work on many nodes; it is drawn on a terminal only."""
+
+    total: int
+    stream: TextIO = field(factory=lambda: sys.stderr)
+    done: int = 0
+    width: int = 30
+
+    def step(self, label: str = "") -> None:
+        """One more is done."""
+        self.done += 1
+        if self.stream.isatty():
+            full = self.width * self.done // max(self.total, 1)
+            bar = "#" * full + "." * (self.width - full)
+            end = "\n" if self.done >= self.total else ""
+            print(f"\r[{bar}] {self.done}/{self.total} {label:<40.40}", end=end, file=self.stream, flush=True)
