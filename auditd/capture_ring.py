@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Part of the program plfed-capture, which uses scapy and is distributed under the GNU General Public License,
+# version 2. The audit's servers do not import it; they read what it writes to a pipe.
+"""A packet socket of scapy's kind whose packets lie in a ring shared with the kernel (TPACKET_V3).
+
+scapy's own loops may read it packet by packet (``sniff(opened_socket=...)``); the capture takes whole blocks as numpy
+views. The kernel hands over outgoing frames only, cut to the bytes that are looked at, each with
+its time, hash and, where the device will cut it into packets, the size of those. What finds no room is counted.
+"""
+
+import ctypes
+import fcntl
+import mmap
+import select
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+from scapy.arch.common import compile_filter
+from scapy.layers.inet import IP
+from scapy.layers.l2 import Ether
+from scapy.supersocket import SuperSocket
+
+_SOL_PACKET, _RX_RING, _STATISTICS, _VERSION, _VNET = 263, 5, 6, 10, 15
+_SO_ATTACH_FILTER, _ETH_P_ALL, _SIOCGIFHWADDR = 26, 3, 0x8927
+_TPACKET_V3, _WANT_HASH = 2, 1
+_ETHERNET = {1, 772}  # ARPHRD_ETHER, ARPHRD_LOOPBACK: 14 bytes of link header
+_BARE = {65534, 776, 778, 768, 769}  # ARPHRD_NONE (tun), sit, gre, tunnel, tunnel6: none
+_BLOCK = 1 << 20  # bytes
+_WAIT = 50  # milliseconds after which the kernel hands over a block that is not full
+VNET = 10  # bytes of struct virtio_net_hdr before each frame
+# struct tpacket3_hdr as far as it is read: next, sec, nsec, captured, length, status, mac|net<<16, hash
+HEADER = np.dtype(
+    [("next", "<u4"), ("sec", "<u4"), ("nsec", "<u4"), ("captured", "<u4"), ("length", "<u4"), ("status", "<u4"),
+     ("mac", "<u2"), ("net", "<u2"), ("hash", "<u4")]
+)  # fmt: skip
+# Classic BPF: drop what is not outgoing (skb->pkt_type 4, PACKET_OUTGOING), go on with what follows.
+_OUTGOING = ((0x28, 0, 0, 0xFFFFF004), (0x15, 1, 0, 4), (0x06, 0, 0, 0))
+_Code = tuple[int, int, int, int]
+
+
+@frozen
+class Block:
+    """Packets as the kernel left them. Valid until `RingSocket.release`."""
+
+    bytes: npt.NDArray[np.uint8]
+    count: int
+    first: int  # offset of the first packet's header in ``bytes``
+
+
+def selected(expression: str, interface: str) -> tuple[_Code, ...]:
+    """A filter expression of tcpdump's, compiled by scapy. Needs libpcap; raises `OSError` that says so."""
+    try:
+        compiled = compile_filter(expression, interface)
+    except Exception as error:
+        raise OSError(f"cannot compile the filter {expression!r}: {error} (libpcap0.8 must be installed)") from error
+    whole = ctypes.string_at(compiled.bf_insns, compiled.bf_len * 8)
+    return tuple(struct.iter_unpack("=HBBI", whole))
+
+
+def _attach(sock: socket.socket, wanted: tuple[_Code, ...], snap: int) -> None:
+    """Let through outgoing frames that ``wanted`` lets through, ``snap`` bytes of each."""
+    cut = tuple((code, t, f, min(k, snap) if code == 0x06 else k) for code, t, f, k in wanted) or ((0x06, 0, 0, snap),)
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in (*_OUTGOING, *cut))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    sock.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
+    )
+
+
+def link_length(sock: socket.socket, interface: str) -> int:
+    """Bytes of link header on ``interface``. Raises `OSError` for a kind of link that is not read here."""
+    answer = fcntl.ioctl(sock, _SIOCGIFHWADDR, interface.encode().ljust(256, b"\0"))
+    kind = struct.unpack_from("H", answer, 16)[0]
+    if kind not in _ETHERNET | _BARE:
+        raise OSError(f"interface {interface} has link type {kind}: expected Ethernet, loopback or bare IP")
+    return 14 if kind in _ETHERNET else 0
+
+
+class RingSocket(SuperSocket):
+    """Outgoing frames of one interface, by the block."""
+
+    desc = "read outgoing frames from a TPACKET_V3 ring"
+    nonblocking_socket = True
+
+    def __init__(self, interface: str, snap: int, mib: int = 16, expression: str = "") -> None:
+        """``snap``: bytes of each frame; ``mib``: size of the ring; ``expression``: a tcpdump filter, or "" for all."""
+        self.interface = interface
+        self._map: mmap.mmap | None = None
+        self.ins = self.outs = sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self.link = link_length(sock, interface)
+            sock.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+            self.vnet = self._try(_VNET, 1)
+            _attach(sock, selected(expression, interface) if expression else (), snap)
+            self._blocks = max(2, mib)
+            request = (_BLOCK, self._blocks, 2048, _BLOCK // 2048 * self._blocks, _WAIT, 0, _WANT_HASH)
+            sock.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("7I", *request))
+            self._map = mmap.mmap(sock.fileno(), _BLOCK * self._blocks)
+            sock.bind((interface, _ETH_P_ALL))  # only a socket for every protocol sees what goes out
+        except BaseException:
+            self.close()
+            raise
+        self._bytes = np.frombuffer(self._map, np.uint8)
+        self._at = 0
+        self._singly: Iterator[tuple[bytes, float]] = iter(())
+        self._lost = 0
+
+    def _try(self, option: int, value: int) -> bool:
+        try:
+            self.ins.setsockopt(_SOL_PACKET, option, value)
+        except OSError:
+            return False
+        return True
+
+    def block(self) -> Block | None:
+        """The next block that the kernel has handed over, if there is one."""
+        assert self._map is not None
+        at = self._at * _BLOCK
+        status, count, first = struct.unpack_from("III", self._map, at + 8)
+        return Block(self._bytes[at : at + _BLOCK], count, first) if status & 1 else None
+
+    def release(self) -> None:
+        """Give the block last taken back to the kernel."""
+        assert self._map is not None
+        struct.pack_into("I", self._map, self._at * _BLOCK + 8, 0)
+        self._at = (self._at + 1) % self._blocks
+
+    def lost(self) -> int:
+        """Frames that found no room in the ring since it was opened."""
+        _, dropped, _ = struct.unpack("III", self.ins.getsockopt(_SOL_PACKET, _STATISTICS, 12))
+        self._lost += dropped  # the kernel forgets what it has told
+        return self._lost
+
+    def recv_raw(self, x: int = 65535) -> tuple[Any, bytes | None, float | None]:
+        """One packet, for scapy's own loops: class, bytes, time; nothing when none is there."""
+        for data, at in self._singly:
+            return (Ether if self.link else IP), data[:x], at
+        if (block := self.block()) is None:
+            return None, None, None
+        self._singly = iter(list(singly(block)))
+        self.release()
+        return self.recv_raw(x)
+
+    def send(self, x: Any) -> int:
+        """Nothing is ever sent from here."""
+        raise OSError("a ring of outgoing packets is for reading")
+
+    def close(self) -> None:
+        """Give up socket and ring."""
+        self.ins.close()
+        self.closed = True
+
+    @staticmethod
+    def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
+        """Those of ``sockets`` that have packets, after at most ``remain`` seconds."""
+        ready = [sock for sock in sockets if getattr(sock, "waiting", bool)()]
+        return ready or select.select(sockets, [], [], remain)[0]
+
+    def waiting(self) -> bool:
+        """Whether packets lie here that the kernel has handed over already."""
+        return self.block() is not None
+
+
+def offsets(block: Block) -> npt.NDArray[np.int64]:
+    """Where each packet's header lies: a chain of distances, walked one by one."""
+    found = np.empty(block.count, np.int64)
+    read = struct.Struct("<I").unpack_from
+    at, memory = block.first, block.bytes.data
+    for number in range(block.count):
+        found[number] = at
+        at += read(memory, at)[0]
+    return found
+
+
+def windows(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
+    """``width`` bytes from each of ``at``, as the lines of a matrix; zeros beyond the end of ``data``."""
+    inside = at <= len(data) - width
+    lines = np.lib.stride_tricks.sliding_window_view(data, width)
+    if inside.all():
+        return lines[at]
+    out = np.zeros((len(at), width), np.uint8)
+    out[inside] = lines[at[inside]]
+    for number in np.flatnonzero(~inside):
+        rest = data[at[number] :]
+        out[number, : len(rest)] = rest
+    return out
+
+
+def singly(block: Block) -> Iterator[tuple[bytes, float]]:
+    """Each packet of a block: bytes and time."""
+    places = offsets(block)
+    heads = windows(block.bytes, places, HEADER.itemsize).view(HEADER)[:, 0]
+    for at, head in zip(places, heads, strict=True):
+        start = int(at) + int(head["mac"])
+        yield block.bytes[start : start + int(head["captured"])].tobytes(), head["sec"] + head["nsec"] / 1e9

@@ -1,0 +1,149 @@
+"""What is kept of packets: rows of numbers, many at a time, and never a payload.
+
+A row is a flow or a piece of one: a key, and what was counted under it. The same layout serves the capture program,
+its pipe, the table of open flows and the journal. Times in rows are microseconds of the machine's steady clock.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.void]  # of dtype ROW
+Address = IPv4Address | IPv6Address
+
+KEY_WORDS = 7  # 64-bit words at the head of a row that tell one flow from another
+ROW = np.dtype(
+    [
+        ("s_hi", "<u8"), ("s_lo", "<u8"),  # source, IPv4 as ::ffff:a.b.c.d
+        ("d_hi", "<u8"), ("d_lo", "<u8"),  # destination
+        ("ports", "<u4"),  # source port << 16 | destination port; for ICMP type << 8 | code
+        ("tag", "<u4"),  # what the kernel said of the sender, see auditd.owners
+        ("iface", "<u4"),  # index of the interface that the packets left by
+        ("proto", "u1"), ("how", "u1"), ("_1", "<u2"),  # protocol number; bits of HOW_*
+        ("slice", "<u4"), ("_2", "<u4"),  # number of the slice; the capture leaves 0
+        ("first", "<i8"), ("last", "<i8"),
+        ("packets", "<u8"),  # as they leave the machine
+        ("octets", "<u8"),  # of those packets, from the IP header on
+        ("frames", "<u4"),  # as the kernel handed them over: one frame may be many packets (segmentation offload)
+        ("flags", "u1"), ("_3", "u1"), ("_4", "<u2"),  # all TCP flags seen, or-ed
+    ]
+)  # fmt: skip
+WORDS = ROW.itemsize // 8
+
+HOW_PORTLESS = 1  # a later piece of a datagram whose first piece was not seen: its ports are not known
+HOW_COARSE = 2  # read in a hurry: addresses and protocol only
+HOW_FOLDED = 4  # too many flows at once: counted under slice and protocol, without addresses
+HOW_PACKETS_ONLY = 8  # of an interface that does not say how frames were cut into packets
+
+MAPPED = 0xFFFF << 32  # the words ::ffff:0:0
+PORTED = frozenset({6, 17, 33, 132, 136})  # TCP, UDP, DCCP, SCTP, UDP-Lite: ports in the first four bytes
+ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
+
+
+def empty(count: int = 0) -> Rows:
+    """``count`` rows of zeros."""
+    return np.zeros(count, ROW)
+
+
+def words(rows: Rows) -> npt.NDArray[np.uint64]:
+    """The rows' keys as a matrix, ``KEY_WORDS`` wide; a view when the rows lie close together."""
+    return np.ascontiguousarray(rows).view("<u8").reshape(-1, WORDS)[:, :KEY_WORDS]
+
+
+def pair(address: Address) -> tuple[int, int]:
+    """An address as two 64-bit halves, IPv4 mapped into IPv6."""
+    if address.version == 4:
+        return 0, MAPPED | int(address)
+    return int(address) >> 64, int(address) & (1 << 64) - 1
+
+
+def address(hi: int, lo: int) -> Address:
+    """The address of two halves.
+
+    >>> str(address(*pair(ip_address("192.0.2.1"))))
+    '192.0.2.1'
+    """
+    if hi == 0 and lo >> 32 == 0xFFFF:
+        return IPv4Address(lo & 0xFFFFFFFF)
+    return IPv6Address(hi << 64 | lo)
+
+
+def row(source: str, destination: str, **fields: int) -> Rows:
+    """One row, stated in words; what is not given is 0, save one packet in one frame."""
+    made = empty(1)
+    made["s_hi"], made["s_lo"] = pair(ip_address(source))
+    made["d_hi"], made["d_lo"] = pair(ip_address(destination))
+    for name, value in {"packets": 1, "frames": 1, **fields}.items():
+        made[name] = value
+    return made
+
+
+_ODD = np.array(
+    [
+        0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93,
+        0xA0761D6478BD642F, 0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3,
+    ],
+    np.uint64,
+)  # fmt: skip
+_S32 = np.uint64(32)
+_S29 = np.uint64(29)
+
+
+def mix(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
+    """A 64-bit mix of each key. ``seed`` is secret, so that nobody can send packets whose mixes collide."""
+    state = np.full(len(keys), seed, np.uint64)
+    for column in range(keys.shape[1]):
+        state ^= keys[:, column]
+        state *= _ODD[column]
+        state ^= state >> (_S32 if column & 1 else _S29)
+    return state ^ (state >> _S29)
+
+
+def joined(rows: Rows, seed: int = 1) -> Rows:
+    """The same counts with one row per key: sums, earliest first, latest last, flags or-ed. Order is not kept."""
+    if len(rows) < 2:
+        return rows
+    keys = words(rows)
+    mixed = mix(keys, seed)
+    order = np.argsort(mixed)
+    sorted_keys, sorted_mix = keys[order], mixed[order]
+    same_mix = sorted_mix[1:] == sorted_mix[:-1]
+    same = (sorted_keys[1:] == sorted_keys[:-1]).all(axis=1)
+    if (same_mix & ~same).any():  # two keys with one mix may lie interleaved: sort by the keys themselves
+        order = np.lexsort(keys.T)
+        sorted_keys = keys[order]
+        same = (sorted_keys[1:] == sorted_keys[:-1]).all(axis=1)
+    starts = np.flatnonzero(np.r_[True, ~same])
+    sorted_rows = rows[order]
+    out = sorted_rows[starts]
+    if len(starts) == len(rows):
+        return out
+    for name in ("packets", "octets", "frames"):
+        out[name] = np.add.reduceat(sorted_rows[name], starts)
+    out["first"] = np.minimum.reduceat(sorted_rows["first"], starts)
+    out["last"] = np.maximum.reduceat(sorted_rows["last"], starts)
+    out["flags"] = np.bitwise_or.reduceat(sorted_rows["flags"], starts)
+    return out
+
+
+def folded(rows: Rows, most: int, seed: int = 1) -> tuple[Rows, int]:
+    """At most about ``most`` rows: the smallest flows beyond it lose their addresses, never their counts.
+
+    Gives the rows and how many flows were folded away. Their sums stand under slice, tag, interface and protocol.
+    """
+    if len(rows) <= most:
+        return rows, 0
+    order = np.argsort(rows["packets"], kind="stable")[::-1]
+    kept, rest = rows[order[:most]], rows[order[most:]].copy()
+    return np.concatenate([kept, joined(nameless(rest), seed)]), len(rest)
+
+
+def nameless(rows: Rows) -> Rows:
+    """``rows`` without addresses and ports, marked so; changed in place."""
+    for name in ("s_hi", "s_lo", "d_hi", "d_lo", "ports"):
+        rows[name] = 0
+    rows["how"] |= HOW_FOLDED
+    return rows
