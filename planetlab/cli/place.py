@@ -80,7 +80,7 @@ class Running:
 
 
 def began(pid: int) -> str:
-    """When the process began, in clock ticks since the machine did; empty for one that is gone, or dead and unburied."""
+    """When the process began, in clock ticks since the machine did; empty once it is dead, buried or not."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
