@@ -1,0 +1,1 @@
+"""Claims about the pages of an authority."""
