@@ -1,0 +1,86 @@
+"""What the operator of a node decides about its node manager."""
+
+from typing import Any
+
+from attrs import field, frozen
+
+from node_manager.limits import Ceilings
+from node_manager.pools import MOST, Share, Span
+
+
+def _said(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@frozen(kw_only=True)
+class Root:
+    """What the owner grants one slice authority and all below it."""
+
+    authority: str = field(metadata={"doc": "The authority's hrn; those it governs are served from the same pool."})
+    share: float = _said(1.0, "Part of the node, 0 to 1, of which it may promise guarantees.")
+    prefixes: tuple[str, ...] = _said((), "Its slices' names must begin with one of these; none for any name.")
+    max_slivers: int = _said(1000, "The most slivers it may have.")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The node manager's settings, one TOML file."""
+
+    # where it answers
+    socket: str = _said("unix:/tmp/nodemanager.api:mode=666", "Endpoint of the API for slivers, by peer credentials.")
+    tcp: str = _said("tcp:812:interface=127.0.0.1", "Endpoint of the same API over HTTP; empty for none.")
+    sensors: str = _said("tcp:33080:interface=127.0.0.1", "Endpoint of the sensors; empty for none.")
+    slicestat: str = _said("tcp:3100", "Endpoint of slicestat; empty for none.")
+    operator: str = _said("", "Endpoint of /healthz and /metrics; empty for none.")
+    books: str = _said("/var/lib/plfed/node/books.db", "The file of its books, SQLite.")
+
+    # who is who
+    hostname: str = _said("localhost.localdomain", "This node's name, as its authority knows it.")
+    pl_conf_uid: int = _said(0, "User id of the creation service, which brings records.")
+    pl_conf: str = _said("http://127.0.0.1:814/", "Where the creation service takes tickets (URL or unix:/path).")
+    owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
+    accounts: dict[str, int] = _said({}, "Further accounts by name, such as controllers, with their user ids.")
+    slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
+
+    # what may be given
+    authorities: tuple[Root, ...] = _said((), "Who may have slivers here; none: whoever the creation service admits.")
+    max_slivers: int = _said(1000, "The most slivers, when no authorities are listed.")
+    reserve: float = _said(0.1, "Part of the processors, 0 to 1, that is never promised.")
+    cores: int = _said(0, "Processor cores; 0 for as many as there are. One is never promised.")
+    memory: int = _said(0, "KiB of memory that may be promised; 0 for all there is but the reserve.")
+    node_rate: int = _said(100_000, "kbit/s that all slivers together may send.")
+    ports: tuple[int, ...] = _said((), "TCP and UDP ports of the node's address that pools may hold.")
+    ceilings: Ceilings = _said(Ceilings(), "The most that any one sliver may have; 0 is no ceiling.")
+
+    # how it makes slivers
+    driver: str = _said("auto", "auto, container or memory (slivers that are only remembered).")
+    sliver_net: str = _said("10.128.0.0/16", "Network of the slivers' own addresses.")
+    first_uid: int = _said(20000, "First user id of remembered slivers.")
+    netns: str = _said("", "Path of the network namespace that is the node's; empty for the one it runs in.")
+    uplink: str = _said("eth0", "Interface by which packets leave the node.")
+    images: str = _said("/var/lib/plfed/images", "Directory of reference images.")
+    work: str = _said("/var/lib/plfed/slivers", "Directory of the slivers' own files.")
+    cgroup: str = _said("plfed", "Cgroup below which the slivers' are.")
+    at_once: int = _said(4, "Slivers worked on at the same time.")
+
+    # times, in seconds
+    round_every: float = _said(10.0, "From one round to the next.")
+    answer_within: float = _said(50.0, "A caller is told to ask again when its sliver takes longer.")
+    stop_lasts: float = _said(600.0, "How long a user's Stop holds for a sliver that its authority wants running.")
+    expired_kept: float = _said(3600.0, "How long an expired sliver stays, stopped, before it is destroyed.")
+    stray_grace: float = _said(3600.0, "How long a sliver without a record stays.")
+    stray_part: float = _said(0.2, "When more than this part of all slivers have no record, none is destroyed.")
+    owners_lag: float = _said(0.1, "Changes of packets' owners are noted together within this time.")
+    owners_kept: float = _said(7 * 86400.0, "How long it is remembered whose packets were whose.")
+
+    def capacity(self) -> Share:
+        """All that this node can promise."""
+        amounts = {
+            "cpu_pct": int(100 * (1 - self.reserve)),
+            "cpu_cores": max(0, self.cores - 1),
+            "net_min_rate": self.node_rate,
+            "net_i2_min_rate": MOST,
+            "memory_min": self.memory,
+            "slivers": self.max_slivers,
+        }
+        return Share(amounts, frozenset(self.ports), Span())
