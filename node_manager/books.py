@@ -70,9 +70,7 @@ class Books:
         pools = list(pools)
         with self._writing() as execute:
             for entry in entries:
-                execute(
-                    "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _entry_row(entry)
-                )
+                execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _entry_row(entry))
             for pool in pools:
                 execute("INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)", _pool_row(pool))
         self.entries.update({entry.record.name: entry for entry in entries})
@@ -149,7 +147,9 @@ class Books:
         with self._writing() as execute:
             for mark, number in known.items():
                 if mark not in now:
-                    execute("UPDATE windows SET until = max(since, ?), changed = ? WHERE id = ?", (ended, stamp, number))
+                    execute(
+                        "UPDATE windows SET until = max(since, ?), changed = ? WHERE id = ?", (ended, stamp, number)
+                    )
             for name, kind, tag in now.keys() - known.keys():
                 execute(
                     "UPDATE windows SET until = max(since, ?), changed = ? WHERE kind = ? AND tag = ? AND until > ?",
@@ -170,7 +170,8 @@ class Books:
     def windows(self, since: int = 0) -> list[Window]:
         """The windows that changed after ``since``, a `stamp`; oldest first."""
         rows = self._rows(
-            "SELECT slice, authority, kind, tag, since, until FROM windows WHERE changed > ? ORDER BY since, id", (since,)
+            "SELECT slice, authority, kind, tag, since, until FROM windows WHERE changed > ? ORDER BY since, id",
+            (since,),
         )
         return [
             Window(slice=SliceName.parse(r[0]), authority=r[1], kind=OwnerKind(r[2]), tag=r[3], since=r[4], until=r[5])

@@ -125,5 +125,9 @@ def strays(unasked: Mapping[SliceName, float], there: int, now: float, grace: fl
         why = f"{len(unasked)} of {there} slivers have no record; kept until the owner releases them or they are asked for again"
         return Strays(kept=dict.fromkeys(unasked, why))
     ripe = frozenset(name for name, since in unasked.items() if now - since >= grace)
-    kept = {name: f"no record of it; kept for {grace - now + since:.0f} s more" for name, since in unasked.items() if name not in ripe}
+    kept = {
+        name: f"no record of it; kept for {grace - now + since:.0f} s more"
+        for name, since in unasked.items()
+        if name not in ripe
+    }
     return Strays(ripe, kept)

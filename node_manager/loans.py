@@ -55,7 +55,9 @@ Grants = Mapping[SliceName, Mapping[str, int]]
 """By sliver, the amounts of the `LOANABLE` resources."""
 
 
-def effective(given: Grants, loans: Iterable[tuple[SliceName, Loan]]) -> tuple[dict[SliceName, dict[str, int]], list[tuple[SliceName, Loan]]]:
+def effective(
+    given: Grants, loans: Iterable[tuple[SliceName, Loan]]
+) -> tuple[dict[SliceName, dict[str, int]], list[tuple[SliceName, Loan]]]:
     """What each sliver has once the loans that fit have moved, and the loans that did not fit.
 
     ``loans`` are (lender, loan) in the order in which they count.

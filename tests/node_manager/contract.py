@@ -143,7 +143,11 @@ class DriverContract(_Base):
 
     def test_verbs_on_a_missing_sliver_name_it(self) -> None:
         driver = self.driver()
-        for verb, argument in ((driver.set_limits, ResourceSpec()), (driver.attach_keys, ()), (driver.set_initscript, "")):
+        for verb, argument in (
+            (driver.set_limits, ResourceSpec()),
+            (driver.attach_keys, ()),
+            (driver.set_initscript, ""),
+        ):
             error = self.assertRaises(DriverError, verb, SIRIUS, argument)
             self.assertIn("princeton_sirius", str(error))
 

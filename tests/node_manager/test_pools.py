@@ -11,7 +11,11 @@ from planetlab.names import SliceName
 
 CODEEN = SliceName.parse("princeton_codeen")
 SIRIUS = SliceName.parse("princeton_sirius")
-NODE = Pool(rcap="r" * 32, share=Share({"cpu_pct": 90, "slivers": 10}, frozenset({53, 640}), Span(0.0, 1000.0)), holder="pl_conf")
+NODE = Pool(
+    rcap="r" * 32,
+    share=Share({"cpu_pct": 90, "slivers": 10}, frozenset({53, 640}), Span(0.0, 1000.0)),
+    holder="pl_conf",
+)
 
 
 def part(cpu: int, start: float = 0.0, end: float = 1000.0, rcap: str = "a" * 32) -> Pool:
@@ -20,7 +24,9 @@ def part(cpu: int, start: float = 0.0, end: float = 1000.0, rcap: str = "a" * 32
 
 class SplittingAPool(SynchronousTestCase):
     def test_more_than_is_left_is_refused_with_what_is_left(self) -> None:
-        error = self.assertRaises(NoRoom, split, NODE, [part(60)], Share({"cpu_pct": 31}, span=Span(0, 1000)), "b", "x", 0.0)
+        error = self.assertRaises(
+            NoRoom, split, NODE, [part(60)], Share({"cpu_pct": 31}, span=Span(0, 1000)), "b", "x", 0.0
+        )
         self.assertEqual("cpu_pct: 31 asked, 30 left (percent of the node's processors)", str(error))
 
     def test_all_that_is_left_is_given(self) -> None:
@@ -28,7 +34,9 @@ class SplittingAPool(SynchronousTestCase):
         self.assertEqual({"cpu_pct": 30}, given.share.amounts)
 
     def test_a_kind_that_the_pool_does_not_have_is_refused(self) -> None:
-        error = self.assertRaises(NoRoom, split, NODE, [], Share({"net_min_rate": 1}, span=Span(0, 1000)), "b", "x", 0.0)
+        error = self.assertRaises(
+            NoRoom, split, NODE, [], Share({"net_min_rate": 1}, span=Span(0, 1000)), "b", "x", 0.0
+        )
         self.assertIn("net_min_rate: 1 asked, 0 left", str(error))
 
     def test_best_effort_is_never_refused_however_full_the_pool_is(self) -> None:
@@ -58,7 +66,9 @@ class SplittingAPool(SynchronousTestCase):
 
     def test_a_port_is_given_once(self) -> None:
         dns = split(NODE, [], Share(ports=frozenset({53}), span=Span(0, 1000)), "b", "x", 0.0)
-        error = self.assertRaises(NoRoom, split, NODE, [dns], Share(ports=frozenset({53}), span=Span(0, 1000)), "c", "y", 0.0)
+        error = self.assertRaises(
+            NoRoom, split, NODE, [dns], Share(ports=frozenset({53}), span=Span(0, 1000)), "c", "y", 0.0
+        )
         self.assertIn("ports: 53 asked", str(error))
 
     def test_a_port_that_the_owner_never_gave_is_refused(self) -> None:
@@ -74,7 +84,9 @@ class SplittingAPool(SynchronousTestCase):
             except NoRoom:
                 continue
         for moment in range(1000):
-            held = sum(p.share.amounts.get("cpu_pct", 0) for p in parts if p.share.span.start <= moment < p.share.span.end)
+            held = sum(
+                p.share.amounts.get("cpu_pct", 0) for p in parts if p.share.span.start <= moment < p.share.span.end
+            )
             self.assertLessEqual(held, 90)
         self.assertGreater(len(parts), 20)
 
