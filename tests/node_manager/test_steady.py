@@ -27,7 +27,7 @@ class JumpsOfTheClock(SynchronousTestCase):
 
     def test_time_goes_on_while_the_clock_is_in_doubt(self) -> None:
         steady, _ = self.jumped(10 * YEAR)
-        self.assertLess(abs(NOON + 1020, steady.see(NOON + 1020 + 10 * YEAR - 1020.0)), 1.0)
+        self.assertLess(abs(NOON + 1020 - steady.see(NOON + 1020 + 10 * YEAR, 1020.0)), 1.0)
 
     def test_a_clock_set_right_again_is_believed_at_once(self) -> None:
         steady, _ = self.jumped(3600.0)
