@@ -1,0 +1,441 @@
+"""What this node has promised, to whom and by which ticket: the one place here that says SQL.
+
+Every operation is journalled: begun, then done. What was begun and never done is finished or undone at the next start.
+Beginnings are written without waiting for the disk (a killed process loses none, a power cut at most leaves a sliver
+that reconciling finds); ends wait for the disk, since an rcap that was answered must be remembered.
+"""
+
+import contextlib
+import fcntl
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from attrs import evolve, frozen
+
+from pl_conf.memory import Gone, Memory
+from planetlab.errors import BadSettings, DatabaseError
+from planetlab.names import Hrn, SliceName
+
+VERSION = "1"
+SCHEMA = Path(__file__).with_name("schema")
+
+
+def digest_of(sealed: bytes) -> str:
+    """By what two tickets are the same ticket: SHA-256 of their bytes, hex."""
+    return sha256(sealed).hexdigest()
+
+
+@frozen(kw_only=True)
+class Wish:
+    """A sliver that shall be here, and the ticket that says so; columns as in ``schema/1.sql``."""
+
+    authority: Hrn
+    slice: SliceName
+    serial: str
+    issued: float
+    expires: float
+    digest: str
+    sealed: bytes
+    instantiation: str
+    source: str
+    feed: str
+    rcap: str
+    handle: str
+    asked: Mapping[str, Any]
+    told: Mapping[str, Any]
+    since: float
+    renewed: float
+    absent: int = 0
+
+    @property
+    def delegated(self) -> bool:
+        """Whether its creator, not its authority's poll, brings it back to a reinstalled node."""
+        return self.instantiation == "delegated"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The public keys of its users, one authorized_keys line each."""
+        return tuple(self.told.get("keys", ()))
+
+
+@frozen(kw_only=True)
+class Intent:
+    """An operation that was begun. ``verb`` is redeem or release."""
+
+    number: int
+    verb: str
+    authority: Hrn
+    slice: SliceName
+    sealed: bytes
+    source: str
+    feed: str
+    rcap: str
+    why: str
+    at: float
+
+
+@frozen(kw_only=True)
+class Watermark:
+    """How far one authority has been heard; see ``schema/1.sql``."""
+
+    authority: Hrn
+    stamp: int = -1
+    issued: float = 0.0
+    answered: float = 0.0
+
+
+@frozen(kw_only=True)
+class Receipt:
+    """What was asked of this node, by whom, and what came of it."""
+
+    at: float
+    authority: str
+    slice: str
+    source: str
+    deed: str
+    reason: int = 0
+    text: str = ""
+    digest: str = ""
+    number: int = 0
+
+
+class Ledger:
+    """Wishes, journal, deletions, serials, watermarks and receipts of one node."""
+
+    def __init__(self, db: sqlite3.Connection, memory: Memory, lock: IO[bytes] | None = None) -> None:
+        self._db = db
+        self._memory = memory
+        self._lock = lock
+        self._wishes: dict[tuple[Hrn, SliceName], Wish] = {}
+        self._named: dict[SliceName, Wish] = {}
+        self._held: dict[str, Wish] = {}
+
+    @classmethod
+    def open(cls, path: Path | None, memory: Path | None = None) -> "Ledger":
+        """The ledger at ``path`` (None: in memory only), made when there is none.
+
+        ``memory`` is the second file, of deletions. Raises `BadSettings` for a file that is no ledger, is damaged, is
+        of a newer version, or is in use by another process.
+        """
+        lock = _lock(path)
+        try:
+            db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1.0)
+            db.row_factory = sqlite3.Row
+            db.execute("pragma journal_mode=wal")
+            db.execute("pragma synchronous=full")
+            _prepare(db, path)
+        except sqlite3.DatabaseError as error:
+            raise BadSettings(f"{path}: cannot be used as this node's ledger: {error}") from error
+        ledger = cls(db, Memory(memory), lock)
+        for row in db.execute("select * from wishes order by authority, slice"):
+            ledger._keep(_wish(row))
+        ledger._remember()
+        return ledger
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    # Wishes
+
+    def wishes(self) -> list[Wish]:
+        """Every sliver that shall be here."""
+        return list(self._wishes.values())
+
+    def wish(self, authority: Hrn, name: SliceName) -> Wish | None:
+        """What is in force for this authority's slice."""
+        return self._wishes.get((authority, name))
+
+    def named(self, name: SliceName) -> Wish | None:
+        """The wish of this slice, whichever authority's it is."""
+        return self._named.get(name)
+
+    def held_by(self, rcap: str) -> Wish | None:
+        """The wish that this rcap holds."""
+        return self._held.get(rcap)
+
+    def _keep(self, wish: Wish) -> None:
+        self._drop(wish)
+        self._wishes[wish.authority, wish.slice] = self._named[wish.slice] = self._held[wish.rcap] = wish
+
+    def _drop(self, wish: Wish) -> None:
+        if (old := self._wishes.pop((wish.authority, wish.slice), None)) is not None:
+            self._named.pop(old.slice, None)
+            self._held.pop(old.rcap, None)
+
+    def set_absent(self, counts: Mapping[tuple[Hrn, SliceName], int]) -> None:
+        """Note how many answers in a row of its feed each wish was missing from."""
+        with self._transaction(wait=False):
+            self._db.executemany(
+                "update wishes set absent = ? where authority = ? and slice = ?",
+                [(count, str(authority), str(name)) for (authority, name), count in counts.items()],
+            )
+        for key, count in counts.items():
+            if (wish := self._wishes.get(key)) is not None:
+                self._keep(evolve(wish, absent=count))
+
+    def listed(self, wish: Wish, feed: Hrn) -> None:
+        """Note that the poll of root ``feed`` lists this wish."""
+        if wish.feed != str(feed) or wish.absent:
+            with self._transaction(wait=False):
+                self._db.execute(
+                    "update wishes set feed = ?, absent = 0 where authority = ? and slice = ?",
+                    (str(feed), str(wish.authority), str(wish.slice)),
+                )
+            self._keep(evolve(wish, feed=str(feed), absent=0))
+
+    # The journal
+
+    def begin(self, intent: Intent) -> int:
+        """Write down what is about to be done; gives its number."""
+        with self._transaction(wait=False):
+            cursor = self._db.execute(
+                "insert into journal (verb, authority, slice, sealed, source, feed, rcap, why, at)"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (intent.verb, str(intent.authority), str(intent.slice), intent.sealed, intent.source)
+                + (intent.feed, intent.rcap, intent.why, intent.at),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def begun(self) -> list[Intent]:
+        """What was begun and never ended, oldest first."""
+        rows = self._db.execute("select * from journal order by number")
+        return [Intent(**{**_plain(row), **_names(row)}) for row in rows]
+
+    def redeemed(self, number: int, wish: Wish, deed: str, text: str) -> None:
+        """End a redemption: the wish is in force, the serial used, the receipt written. On the disk when this returns."""
+        with self._transaction():
+            self._put(wish)
+            self._db.execute(
+                "insert or ignore into serials values (?, ?, ?, ?, ?, ?)",
+                (str(wish.authority), wish.serial, str(wish.slice), wish.digest, wish.expires, wish.renewed),
+            )
+            self._db.execute(
+                "insert into watermarks values (?, -1, ?, 0) on conflict (authority) do update"
+                " set issued = max(issued, excluded.issued)",
+                (str(wish.authority), wish.issued),
+            )
+            self._db.execute("delete from gone where authority = ? and slice = ?", (str(wish.authority), str(wish.slice)))
+            self._write(_receipt(wish, deed, wish.renewed, text))
+            self._end(number)
+        self._keep(wish)
+
+    def _put(self, wish: Wish) -> None:
+        self._db.execute(
+            "insert or replace into wishes values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (str(wish.authority), str(wish.slice), wish.serial, wish.issued, wish.expires, wish.digest, wish.sealed)
+            + (wish.instantiation, wish.source, wish.feed, wish.rcap, wish.handle)
+            + (json.dumps(wish.asked, sort_keys=True), json.dumps(wish.told, sort_keys=True))
+            + (wish.since, wish.renewed, wish.absent),
+        )
+
+    def rebound(self, wish: Wish) -> None:
+        """Keep a wish whose record the owner's rules have changed."""
+        with self._transaction():
+            self._put(wish)
+        self._keep(wish)
+
+    def abandoned(self, number: int) -> None:
+        """End what came to nothing."""
+        with self._transaction(wait=False):
+            self._end(number)
+
+    def released(self, number: int, wish: Wish, gone: Gone, deed: str) -> None:
+        """End a deletion: the wish is out of force, its tickets barred. On the disk when this returns."""
+        self._add_to_memory(gone)
+        with self._transaction():
+            self._db.execute("delete from wishes where authority = ? and slice = ?", (str(wish.authority), str(wish.slice)))
+            self._bar(gone)
+            self._write(_receipt(wish, deed, gone.at, gone.why))
+            self._end(number)
+        self._drop(wish)
+
+    def bar(self, gone: Gone) -> None:
+        """Keep tickets from before a deletion out, though no sliver of the slice was here."""
+        self._add_to_memory(gone)
+        with self._transaction():
+            self._bar(gone)
+
+    def _bar(self, gone: Gone) -> None:
+        self._db.execute(
+            "insert or replace into gone values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (str(gone.authority), str(gone.slice), gone.rcap, gone.serial, gone.issued, gone.expires)
+            + (gone.at, gone.until, gone.why),
+        )
+
+    def _end(self, number: int) -> None:
+        """Strike this entry and older ones of the same slice, which it has made good."""
+        self._db.execute(
+            "delete from journal where number <= ?1 and (authority, slice) ="
+            " (select authority, slice from journal where number = ?1)",
+            (number,),
+        )
+
+    # Memory
+
+    def gone(self, authority: Hrn, name: SliceName) -> Gone | None:
+        """The last deletion of this authority's slice, as long as it matters."""
+        row = self._db.execute(
+            "select * from gone where authority = ? and slice = ?", (str(authority), str(name))
+        ).fetchone()
+        return None if row is None else _gone(row)
+
+    def gone_rcap(self, rcap: str) -> Gone | None:
+        """The deletion of what this rcap held, as long as it is remembered."""
+        row = self._db.execute("select * from gone where rcap = ?", (rcap,)).fetchone() if rcap else None
+        return None if row is None else _gone(row)
+
+    def all_gone(self) -> list[Gone]:
+        """Every deletion that is remembered."""
+        return [_gone(row) for row in self._db.execute("select * from gone order by authority, slice")]
+
+    def serials(self, authority: Hrn) -> dict[str, str]:
+        """Serial to slice, of every ticket of this authority that took effect here and could still be valid."""
+        rows = self._db.execute("select serial, slice from serials where authority = ?", (str(authority),))
+        return {row["serial"]: row["slice"] for row in rows}
+
+    def forget(self, now: float) -> None:
+        """Drop what no ticket can ask for any more, and receipts beyond the last 100,000."""
+        with self._transaction():
+            self._db.execute("delete from gone where until < ?", (now,))
+            self._db.execute("delete from serials where expires < ?", (now,))
+            self._db.execute("delete from receipts where number <= (select max(number) - 100000 from receipts)")
+        self._memory.rewrite(self.all_gone())
+
+    # Watermarks, receipts, and the last time that was believed
+
+    def watermark(self, authority: Hrn) -> Watermark:
+        """How far this authority has been heard."""
+        row = self._db.execute("select * from watermarks where authority = ?", (str(authority),)).fetchone()
+        return Watermark(authority=authority) if row is None else Watermark(**{**dict(row), "authority": authority})
+
+    def heard(self, mark: Watermark) -> None:
+        """Move one authority's watermark; no other authority's is touched."""
+        with self._transaction(wait=False):
+            self._db.execute(
+                "insert into watermarks values (?, ?, ?, ?) on conflict (authority) do update"
+                " set stamp = excluded.stamp, issued = max(issued, excluded.issued), answered = excluded.answered",
+                (str(mark.authority), mark.stamp, mark.issued, mark.answered),
+            )
+
+    def note(self, receipt: Receipt) -> None:
+        """Write a receipt that goes with no change of the wishes."""
+        with self._transaction(wait=False):
+            self._write(receipt)
+
+    def _write(self, receipt: Receipt) -> None:
+        self._db.execute(
+            "insert into receipts (at, authority, slice, source, deed, reason, text, digest)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (receipt.at, receipt.authority, receipt.slice, receipt.source, receipt.deed)
+            + (receipt.reason, receipt.text[:1000], receipt.digest),
+        )
+
+    def receipts(self, since: float = 0.0, authority: str = "", most: int = 1000) -> list[Receipt]:
+        """The latest receipts from ``since`` on, oldest first; of one authority when it is named."""
+        rows = self._db.execute(
+            "select * from receipts where at >= ? and (? = '' or authority = ?) order by number desc limit ?",
+            (since, authority, authority, most),
+        ).fetchall()
+        return [Receipt(**dict(row)) for row in reversed(rows)]
+
+    def about(self, key: str, default: str = "") -> str:
+        """A single value kept with the ledger."""
+        row = self._db.execute("select value from about where key = ?", (key,)).fetchone()
+        return default if row is None else str(row["value"])
+
+    def set_about(self, key: str, value: str) -> None:
+        """Keep a single value."""
+        with self._transaction(wait=False):
+            self._db.execute("insert or replace into about values (?, ?)", (key, value))
+
+    # Inside
+
+    @contextlib.contextmanager
+    def _transaction(self, wait: bool = True) -> Iterator[None]:
+        """All or nothing; ``wait`` for the disk. Raises `DatabaseError`, with nothing changed, when it cannot be written."""
+        try:
+            self._db.execute(f"pragma synchronous={'full' if wait else 'normal'}")
+            self._db.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
+            raise DatabaseError(f"the ledger cannot be written: {error}") from error
+
+    def _add_to_memory(self, gone: Gone) -> None:
+        try:
+            self._memory.add(gone)
+        except OSError as error:
+            raise DatabaseError(f"the file of deletions cannot be written: {error.strerror}") from error
+
+    def _remember(self) -> None:
+        """Take back from the second file the deletions that this ledger, if it is an older copy, does not know."""
+        remembered, _ = self._memory.read()
+        known = {(gone.authority, gone.slice): gone for gone in self.all_gone()}
+        with self._transaction():
+            for gone in remembered:
+                older = known.get((gone.authority, gone.slice))
+                wish = self.wish(gone.authority, gone.slice)
+                if (older is None or older.at < gone.at) and (wish is None or gone.bars(wish.issued, wish.expires)):
+                    self._bar(gone)
+
+
+def _lock(path: Path | None) -> IO[bytes] | None:
+    """Hold the ledger for this process alone; others may still read the database."""
+    if path is None:
+        return None
+    try:
+        lock = path.with_name(path.name + ".lock").open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise BadSettings(f"{path}: expected a ledger of our own, but another process is using it") from None
+    except OSError as error:
+        raise BadSettings(f"{path}: the ledger's directory cannot be written: {error.strerror}") from error
+    return lock
+
+
+def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
+    if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
+        db.executescript(f"begin immediate;\n{(SCHEMA / '1.sql').read_text()}\ncommit;")
+        db.execute("insert into about values ('version', ?)", (VERSION,))
+    verdict = db.execute("pragma quick_check(1)").fetchone()[0]
+    version = db.execute("select value from about where key = 'version'").fetchone()
+    if verdict != "ok":
+        raise BadSettings(f"{path}: the ledger is damaged ({verdict}); move it aside, the polls and creators refill it")
+    if version is None or version["value"] != VERSION:
+        found = "none" if version is None else version["value"]
+        raise BadSettings(f"{path}: expected a ledger of version {VERSION}, got version {found}")
+
+
+def _plain(row: sqlite3.Row) -> dict[str, Any]:
+    return {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row iterates over its values
+
+
+def _names(row: sqlite3.Row) -> dict[str, Any]:
+    return {"authority": Hrn.parse(row["authority"]), "slice": SliceName.parse(row["slice"])}
+
+
+def _wish(row: sqlite3.Row) -> Wish:
+    return Wish(**{**_plain(row), **_names(row), "asked": json.loads(row["asked"]), "told": json.loads(row["told"])})
+
+
+def _gone(row: sqlite3.Row) -> Gone:
+    return Gone(**{**_plain(row), **_names(row)})
+
+
+def _receipt(wish: Wish, deed: str, at: float, text: str) -> Receipt:
+    receipt = Receipt(at=at, authority=str(wish.authority), slice=str(wish.slice), source=wish.source, deed=deed)
+    return evolve(receipt, text=text, digest=wish.digest)
