@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.house import tree
 
 LAYERS = {
-    "words": {"errors", "names", "units", "records", "rspec"},
-    "papers": {"keys", "gids", "credentials", "trust", "tickets", "xmldsig", "openpgp"},
+    "words": {"errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text"},
+    "papers": {"keys", "gids", "credentials", "trust", "ticket", "ticket_xml", "tickets", "xmldsig", "openpgp"},
     "calls": {"shapes", "filters", "methods", "calls", "faults", "reference"},
 }
 ORDER = ("words", "papers", "calls", "edge")
