@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -34,12 +35,15 @@ class Room:
         self.network = _open_network(netns)
         self._failed: OSError | None = None
         self._threads = ThreadPoolExecutor(threads, "sliver", self._enter)
-        self.do(_nothing)
+        try:
+            self.do(_nothing)
+        except DriverError:
+            self.close()
+            raise
 
     def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function`` in the room and wait for it. Not to be called from inside the room."""
-        answer = self._threads.submit(self._inside, function, *args, **kwargs)
-        return answer.result()
+        return self._threads.submit(self._inside, partial(function, *args, **kwargs)).result()
 
     def close(self) -> None:
         """Wait for what is being done, then leave; the kernel takes the mounts down."""
@@ -52,10 +56,10 @@ class Room:
         """Bring the calling thread of the room back into the node's network."""
         kernel.setns(self.network, kernel.CLONE_NEWNET)
 
-    def _inside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def _inside(self, function: Callable[[], T]) -> T:
         if self._failed:
             raise DriverError(f"cannot prepare a thread for making slivers: {self._failed}") from self._failed
-        return function(*args, **kwargs)
+        return function()
 
     def _enter(self) -> None:
         try:

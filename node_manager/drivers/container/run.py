@@ -9,7 +9,7 @@ from node_manager.drivers import DriverError
 LIMIT = 60.0  # seconds; none of them takes more than a fraction of one
 
 
-def run(*command: str, given: str = "", allowed: Sequence[int] = (0,), pass_fds: Sequence[int] = ()) -> str:
+def run(*command: str, given: str = "", allowed: Sequence[int] = (0,)) -> str:
     """What ``command`` printed. Raises `DriverError` with its last words unless it ended with an ``allowed`` code."""
     try:
         done = subprocess.run(
@@ -20,7 +20,6 @@ def run(*command: str, given: str = "", allowed: Sequence[int] = (0,), pass_fds:
             timeout=LIMIT,
             check=False,
             errors="replace",
-            pass_fds=pass_fds,
             env={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C"},
         )
     except FileNotFoundError:

@@ -40,11 +40,15 @@ class ContainerSettings:
     exempt: tuple[str, ...] = field(
         default=(), metadata=_said("IPv4 networks to which traffic counts as exempt (net_i2_* limits).")
     )
-    link_rate: float = field(default=1e9, metadata=_said("Speed of the uplink in bit/s; exempt traffic may use it all."))
+    link_rate: float = field(
+        default=1e9, metadata=_said("Speed of the uplink in bit/s; exempt traffic may use it all.")
+    )
     node_cap: float = field(default=1e9, metadata=_said("The most all slivers may send together, in bit/s."))
     pings: int = field(default=5, metadata=_said("Echo requests per second that one sliver may send."))
-    memory: int = field(default=512 << 20, metadata=_said("Bytes of memory a sliver may use when its rspec does not say."))
-    processes: int = field(default=1000, metadata=_said("Processes a sliver may have when its rspec does not say."))
+    memory: int = field(
+        default=512 << 20, metadata=_said("Bytes of memory a sliver may use where its rspec is silent.")
+    )
+    processes: int = field(default=1000, metadata=_said("Processes a sliver may have where its rspec is silent."))
     files: int = field(default=4096, metadata=_said("Open files per process when the rspec does not say."))
     watchers: int = field(default=64, metadata=_said("Inotify instances a sliver may have."))
     hostname: str = field(default="", metadata=_said("Host name slivers see; empty for the node's own."))

@@ -1,0 +1,199 @@
+"""Making, starting, rebinding and ending one sliver.
+
+A making goes: folder, slot and record; own directories. A start: control group, link, classes of bandwidth, firewall,
+root file system with keys and script, processes. Each undoes itself when it fails; what a sudden death left is cleared
+by the next start or end, since all its traces follow from the name and the slot in the record. Run in the room.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from node_manager.drivers import DriverError, Sliver, State
+from node_manager.drivers.container import bundle, firewall, guest, links
+from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.files import lay_out, mounted
+from node_manager.drivers.container.images import image, init_program
+from node_manager.drivers.container.inside import inside
+from node_manager.drivers.container.limits import Limits, limits
+from node_manager.drivers.container.look import Looker
+from node_manager.drivers.container.records import Record, Records, Stage
+from node_manager.drivers.container.room import Room
+from node_manager.drivers.container.run import LIMIT, run
+from node_manager.drivers.container.runtime import Ended, Runtime
+from node_manager.drivers.container.settings import ContainerSettings, group
+from node_manager.drivers.container.shaping import Tree
+from planetlab.names import SliceName
+
+_FAREWELL = 2.0  # seconds that a slice's own script gets to stop
+
+
+@frozen(kw_only=True)
+class Builder:
+    """The steps, over everything the node has for them."""
+
+    settings: ContainerSettings
+    now: Callable[[], float]
+    room: Room
+    records: Records
+    runtime: Runtime
+    groups: Groups
+    tree: Tree
+    looker: Looker
+
+    def create(self, sliver: Sliver) -> tuple[str, ...]:
+        base = image(self.settings.images, sliver.vref)
+        before = self.records.read(sliver.slice)
+        if before and before.sliver.vref != sliver.vref:
+            self.destroy(sliver.slice)  # a slice's new family means new files, as it always has
+            before = None
+        if before and before.stage is not Stage.MAKING:
+            return self.rebind(before, sliver)
+        slot = self.records.claim(sliver.slice)
+        record = Record(
+            sliver=sliver,
+            slot=slot,
+            group=group(self.settings, sliver.authority, str(sliver.slice)),
+            stage=Stage.MAKING,
+            changed=self.now(),
+            unbound=self._limits(sliver).unheld,
+        )
+        self.records.write(record)
+        try:
+            lay_out(self.records.folder(sliver.slice), base, slot.uid(self.settings))
+        except OSError:
+            self.records.drop(sliver.slice)
+            raise
+        self.records.write(evolve(record, stage=Stage.MADE))
+        return record.unbound
+
+    def start(self, record: Record) -> None:
+        if record.stage is Stage.MAKING:
+            raise DriverError(f"cannot start {record.sliver.slice}: it was never completed; create it again")
+        if self.looker.state(record, set(links.counters())) is State.RUNNING:
+            return
+        self._end(record)
+        self.records.write(evolve(record, stage=Stage.STARTING))
+        try:
+            self._run(record)
+        except BaseException:
+            self._end(record)
+            self.records.write(evolve(record, stage=Stage.MADE))
+            raise
+        self.records.write(evolve(record, stage=Stage.MADE, changed=self.now()))
+
+    def stop(self, record: Record) -> None:
+        state = self.looker.state(record, set(links.counters()))
+        if state is State.STOPPED or record.stage is Stage.MAKING:
+            return
+        if state is State.RUNNING and record.sliver.initscript:
+            with suppress(DriverError):  # a slice cannot keep itself alive by a script that hangs
+                self.enter(record, ("/bin/sh", guest.VINIT, "stop"), limit=_FAREWELL)
+        self._end(record)
+        self.records.write(evolve(record, stage=Stage.MADE, changed=self.now()))
+
+    def destroy(self, name: SliceName) -> None:
+        if record := self.records.read(name):
+            self._end(record)
+        self.records.drop(name)
+
+    def rebind(self, record: Record, sliver: Sliver) -> tuple[str, ...]:
+        """Hold the sliver to what ``sliver`` says; what runs goes on."""
+        before, bound = record.sliver, self._limits(sliver)
+        record = evolve(record, sliver=sliver, unbound=bound.unheld)
+        if pid := self.looker.init(record):
+            if before.rspec != sliver.rspec:
+                self._bind(record, bound)
+            with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
+                if before.keys != sliver.keys:
+                    guest.put_keys(files, sliver)
+                if before.initscript != sliver.initscript:
+                    guest.put_initscript(files, sliver)
+            if before.initscript != sliver.initscript:
+                self.enter(record, guest.vinit("restart"))
+        self.records.write(record)
+        return record.unbound
+
+    def enter(self, record: Record, command: Sequence[str], given: str = "", limit: float = LIMIT) -> Ended:
+        """Run ``command`` inside as root and wait for its end."""
+        described = bundle.process(self._limits(record.sliver), command)
+        door = self.groups.door(record.group)
+        return self.runtime.enter(str(record.sliver.slice), described, door, given, limit)
+
+    def _limits(self, sliver: Sliver) -> Limits:
+        return limits(sliver.rspec, self.settings)
+
+    def _run(self, record: Record) -> None:
+        """Everything a running sliver has, in an order in which nothing runs before it is bound."""
+        bound = self._limits(record.sliver)
+        self.groups.make(record.group)
+        self.groups.bind(record.group, bound.bounds)
+        network = links.make(self.room, self.settings, record.slot)
+        try:
+            self.tree.bind(record.slot, bound.ordinary, bound.exempt)
+            firewall.admit(self.settings, record.slot)
+            pid = self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
+        finally:
+            os.close(network)
+        self._cap_watchers(pid)
+        if record.sliver.initscript:
+            self.enter(record, guest.vinit("start"))
+
+    def _boot(self, record: Record, bound: Limits, network: str) -> int:
+        """Mount, furnish, describe and run; the number of the first process."""
+        folder = self.records.folder(record.sliver.slice)
+        base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
+        with mounted(self.room.desk, folder, base, uid) as root:
+            with inside(root, uid) as files:
+                guest.furnish(files, record.sliver, self.settings.nameservers or _nameservers())
+            place = bundle.Place(
+                root=root,
+                init=init_program(),
+                network=network,
+                group=record.group,
+                hostname=self.settings.hostname or socket.gethostname(),
+                uid=uid,
+            )
+            (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")
+            return self.runtime.start(str(record.sliver.slice), folder, self.groups.door(record.group))
+
+    def _bind(self, record: Record, bound: Limits) -> None:
+        self.groups.bind(record.group, bound.bounds)
+        self.tree.bind(record.slot, bound.ordinary, bound.exempt)
+        for pid in self.groups.pids(record.group):
+            for name, soft, hard in bound.rlimits:
+                with suppress(ProcessLookupError, PermissionError):  # gone; or raising needs what we lack
+                    resource.prlimit(pid, getattr(resource, name), (soft, hard))
+
+    def _end(self, record: Record) -> None:
+        """Leave nothing that runs or that packets could use; each part that is gone already is fine."""
+        if pid := self.looker.init(record):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # the others in its process namespace die with it
+        self.groups.remove(record.group)
+        links.remove(record.slot)
+        firewall.shut_out(self.settings, record.slot)
+        self.tree.remove(record.slot)
+        self.runtime.forget(str(record.sliver.slice))
+        (self.records.folder(record.sliver.slice) / "init.pid").unlink(missing_ok=True)
+
+    def _cap_watchers(self, pid: int) -> None:
+        """Inotify instances of all slivers count against the node's root; hold each sliver to its own number."""
+        command = f"echo {self.settings.watchers} > /proc/sys/user/max_inotify_instances"
+        run("nsenter", f"--target={pid}", "--user", "--setuid=0", "--setgid=0", "sh", "-c", command)
+
+
+def _nameservers() -> tuple[str, ...]:
+    """The node's own, without those that only the node itself can reach."""
+    with suppress(OSError):
+        rows = (row.split() for row in Path("/etc/resolv.conf").read_text("utf-8").splitlines())
+        named = (row[1] for row in rows if row[:1] == ["nameserver"] and len(row) > 1)
+        return tuple(address for address in named if not address.startswith(("127.", "::1")))
+    return ()

@@ -1,0 +1,109 @@
+"""The description of one sliver that an OCI runtime runs (runtime-spec 1.0)."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from attrs import frozen
+
+from node_manager.drivers.container import seccomp
+from node_manager.drivers.container.limits import Limits
+from node_manager.drivers.container.settings import UIDS
+
+INIT = "/dev/init"  # bound over the runtime's own /dev, where the sliver's files cannot stand in for it
+HOME = "/root"
+
+# What root keeps inside: all of it acts on the sliver's own files, processes and ids only. Over a network that the node
+# owns NET_RAW is powerless; without it in the set Debian's ping, which carries it as a file capability, cannot start.
+_KEPT = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD"
+_CAPABILITIES = tuple(f"CAP_{name}" for name in (*_KEPT.split(), "AUDIT_WRITE", "SETFCAP"))
+_MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/fs/cgroup",
+    "/sys/kernel/debug",
+)
+_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where the parts of one sliver are on the node."""
+
+    root: str  # its root directory, mounted
+    init: str  # the program that becomes its first process
+    network: str  # path of its network namespace
+    group: str  # control group
+    hostname: str
+    uid: int  # first of its ids
+
+
+def process(limits: Limits, command: Sequence[str], terminal: bool = False, cwd: str = HOME) -> dict[str, Any]:
+    """How a program runs inside, with no more than the first process has."""
+    return {
+        "terminal": terminal,
+        "user": {"uid": 0, "gid": 0},
+        "args": list(command),
+        "cwd": cwd,
+        "env": [_PATH, f"HOME={HOME}", "TERM=xterm", "container=plfed"],
+        "capabilities": {kind: list(_CAPABILITIES) for kind in ("bounding", "effective", "permitted")},
+        "rlimits": [{"type": name, "soft": soft, "hard": hard} for name, soft, hard in limits.rlimits],
+        "noNewPrivileges": False,  # su and sudo are for use inside; what they give is inside too
+    }
+
+
+def config(place: Place, limits: Limits) -> dict[str, Any]:
+    """The whole description. Resources are bound by control group files, before anything runs (`cgroups.Groups`)."""
+    ids = [{"containerID": 0, "hostID": place.uid, "size": UIDS}]
+    kinds = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup", "user")]
+    return {
+        "ociVersion": "1.0.0",
+        "hostname": place.hostname,
+        "process": process(limits, (INIT, "-P"), cwd="/"),
+        "root": {"path": place.root, "readonly": False},
+        "mounts": _mounts(place.init),
+        "linux": {
+            "cgroupsPath": place.group,
+            "namespaces": [*kinds, {"type": "network", "path": place.network}],
+            "uidMappings": ids,
+            "gidMappings": ids,
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+            "maskedPaths": list(_MASKED),
+            "readonlyPaths": list(_READ_ONLY),
+            "seccomp": _seccomp(),
+        },
+    }
+
+
+@cache
+def _seccomp() -> dict[str, Any]:
+    return seccomp.profile()
+
+
+def _mounts(init: str) -> list[dict[str, Any]]:
+    kept_small = ["nosuid", "noexec", "nodev"]
+    return [
+        _mount("/proc", "proc", kept_small),
+        _mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=64k"]),
+        _mount("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        _mount("/dev/shm", "tmpfs", [*kept_small, "mode=1777", "size=16m"]),
+        _mount("/dev/mqueue", "mqueue", kept_small),
+        _mount("/run", "tmpfs", ["nosuid", "nodev", "mode=755", "size=4m"]),
+        _mount("/sys", "sysfs", [*kept_small, "ro"]),
+        {"destination": INIT, "type": "bind", "source": init, "options": ["bind", "ro", "nosuid", "nodev"]},
+    ]
+
+
+def _mount(where: str, kind: str, options: list[str]) -> dict[str, Any]:
+    return {"destination": where, "type": kind, "source": kind, "options": options}

@@ -1,0 +1,119 @@
+"""The container driver's verbs, as the node manager calls them."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from attrs import evolve
+
+from node_manager.drivers import DriverError, Found, Owner, Sliver, Stats
+from node_manager.drivers.container import firewall
+from node_manager.drivers.container.builder import Builder
+from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.look import Looker
+from node_manager.drivers.container.records import Record, Records
+from node_manager.drivers.container.room import Room
+from node_manager.drivers.container.run import LIMIT
+from node_manager.drivers.container.runtime import Ended, Runtime
+from node_manager.drivers.container.settings import ContainerSettings
+from node_manager.drivers.container.shaping import Tree
+from planetlab.names import SliceName
+from planetlab.rspec import ResourceSpec
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ContainerDriver:
+    """A `Driver` that makes real slivers. Each verb does its work in the room and waits for it."""
+
+    name = "container"
+
+    def __init__(self, settings: ContainerSettings, now: Callable[[], float]) -> None:
+        """``now`` gives seconds since the epoch. Raises `DriverError` when this machine cannot make slivers."""
+        os.makedirs(settings.work, exist_ok=True, mode=0o711)
+        self._records = Records(settings)
+        self._room = Room(settings.netns, (settings.work, settings.images), settings.at_once)
+        try:
+            groups, tree = self._do(Groups, self._room.desk), Tree(settings)
+            self._looker = Looker(settings, self._records, groups, tree)
+            self._groups = groups
+            self._builder = Builder(
+                settings=settings,
+                now=now,
+                room=self._room,
+                records=self._records,
+                runtime=Runtime(Path(settings.work, "runtime")),
+                groups=groups,
+                tree=tree,
+                looker=self._looker,
+            )
+            self._do(firewall.raise_, settings)
+            self._do(tree.plant)
+        except BaseException:
+            self._room.close()
+            raise
+
+    def look(self) -> dict[SliceName, Found]:
+        return self._do(self._looker.look)
+
+    def look_at(self, name: SliceName) -> Found | None:
+        return self._do(self._looker.look_at, name)
+
+    def create(self, sliver: Sliver) -> tuple[str, ...]:
+        return self._do(self._builder.create, sliver)
+
+    def start(self, name: SliceName) -> None:
+        self._do(self._builder.start, self._must(name, "start"))
+
+    def stop(self, name: SliceName) -> None:
+        if record := self._records.read(name):
+            self._do(self._builder.stop, record)
+
+    def destroy(self, name: SliceName) -> None:
+        self._do(self._builder.destroy, name)
+
+    def set_limits(self, name: SliceName, rspec: ResourceSpec) -> tuple[str, ...]:
+        record = self._must(name, "limit")
+        return self._do(self._builder.rebind, record, evolve(record.sliver, rspec=rspec))
+
+    def set_initscript(self, name: SliceName, initscript: str) -> None:
+        record = self._must(name, "give an initscript to")
+        self._do(self._builder.rebind, record, evolve(record.sliver, initscript=initscript))
+
+    def attach_keys(self, name: SliceName, keys: tuple[str, ...]) -> None:
+        record = self._must(name, "give keys to")
+        self._do(self._builder.rebind, record, evolve(record.sliver, keys=keys))
+
+    def owners(self) -> list[Owner]:
+        return self._do(self._looker.owners)
+
+    def stats(self, name: SliceName) -> Stats:
+        return self._do(self._looker.stats, name)
+
+    def enter(self, name: SliceName, command: Sequence[str], given: str = "", limit: float = LIMIT) -> Ended:
+        """Run ``command`` inside as root, with ``given`` as its input, for ``limit`` seconds at most."""
+        record = self._must(name, "run a program in")
+        if not self._looker.init(record):
+            raise DriverError(f"cannot run a program in {name}: it does not run")
+        return self._do(self._builder.enter, record, command, given, limit)
+
+    def freeze(self, name: SliceName, frozen: bool) -> None:
+        """Suspend all its processes, or let them go on."""
+        self._do(self._groups.freeze, self._must(name, "freeze").group, frozen)
+
+    def close(self) -> None:
+        self._room.close()
+
+    def _do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return self._room.do(function, *args, **kwargs)
+        except OSError as error:
+            raise DriverError(str(error)) from error
+
+    def _must(self, name: SliceName, verb: str) -> Record:
+        record = self._records.read(name)
+        if record is None:
+            raise DriverError(f"cannot {verb} {name}: there is no such sliver")
+        return record

@@ -1,0 +1,104 @@
+"""What may pass between slivers, node and world, and by what a packet is known afterwards: one nftables table.
+
+Rules are fixed; a sliver is only elements of maps: its interface with its address (no other source passes), with its
+mark (on the packet from there to the uplink, and on its conntrack entry), and with its classes of bandwidth.
+"""
+
+from collections.abc import Iterator
+
+from node_manager.drivers.container.links import address
+from node_manager.drivers.container.run import run
+from node_manager.drivers.container.settings import ContainerSettings, Slot
+from node_manager.drivers.container.shaping import NODE
+
+TABLE = "ip plfed"
+
+_RULES = """
+add table {table}
+add set {table} own {{ type ifname . ipv4_addr; }}
+add map {table} marks {{ type ifname : mark; }}
+add map {table} classes {{ type ifname : classid; }}
+add map {table} exempt_classes {{ type ifname : classid; }}
+add map {table} ports {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
+add set {table} exempt {{ type ipv4_addr; flags interval; }}
+flush set {table} exempt
+add set {table} pings {{ type ifname; flags dynamic; size 8192; timeout 5s; }}
+add chain {table} origin {{ type filter hook prerouting priority raw; policy accept; }}
+add chain {table} reserved {{ type nat hook prerouting priority dstnat; policy accept; }}
+add chain {table} to_node {{ type filter hook input priority filter; policy accept; }}
+add chain {table} leaving
+add chain {table} passing {{ type filter hook forward priority filter; policy accept; }}
+add chain {table} from_node {{ type route hook output priority mangle; policy accept; }}
+add chain {table} translated {{ type nat hook postrouting priority srcnat; policy accept; }}
+flush chain {table} origin
+flush chain {table} reserved
+flush chain {table} to_node
+flush chain {table} leaving
+flush chain {table} passing
+flush chain {table} from_node
+flush chain {table} translated
+add rule {table} origin iifname != "sl*" accept
+add rule {table} origin iifname . ip saddr != @own counter drop
+add rule {table} origin meta mark set iifname map @marks
+add rule {table} reserved iifname "{uplink}" dnat ip to meta l4proto . th dport map @ports
+add rule {table} to_node iifname != "sl*" accept
+add rule {table} to_node ct state established,related accept
+add rule {table} to_node icmp type echo-request limit rate 50/second accept
+{services}
+add rule {table} to_node counter drop
+add rule {table} leaving ip option lsrr exists counter drop
+add rule {table} leaving ip option ssrr exists counter drop
+add rule {table} leaving ip hdrlength > 5 update @pings {{ iifname limit rate over {pings}/second }} counter drop
+add rule {table} leaving icmp type echo-request update @pings {{ iifname limit rate over {pings}/second }} counter drop
+add rule {table} leaving ip daddr 169.254.0.0/16 counter drop
+add rule {table} leaving ct mark set meta mark
+add rule {table} leaving ip daddr @exempt meta priority set iifname map @exempt_classes accept
+add rule {table} leaving meta priority set iifname map @classes accept
+add rule {table} passing iifname "sl*" oifname "{uplink}" jump leaving
+add rule {table} passing iifname "sl*" counter drop
+add rule {table} passing oifname != "sl*" accept
+add rule {table} passing ct state established,related accept
+add rule {table} passing iifname "{uplink}" ct status dnat accept
+add rule {table} passing counter drop
+add rule {table} from_node oifname "{uplink}" meta priority set 1:{node:x}
+add rule {table} translated ip saddr {net} oifname "{uplink}" masquerade
+{exempt}
+"""
+
+
+def raise_(settings: ContainerSettings) -> None:
+    """Put the rules in place, all at once; slivers' elements stay. Run in the room."""
+    ports = ", ".join(map(str, settings.node_ports))
+    exempt = ", ".join(settings.exempt)
+    rules = _RULES.format(
+        table=TABLE,
+        uplink=settings.uplink,
+        net=settings.sliver_net,
+        pings=settings.pings,
+        node=0x1000 | NODE,
+        services=f"add rule {TABLE} to_node tcp dport {{ {ports} }} accept" if ports else "",
+        exempt=f"add element {TABLE} exempt {{ {exempt} }}" if exempt else "",
+    )
+    run("nft", "-f", "-", given=rules)
+    with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as forwarding:
+        forwarding.write("1")
+
+
+def admit(settings: ContainerSettings, slot: Slot) -> None:
+    """Let the slot's packets pass, marked and classed."""
+    run("nft", "-f", "-", given="\n".join(f"add element {line}" for line in _elements(settings, slot)) + "\n")
+
+
+def shut_out(settings: ContainerSettings, slot: Slot) -> None:
+    """Take every element of the slot away, should they be there."""
+    # Deleting what is not there is an error to nft, adding what is there is not.
+    lines = (f"add element {line}\ndelete element {line}" for line in _elements(settings, slot))
+    run("nft", "-f", "-", given="\n".join(lines) + "\n")
+
+
+def _elements(settings: ContainerSettings, slot: Slot) -> Iterator[str]:
+    name = f'"{slot.interface}"'
+    yield f"{TABLE} own {{ {name} . {address(settings, slot)} }}"
+    yield f"{TABLE} marks {{ {name} : {slot.mark} }}"
+    yield f"{TABLE} classes {{ {name} : 1:{slot.ordinary:x} }}"
+    yield f"{TABLE} exempt_classes {{ {name} : 1:{slot.exempt:x} }}"

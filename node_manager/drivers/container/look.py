@@ -1,0 +1,130 @@
+"""What there is of each sliver, read from the kernel and from its folder; nothing here changes anything."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import frozen
+
+from node_manager.drivers import Found, Owner, OwnerKind, State, Stats
+from node_manager.drivers.container import links
+from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.records import Record, Records, Stage
+from node_manager.drivers.container.settings import UIDS, ContainerSettings
+from node_manager.drivers.container.shaping import Tree
+from planetlab.names import SliceName
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@frozen
+class Looker:
+    """Reads the state of slivers. Run in the room."""
+
+    settings: ContainerSettings
+    records: Records
+    groups: Groups
+    tree: Tree
+
+    def look(self) -> dict[SliceName, Found]:
+        links_up = set(links.counters())
+        found = ((name, self.look_at(name, links_up)) for name in self.records.names())
+        return {name: there for name, there in found if there}
+
+    def look_at(self, name: SliceName, links_up: set[str] | None = None) -> Found | None:
+        record = self.records.read(name)
+        if record is None:
+            return Found(slice=name, state=State.HALF) if self.records.folder(name).exists() else None
+        uid = record.slot.uid(self.settings)
+        state = self.state(record, set(links.counters()) if links_up is None else links_up)
+        if state is State.HALF:
+            return Found(slice=name, state=state, uid=uid, uids=UIDS)
+        return Found(
+            slice=name,
+            state=state,
+            sliver=record.sliver,
+            uid=uid,
+            uids=UIDS,
+            since=record.changed,
+            unbound=record.unbound,
+        )
+
+    def state(self, record: Record, links_up: set[str]) -> State:
+        """Running needs the first process and the link; processes without either are remains."""
+        if record.stage is not Stage.MADE:
+            return State.HALF
+        if self.init(record):
+            return State.RUNNING if record.slot.interface in links_up else State.HALF
+        return State.HALF if self.groups.pids(record.group) else State.STOPPED
+
+    def init(self, record: Record) -> int:
+        """The number of the sliver's first process, 0 when it does not run.
+
+        The number alone may long be another's; only in the sliver's own group is it believed.
+        """
+        with suppress(OSError, ValueError):
+            pid = int((self.records.folder(record.sliver.slice) / "init.pid").read_text("ascii"))
+            groups = Path(f"/proc/{pid}/cgroup").read_text("utf-8").splitlines()
+            alive = _status(pid)[0] != "Z"
+            return pid if alive and any(line.endswith(f":{record.group}") for line in groups) else 0
+        return 0
+
+    def owners(self) -> list[Owner]:
+        links_up = set(links.counters())
+        found: list[Owner] = []
+        for name in self.records.names():
+            record = self.records.read(name)
+            if record and self.state(record, links_up) is State.RUNNING:
+                found += self._owners(record)
+        return found
+
+    def stats(self, name: SliceName) -> Stats:
+        record = self.records.read(name)
+        if record is None:
+            return Stats()
+        used = self.groups.used(record.group)
+        pids = self.groups.pids(record.group)
+        processes = [_status(pid) for pid in pids]
+        sent = self.tree.sent()
+        taken, given = links.counters().get(record.slot.interface, (0, 0))
+        return Stats(
+            cpu=used.cpu,
+            memory=sum(int(fields[21]) for fields in processes) * _PAGE,
+            virtual=sum(int(fields[20]) for fields in processes),
+            processes=len(pids),
+            active=sum(fields[0] in "RD" for fields in processes),
+            disk=_disk(self.records.folder(name) / "up"),
+            sent=sent.get(record.slot.ordinary, 0),
+            sent_exempt=sent.get(record.slot.exempt, 0),
+            received=given,
+            address=str(links.address(self.settings, record.slot)),
+        )
+
+    def _owners(self, record: Record) -> list[Owner]:
+        slot = record.slot
+        tags = [
+            (OwnerKind.INTERFACE, slot.interface),
+            (OwnerKind.ADDRESS, str(links.address(self.settings, slot))),
+            (OwnerKind.MARK, str(slot.mark)),
+        ]
+        if identity := self.groups.identity(record.group):
+            tags.append((OwnerKind.CGROUP, str(identity & 0xFFFFFFFF)))
+        return [Owner(slice=record.sliver.slice, kind=kind, tag=tag) for kind, tag in tags]
+
+
+def _status(pid: int) -> list[str]:
+    """Fields 3 and up of proc(5) /proc/PID/stat: state first; a process that is gone reads as idle and empty."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2].split()
+    return ["Z"] + ["0"] * 49
+
+
+def _disk(folder: Path) -> int:
+    """Bytes allocated to the files below ``folder``."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in ("", *names):
+            with suppress(OSError):
+                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+    return total

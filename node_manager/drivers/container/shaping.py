@@ -1,0 +1,102 @@
+"""The tree of outgoing bandwidth at the uplink.
+
+As PlanetLab's: root class 1:1 at the link's speed; below it 1:10 for ordinary traffic up to the node's cap and 1:20
+for exempt destinations; below each a class per sliver, 1:(1000 + slot) and 1:(2000 + slot) in hex, with guaranteed
+rate, ceiling, and a quantum in proportion to its share. What belongs to nobody known is in 1:1fff, the node's own in
+1:1000. htb divides what is left over by quantum, so the kernel's own choice of quantum (from the rate) is never used.
+"""
+
+import json
+from typing import Any
+
+from attrs import frozen
+
+from node_manager.drivers.container.run import run
+from node_manager.drivers.container.settings import ContainerSettings, Slot
+
+LEAST = 1000.0  # bit/s; what every class is sure of
+QUANTUM = 1600  # bytes per share: one full packet
+_MOST_QUANTUM = 200_000  # the kernel warns above
+_NODE_SHARES = 5
+NODE, UNKNOWN = 0x000, 0xFFF  # slots that no sliver gets
+
+
+@frozen(kw_only=True)
+class Rates:
+    """One class: what is guaranteed, the most, and the part of what is left over."""
+
+    least: float  # bit/s
+    most: float  # bit/s
+    share: int = 1
+
+    def within(self, least: float, most: float) -> "Rates":
+        """These rates, brought into what the node has."""
+        top = max(least, min(most, self.most))
+        return Rates(least=max(least, min(top, self.least)), most=top, share=max(1, self.share))
+
+
+class Tree:
+    """The classes on one uplink. Run in the room."""
+
+    def __init__(self, settings: ContainerSettings) -> None:
+        self._settings = settings
+
+    def plant(self) -> None:
+        """The part that no sliver owns; what is there already stays, with its slivers' classes."""
+        uplink, link, cap = self._settings.uplink, self._settings.link_rate, self._settings.node_cap
+        roots = json.loads(run("tc", "-j", "qdisc", "show", "dev", uplink, "root") or "[]")
+        if not any(root.get("kind") == "htb" and root.get("handle") == "1:" for root in roots):
+            run("tc", "qdisc", "replace", "dev", uplink, "root", "handle", "1:", "htb", "default", "1fff")
+        whole = Rates(least=link, most=link)
+        shared = Rates(least=LEAST, most=min(cap, link))
+        free = Rates(least=LEAST, most=link)
+        ours = Rates(least=LEAST, most=min(cap, link), share=_NODE_SHARES)
+        self._apply(
+            [self._class(0, 0x1, whole), self._class(0x1, 0x10, shared), self._class(0x1, 0x20, free)]
+            + [self._class(0x10, 0x1000 | slot, ours) for slot in (NODE, UNKNOWN)]
+            + [self._class(0x20, 0x2000 | slot, ours) for slot in (NODE, UNKNOWN)]
+        )
+
+    def bind(self, slot: Slot, ordinary: Rates, exempt: Rates) -> None:
+        """Give the slot's classes these rates, at once; they are made when they are not there."""
+        cap = min(self._settings.node_cap, self._settings.link_rate)
+        self._apply(
+            [
+                self._class(0x10, slot.ordinary, ordinary.within(LEAST, cap)),
+                self._class(0x20, slot.exempt, exempt.within(LEAST, self._settings.link_rate)),
+            ]
+        )
+
+    def remove(self, slot: Slot) -> None:
+        """Take the slot's classes away, should they be there."""
+        lines = [f"class del dev {self._settings.uplink} classid 1:{minor:x}" for minor in (slot.ordinary, slot.exempt)]
+        run("tc", "-force", "-batch", "-", given="\n".join(lines) + "\n", allowed=(0, 1, 2))
+
+    def sent(self) -> dict[int, int]:
+        """Bytes on the wire so far, by the minor of the class."""
+        text = run("tc", "-s", "class", "show", "dev", self._settings.uplink)
+        found: dict[int, int] = {}
+        minor = -1
+        for words in map(str.split, text.splitlines()):
+            if words[:2] == ["class", "htb"]:
+                minor = int(words[2].partition(":")[2], 16)
+            elif words[:1] == ["Sent"] and minor >= 0:
+                found[minor] = int(words[1])
+        return found
+
+    def _class(self, parent: int, minor: int, rates: Rates) -> str:
+        quantum = min(_MOST_QUANTUM, QUANTUM * rates.share)
+        above = f"1:{parent:x}" if parent else "1:"
+        return (
+            f"class replace dev {self._settings.uplink} parent {above} classid 1:{minor:x} htb"
+            f" rate {rates.least:.0f}bit ceil {rates.most:.0f}bit quantum {quantum}"
+            f" burst {_burst(rates.least)} cburst {_burst(rates.most)}"
+        )
+
+    def _apply(self, lines: list[str]) -> Any:
+        return run("tc", "-batch", "-", given="\n".join(lines) + "\n")
+
+
+def _burst(rate: float) -> int:
+    """Bytes that may leave at once: ten packets, or a millisecond's worth on a fast link."""
+    return max(15_000, round(rate / 8 / 1000))
