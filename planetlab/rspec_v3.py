@@ -123,7 +123,7 @@ def to_element(tags: Iterable[tuple[str, str]]) -> etree._Element:
         said = resource(name, value)
         outer = etree.SubElement(rspec, "resource", name=said.name)
         inner = etree.SubElement(outer, "value", name=said.value_name, type=said.type)
-        inner.text = said.text
+        inner.text = said.text or None
     return rspec
 
 
