@@ -9,7 +9,18 @@ from tests.house import tree
 
 LAYERS = {
     "words": {"errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text"},
-    "papers": {"keys", "gids", "credentials", "trust", "ticket", "ticket_xml", "tickets", "xmldsig", "openpgp"},
+    "papers": {
+        "keys",
+        "gids",
+        "credentials",
+        "trust",
+        "ticket",
+        "ticket_xml",
+        "tickets",
+        "xmldsig",
+        "openpgp",
+        "call_signing",
+    },
     "calls": {"shapes", "filters", "methods", "calls", "faults", "reference"},
 }
 ORDER = ("words", "papers", "calls", "edge")

@@ -1,0 +1,56 @@
+"""Calls between PLCs signed with OpenPGP: the text that is signed, the signature, and whose it is.
+
+The text is the call without its auth struct, written as the original's marshaller writes it: no XML declaration, ASCII
+with numeric references, members in the order given, no newline at the end. It covers the method's name and every value;
+it has no nonce and no time, so a call that was seen can be repeated: TLS protects it, and peers may only read.
+"""
+
+import xmlrpc.client
+from collections.abc import Sequence
+from typing import Any
+
+import pysequoia
+
+from planetlab.errors import BadArgument, NotAuthenticated
+
+MOST_BYTES = 16 * 1024  # of an armoured detached signature; gpg's largest is a tenth of this
+
+
+def canonical(method: str, args: tuple[Any, ...]) -> bytes:
+    """The octets that a peer signs for ``method(*args)``, auth struct left out (PLCAPI 5.3 and later).
+
+    >>> print(canonical("GetPeerData", ()).decode())
+    <methodCall>
+    <methodName>GetPeerData</methodName>
+    <params>
+    </params>
+    </methodCall>
+    """
+    try:
+        text = xmlrpc.client.dumps(args, method, allow_none=True)
+    except (TypeError, OverflowError) as error:
+        raise BadArgument(f"the call cannot be written as XML-RPC: {error}") from None
+    return text.partition("\n")[2].rstrip("\n").encode("ascii", "xmlcharrefreplace")
+
+
+def sign(secret: bytes, method: str, args: tuple[Any, ...]) -> str:
+    """The armoured detached signature of a call by an armoured secret key."""
+    signer = pysequoia.Tsk.from_bytes(secret).signer()
+    mode = pysequoia.SignatureMode.DETACHED
+    return bytes(pysequoia.sign(signer, canonical(method, args), mode=mode, armor=True)).decode("ascii")
+
+
+def must_fit(certificates: Sequence[bytes], method: str, args: tuple[Any, ...], signature: str) -> str:
+    """The fingerprint of the one certificate that signed this call. Raises `NotAuthenticated` if none of these did."""
+    if len(signature) > MOST_BYTES:
+        raise NotAuthenticated(f"the signature has {len(signature)} characters, at most {MOST_BYTES} are read")
+    try:
+        held = [certificate for data in certificates for certificate in pysequoia.Cert.split_bytes(data)]
+        read = pysequoia.Sig.from_bytes(signature.encode("ascii"))
+        verdict = pysequoia.verify(canonical(method, args), lambda _: held, signature=read)
+    except Exception as error:  # Sequoia raises its own errors as plain exceptions; each means that nobody here signed
+        raise NotAuthenticated("the call's OpenPGP signature does not verify with the key on record") from error
+    signers = {str(valid.certificate) for valid in verdict.valid_sigs}
+    if len(signers) != 1:
+        raise NotAuthenticated("expected the signature of exactly one key on record")
+    return signers.pop()
