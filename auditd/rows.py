@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.void]  # of dtype ROW
+Numbers = npt.NDArray[np.uint32]
 Address = IPv4Address | IPv6Address
 
 KEY_WORDS = 7  # 64-bit words at the head of a row that tell one flow from another

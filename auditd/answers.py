@@ -1,0 +1,310 @@
+"""What each page says, as values; how it looks is the templates' business. Nothing here knows of requests."""
+
+from datetime import datetime
+from functools import partial
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.parse import quote
+
+from attrs import evolve, field, frozen
+
+from auditd import rows, sums, tell
+from auditd.audit import Audit
+from auditd.clean import line
+from auditd.hour import HOUR, Network, Question
+from auditd.settings import Settings
+from planetlab.errors import BadArgument, NotFound
+
+MOST_STRUCTS = 10_000  # in one answer for programs
+PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
+Query = dict[str, str]
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What one address of the site says."""
+
+    template: str
+    title: str
+    json: Any  # for programs
+    table: list[dict[str, Any]] = field(factory=list)  # for CSV and text; empty where the page is no table
+    columns: tuple[str, ...] = ()  # of the table
+    facts: dict[str, Any] = field(factory=dict)  # what else the template shows
+    status: int = 200
+
+
+FLOW = (
+    "first_utc", "last_utc", "slice", "protocol", "source", "source_port", "destination", "destination_port",
+    "icmp_type", "icmp_code", "tcp_flags", "packets", "octets", "frames", "authority", "note",
+)  # fmt: skip
+SLICE = (
+    "slice", "first_utc", "last_utc", "packets", "octets", "destinations", "flows", "protocols", "ports", "tcp_flags",
+    "authority",
+)  # fmt: skip
+DESTINATION = (
+    "destination", "first_utc", "last_utc", "packets", "octets", "destinations", "protocols", "ports", "tcp_flags",
+    "slices",
+)  # fmt: skip
+
+
+@frozen
+class Answers:
+    """The pages of one node's audit. ``steady`` and ``wall`` are now, in microseconds."""
+
+    audit: Audit
+    settings: Settings
+    _kept: dict[str, tuple[int, int, Any]] = field(factory=dict, init=False)  # sums: when made, how long good, what
+
+    def state(self, steady: int, wall: int) -> dict[str, Any]:
+        """What stands on every page: where and when this is, what is simulated, and what was not seen."""
+        since = self.audit.timeline.wall(steady) - int(HOUR * 1e6)
+        gaps = [
+            {
+                "lack": str(gap.lack),
+                "since": gap.since / 1e6,
+                "until": gap.until / 1e6,
+                "since_utc": tell.moment(gap.since),
+                "until_utc": tell.moment(gap.until),
+                "reason": line(gap.reason),
+                "frames": gap.frames,
+            }
+            for gap in self.audit.gaps.during(since, wall)
+        ]
+        blind = self.audit.blind_since(steady)
+        if blind is not None and self.audit.through:
+            since_wall = self.audit.timeline.wall(blind)
+            gaps.append(
+                {
+                    "lack": "blind",
+                    "since": since_wall / 1e6,
+                    "until": wall / 1e6,
+                    "since_utc": tell.moment(since_wall),
+                    "until_utc": tell.moment(wall),
+                    "reason": "the capture is not running",
+                    "frames": 0,
+                }
+            )
+        return {
+            "node": self.settings.node,
+            "hrn": self.settings.hrn,
+            "address": self.settings.address,
+            "now": wall / 1e6,
+            "now_utc": tell.moment(wall),
+            "since_utc": tell.moment(since),
+            "simulated": self.settings.capture == "simulated",
+            "capturing": blind is None and bool(self.audit.through),
+            "owners_error": line(self.audit.owners_error),
+            "senders_by": self._senders_by(),
+            "at_least": any(gap["lack"] in ("blind", "loss") for gap in gaps),
+            "gaps": gaps[-50:],
+            "gap_count": len(gaps),
+        }
+
+    def _senders_by(self) -> str:
+        """Who tells the sender of a packet: the kernel on every interface, or only what stands in the packet."""
+        told = set((self.audit.hello.get("senders") or {}).values())
+        return "kernel" if told == {"kernel"} else "packet" if told else ""
+
+    def front(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/`: what this is, what it sent to the viewer, how to make it stop, who runs it."""
+        state = self.state(steady, wall)
+        hour = self.audit.last_hour(steady)
+        own = self._own_traffic(viewer, hour)
+        slices = self._sum("slices", steady, partial(sums.by_slice, self.audit, hour))
+        destinations = self._destinations(steady)
+        facts = {
+            "viewer": viewer, "own": own, "slices": slices[:8], "slice_count": len(slices),
+            "destinations": destinations[:8], "destination_count": len(destinations),
+        }  # fmt: skip
+        told = {**state, "you": viewer, "sent_to_you": own, "slices": slices[:100], "destinations": destinations[:100]}
+        return Answer(template="front.html", title=f"{self.settings.node}: what is this?", json=told, facts=facts)
+
+    def _own_traffic(self, viewer: str, hour: Question) -> dict[str, Any] | None:
+        try:
+            to = ip_network(viewer)
+        except ValueError:
+            return None
+        found = sums.by_slice(self.audit, evolve(hour, to=to))
+        return {
+            "slices": len(found),
+            "packets": sum(struct["packets"] for struct in found),
+            "octets": sum(struct["octets"] for struct in found),
+        }
+
+    def to(self, text: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/to/<address or prefix>`: who sent there."""
+        network = read_network(text, "address")
+        question = self._asked(evolve(self.audit.last_hour(steady), to=network), query)
+        found = self.audit.hour.ask(question)
+        wide = network.prefixlen < (24 if network.version == 4 else 48)
+        if wide and self.settings.disclosure != "open":
+            flows = [_veiled(flow) for flow in self._flows(found)]
+        else:
+            flows = self._flows(found)
+        state = self.state(steady, wall)
+        single = network.prefixlen == network.max_prefixlen
+        shown = str(network.network_address) if single else str(network)
+        by_slice = sums.by_slice(self.audit, question)
+        for struct in by_slice:
+            struct["mail"] = self.mail(struct, shown, state)
+        told = {**state, "to": shown, "slices": by_slice, "flows": flows, "flow_count": len(found)}
+        return Answer(
+            template="to.html",
+            title=f"What {self.settings.node} sent to {shown}",
+            json=told,
+            table=flows,
+            columns=FLOW,
+            facts={"to": shown, "single": single, "slices": by_slice, "wide": wide, "count": len(found)},
+        )
+
+    def slices(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/slices`: who sent anything."""
+        hour = self.audit.last_hour(steady)
+        found = self._sum("slices", steady, partial(sums.by_slice, self.audit, hour))
+        title = f"Slices that sent from {self.settings.node}"
+        return Answer(template="slices.html", title=title, json=found[:MOST_STRUCTS], table=found, columns=SLICE)
+
+    def destinations(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/destinations`: where anything went."""
+        found = self._destinations(steady)
+        title = f"Where {self.settings.node} sent packets"
+        json = found[:MOST_STRUCTS]
+        return Answer(template="destinations.html", title=title, json=json, table=found, columns=DESTINATION)
+
+    def slice(self, name: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/slice/<name>`: what one slice sent, where."""
+        known = {sender: n for sender, n in self.audit.owners.senders().items() if sender.slice == name}
+        if not known:
+            raise NotFound(
+                f"expected the name of a slice that was on this node lately, got {line(name, 80)!r}", "slice"
+            )
+        question = self._asked(evolve(self.audit.last_hour(steady), slices=frozenset(known.values())), query)
+        networks = self.settings.disclosure != "open"
+        destinations = sums.by_destination(self.audit, question, networks)
+        total = sums.by_slice(self.audit, question)
+        state = self.state(steady, wall)
+        authorities = sorted({sender.authority for sender in known})
+        contacts = [self.mail({"slice": name, "authority": by}, "", state) for by in authorities]
+        told = {
+            **state,
+            "slice": name,
+            "authorities": authorities,
+            "totals": total,
+            "destinations": destinations[:MOST_STRUCTS],
+            "contacts": [contact for contact in contacts if contact],
+        }
+        return Answer(
+            template="slice.html",
+            title=f"What {name} sent from {self.settings.node}",
+            json=told,
+            table=destinations,
+            columns=DESTINATION,
+            facts={"slice": name, "authorities": authorities, "totals": total, "contacts": told["contacts"]},
+        )
+
+    def health(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/health`: whether the audit sees everything."""
+        counts = {name: self.audit.counts.get(name, 0) for name in _COUNTS}
+        told = {
+            **self.state(steady, wall),
+            **counts,
+            "open_flows": len(self.audit.flows),
+            "flows_in_hour": len(self.audit.hour),
+            "capture": self.audit.hello,
+        }
+        title = f"What the audit of {self.settings.node} sees"
+        return Answer(template="health.html", title=title, json=told, facts={"counts": counts, "told": told})
+
+    def _flows(self, found: rows.Rows) -> list[dict[str, Any]]:
+        latest = found[found["last"].argsort(kind="stable")[::-1]][:MOST_STRUCTS]
+        return [tell.flow(row, self.audit.owners) for row in latest]
+
+    def _destinations(self, steady: int) -> list[dict[str, Any]]:
+        networks = self.settings.disclosure != "open"
+        hour = self.audit.last_hour(steady)
+        return list(self._sum("destinations", steady, partial(sums.by_destination, self.audit, hour, networks)))
+
+    def _sum(self, name: str, steady: int, make: Any) -> Any:
+        """Sums over the whole hour are made anew after a second, or after ten times what making them takes."""
+        kept = self._kept.get(name)
+        if kept is None or not kept[0] <= steady < kept[0] + kept[1]:
+            made = make()
+            cost = len(self.audit.hour)  # about a fifth of a microsecond a record
+            kept = self._kept[name] = (steady, max(500_000, 2 * cost), made)
+        return kept[2]
+
+    def _asked(self, question: Question, query: Query) -> Question:
+        """The question narrowed by what stands after the ``?``."""
+        if text := query.get("from"):
+            question = evolve(question, since=read_moment(text, "from"))
+        if text := query.get("until"):
+            question = evolve(question, until=read_moment(text, "until"))
+        if text := query.get("port"):
+            if not text.isascii() or not text.isdigit() or int(text[:6]) > 65535:
+                raise BadArgument(f"expected a port, 0 to 65535, got {line(text, 40)!r}", "port")
+            question = evolve(question, port=int(text))
+        if text := query.get("protocol"):
+            number = tell.protocol_number(text)
+            if number is None:
+                raise BadArgument(f"expected a protocol like tcp, udp, icmp or 47, got {line(text, 40)!r}", "protocol")
+            question = evolve(question, protocol=number)
+        return question
+
+    def mail(self, struct: dict[str, Any], to: str, state: dict[str, Any]) -> str:
+        """A link that writes to a slice's responsible users, with what they need to know; "" when there is none."""
+        by_slice = struct.get("kind", "slice") == "slice"
+        template = self.settings.slice_mail if by_slice else self.settings.operator_mail
+        if not template:
+            return ""
+        address = template.replace("SLICE", struct["slice"]).replace("AUTHORITY", struct["authority"])
+        subject = f"Packets of {struct['slice']} from {self.settings.node}" + (f" to {to}" if to else "")
+        body = [f"Node: {self.settings.node} ({self.settings.address})", f"Slice: {struct['slice']}"]
+        if to:
+            seen = (struct["first_utc"], struct["last_utc"], struct["packets"])
+            body += [f"Destination: {to}", "Seen: {} to {} (UTC), {} packets".format(*seen)]
+        body += [f"Read at: {state['now_utc']}", "", "What I would like to know or to stop:", ""]
+        return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}&body={quote(chr(10).join(body))}"
+
+
+_COUNTS = ("frames", "dropped", "foreign", "dissected", "unread", "folded", "steps")
+
+
+def _veiled(flow: dict[str, Any]) -> dict[str, Any]:
+    """A flow without its destination's last part: for who asks about a whole provider."""
+    if flow["destination"] is None:
+        return flow
+    address = ip_address(flow["destination"])
+    network = ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
+    return {**flow, "destination": str(network)}
+
+
+def read_network(text: str, where: str) -> Network:
+    """An address or a prefix. Raises `BadArgument`."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
+        raise BadArgument(f"{expected}, got {line(text, 80)!r}", where) from None
+    return network
+
+
+def read_moment(text: str, where: str) -> int:
+    """A moment: RFC 3339 with a zone, or seconds since the epoch. Raises `BadArgument`."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _read_date(text, where)
+    if not 0 <= seconds < 1e11:
+        raise BadArgument(f"expected a moment after 1970, got {line(text, 40)!r}", where)
+    return round(seconds * 1e6)
+
+
+def _read_date(text: str, where: str) -> float:
+    try:
+        told = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign in a query arrives as a space
+    except ValueError:
+        told = None
+    if told is None or told.tzinfo is None:
+        expected = "expected a time with its zone, like 2026-01-31T12:00:00Z, or seconds since the epoch"
+        raise BadArgument(f"{expected}, got {line(text, 40)!r}", where)
+    return told.timestamp()

@@ -1,0 +1,77 @@
+"""Answers become HTML, JSON, CSV or plain text; the same rows in each."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from auditd import tell
+from auditd.answers import MOST_STRUCTS, PAGE, Answer
+from auditd.clean import cell, line
+from auditd.settings import Settings
+
+KINDS = {"html": "text/html", "json": "application/json", "csv": "text/csv", "txt": "text/plain"}
+
+
+class Renderer:
+    """The templates, read once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._templates = Environment(
+            loader=PackageLoader("auditd"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.filters.update(octets=tell.octets, seen=line, path=lambda text: quote(str(text), safe=":/"))
+        self._style = self._templates.get_template("style.css").render()
+        digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        self.policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
+
+    def html(self, answer: Answer, state: dict[str, Any], page: int, path: str) -> str:
+        """A page for people: ``page`` of the table, counted from 1."""
+        pages = max(1, -(-len(answer.table) // PAGE))
+        shown = answer.table[(page - 1) * PAGE : page * PAGE]
+        return self._templates.get_template(answer.template).render(
+            **state, **answer.facts, title=answer.title, table=shown, rows=len(answer.table), page=page, pages=pages,
+            path=path, settings=self._settings, style=self._style,
+        )  # fmt: skip
+
+    def json(self, answer: Answer) -> str:
+        """For programs."""
+        return json.dumps(answer.json, ensure_ascii=True, separators=(",", ":")) + "\n"
+
+    def csv(self, answer: Answer) -> str:
+        """For tables: a head line, then a line per row."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow(answer.columns)
+        for struct in answer.table[:MOST_STRUCTS]:
+            writer.writerow([cell(_plain(struct[name])) for name in answer.columns])
+        return out.getvalue()
+
+    def txt(self, answer: Answer, state: dict[str, Any]) -> str:
+        """For terminals: what every page says first, then the table in columns."""
+        lines = [answer.title, f"{state['now_utc']} (UTC), the hour since {state['since_utc']}"]
+        if state["simulated"]:
+            lines.append("SIMULATED: this node reads a recording, not its own packets.")
+        lines += [
+            f"GAP {gap['since_utc']} to {gap['until_utc']}: {gap['reason']}" for gap in state["gaps"]
+        ]  # fmt: skip
+        cells = [[*answer.columns], *[[line(_plain(s[name]), 60) for name in answer.columns] for s in answer.table]]
+        widths = [max(map(len, column)) for column in zip(*cells[:1000], strict=True)] if answer.columns else []
+        lines += ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells[:1000]]
+        return "\n".join(text.rstrip() for text in lines) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return "" if value is None else value

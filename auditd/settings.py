@@ -1,0 +1,51 @@
+"""What an operator may set of a node's audit."""
+
+from typing import Any
+
+from attrs import field, frozen
+
+
+def _must(doc: str) -> Any:
+    return field(metadata={"doc": doc})
+
+
+def _may(default: object, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@frozen(kw_only=True)
+class Settings:
+    """One node's audit."""
+
+    node: str = _must("The node's host name, as strangers find it in the DNS.")
+    address: str = _must("The node's address as strangers see it; packets from it are the node's own.")
+    data_dir: str = _must("Folder of the journal.")
+    hrn: str = _may("", "The node's name in the federation, like plc.princeton.node1.")
+    addresses: tuple[str, ...] = _may((), "Further addresses that the node itself sends from.")
+    listen: tuple[str, ...] = _may(("tcp:80",), "Endpoints of the pages, as Twisted writes them, like tcp:80.")
+    operator_listen: str = _may("", 'Endpoint of /healthz and /metrics, for the operator; "" for none.')
+    nm_socket: str = _may("/run/plfed/nm.sock", "The node manager's Unix socket, which tells whose packets are whose.")
+    capture: str = _may("live", "live: what really leaves the node. simulated: a recording; every page says so.")
+    capture_prefix: tuple[str, ...] = _may(
+        (), 'Words before the capture program, like ["nsenter", "--net=/run/netns/node1"].'
+    )
+    capture_interfaces: tuple[str, ...] = _may(("eth0",), "Interfaces whose outgoing packets are seen.")
+    capture_filter: str = _may("", 'A tcpdump expression that limits what is seen (needs libpcap0.8); "" for all.')
+    capture_senders: str = _may(
+        "auto", "kernel: the kernel tells senders, or nothing is captured. packet: addresses only. auto: as it can."
+    )
+    capture_forwarded: str = _may("interface", "What tells slivers with a network of their own: interface, or mark.")
+    ring_mib: int = _may(16, "MiB shared with the kernel for each interface.")
+    recording: str = _may("", 'Stream for capture = "simulated"; "" for the one that comes with the program.')
+    idle: float = _may(60.0, "Seconds of silence that end a flow.")
+    active: float = _may(300.0, "Seconds after which a flow goes on as another record.")
+    most_flows: int = _may(1_000_000, "Open flows; beyond it new ones are counted without their addresses.")
+    disclosure: str = _may(
+        "networks", "networks: lists show /24 and /48 only, an address to who names it. open: every address."
+    )
+    authority_name: str = _may("", "Who runs the testbed, in words for strangers.")
+    authority_url: str = _may("", "Web page of the testbed.")
+    archive_url: str = _may("", "Where traffic of more than an hour ago can be searched.")
+    slice_mail: str = _may("", "Role address of a slice's users; SLICE and AUTHORITY in it are replaced.")
+    operator_mail: str = _may("", "Role address of the people who run the node.")
+    abuse_mail: str = _may("", "Role address for complaints.")

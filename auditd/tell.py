@@ -1,0 +1,110 @@
+"""How numbers are told: moments, protocols, flags, octets, and a flow as a struct for programs."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from auditd import rows
+from auditd.owners import NODE, Owners
+from auditd.rows import Rows
+
+_PROTOCOLS = {
+    1: "ICMP", 2: "IGMP", 4: "IPv4", 6: "TCP", 17: "UDP", 33: "DCCP", 41: "IPv6", 46: "RSVP", 47: "GRE", 50: "ESP",
+    51: "AH", 58: "ICMPv6", 89: "OSPF", 103: "PIM", 112: "VRRP", 115: "L2TP", 132: "SCTP", 136: "UDP-Lite",
+}  # fmt: skip  # IANA, Assigned Internet Protocol Numbers
+_FLAGS = "FSRPAUEC"  # from the lowest bit on: FIN SYN RST PSH ACK URG ECE CWR
+
+
+def moment(microseconds: int) -> str:
+    """A moment in UTC, RFC 3339, to the millisecond.
+
+    >>> moment(1_700_000_000_123_456)
+    '2023-11-14T22:13:20.123Z'
+    """
+    told = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    return told.strftime("%Y-%m-%dT%H:%M:%S.") + f"{told.microsecond // 1000:03d}Z"
+
+
+def protocol(number: int) -> str:
+    """A protocol's name, or its number."""
+    return _PROTOCOLS.get(number, str(number))
+
+
+def protocol_number(text: str) -> int | None:
+    """The number of a protocol said by name or number; None when there is no such."""
+    if text.isdigit():
+        return int(text) if int(text) < 256 else None
+    return next((number for number, name in _PROTOCOLS.items() if name.lower() == text.lower()), None)
+
+
+def tcp_flags(bits: int) -> str:
+    """All flags that were seen, a letter each.
+
+    >>> tcp_flags(0x13)
+    'FSA'
+    """
+    return "".join(letter for bit, letter in enumerate(_FLAGS) if bits >> bit & 1)
+
+
+def octets(count: int) -> str:
+    """A number of octets as people say it."""
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{count} B" if unit == "B" else f"{size:.3g} {unit}"
+
+
+_NOTES = (
+    (rows.HOW_PORTLESS, "later piece of a datagram, ports not seen"),
+    (rows.HOW_COARSE, "not taken apart"),
+    (rows.HOW_FOLDED, "one of too many flows at once, addresses not kept"),
+    (rows.HOW_PACKETS_ONLY, "frames as handed to the device"),
+)
+
+
+def kind(number: int) -> str:
+    """What stands behind a sender's number."""
+    return {0: "unknown", NODE: "node"}.get(number, "slice")
+
+
+def flow(row: Rows, owners: Owners) -> dict[str, Any]:
+    """One flow (a row in wall time) as a struct."""
+    number, how, proto, ports = int(row["slice"]), int(row["how"]), int(row["proto"]), int(row["ports"])
+    bare = bool(how & (rows.HOW_FOLDED | rows.HOW_COARSE))
+    named = proto in rows.PORTED and not how & rows.HOW_PORTLESS and not bare
+    icmp = proto in (rows.ICMP, rows.ICMP6) and not how & rows.HOW_PORTLESS and not bare
+    sender = owners.sender(number)
+    return {
+        "slice": owners.label(number, int(row["tag"]), int(row["iface"])),
+        "kind": kind(number),
+        "authority": sender.authority if sender else "",
+        "first": int(row["first"]) / 1e6,
+        "last": int(row["last"]) / 1e6,
+        "first_utc": moment(int(row["first"])),
+        "last_utc": moment(int(row["last"])),
+        "protocol": protocol(proto),
+        "protocol_number": proto,
+        "source": None if bare else str(rows.address(int(row["s_hi"]), int(row["s_lo"]))),
+        "source_port": ports >> 16 if named else None,
+        "destination": None if bare else str(rows.address(int(row["d_hi"]), int(row["d_lo"]))),
+        "destination_port": ports & 0xFFFF if named else None,
+        "icmp_type": ports >> 8 & 0xFF if icmp else None,
+        "icmp_code": ports & 0xFF if icmp else None,
+        "tcp_flags": tcp_flags(int(row["flags"])),
+        "packets": int(row["packets"]),
+        "octets": int(row["octets"]),
+        "frames": int(row["frames"]),
+        "note": "; ".join(text for bit, text in _NOTES if how & bit),
+    }
+
+
+def network_of(hi: Any, lo: Any) -> tuple[Any, Any]:
+    """The /24 or /48 that addresses lie in, as halves of its first address; arrays in, arrays out."""
+    four = (hi == 0) & (lo >> np.uint64(32) == np.uint64(0xFFFF))
+    return (
+        np.where(four, hi, hi & ~np.uint64(0xFFFF)),
+        np.where(four, lo & ~np.uint64(0xFF), np.uint64(0)),
+    )
