@@ -70,7 +70,9 @@ def parse(body: bytes) -> dict[str, Any]:
     """The struct in a message, not yet believed. Raises `BadTicket` ``malformed``."""
     try:
         struct = rpc_text.parse_answer(body)
-    except (BadArgument, BadSignature) as error:
+    except BadSignature as error:
+        raise BadTicket(error.reason, f"not a v4 ticket: {error.sentence}") from None
+    except BadArgument as error:
         raise BadTicket("malformed", f"not a v4 ticket: {error}") from None
     if not isinstance(struct, dict):
         raise BadTicket("malformed", f"not a v4 ticket: expected a struct, got {type(struct).__name__}")
