@@ -29,6 +29,15 @@ _MOST_CN = 64  # characters, X.520
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _KNOWN_CRITICAL = (x509.BasicConstraints, x509.KeyUsage, x509.SubjectAlternativeName, x509.ExtendedKeyUsage)
 _OPENPGP = "openpgp4fpr:"
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    BadArgument,
+)
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
@@ -124,7 +133,7 @@ def read(data: bytes) -> Gid:
         uuids = [UUID(uri) for uri in uris if uri.lower().startswith("urn:uuid:")]
         key = keys.accepted(certificate.public_key())
         hrns = [Hrn.parse(str(urn.hrn)) for urn in urns]
-    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm, BadArgument) as error:
+    except _UNREADABLE as error:
         raise BadGid("malformed", f"not a GID: {error}") from None
     if len(hrns) != 1 or len(uuids) > 1 or len(emails) > 1:
         raise BadGid("malformed", f"a GID names one thing by one publicid URN, this has {uris!r:.200}")
@@ -209,7 +218,11 @@ def _must_be_in_time(gid: Gid, now: float) -> None:
 
 
 def _must_be_understood(gid: Gid) -> None:
-    if not isinstance(gid.certificate.signature_hash_algorithm, _HASHES):
+    try:
+        algorithm = gid.certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if not isinstance(algorithm, _HASHES):
         raise BadGid("legacy-algorithm", f"the certificate of {gid.hrn} is not signed with SHA-256 or better")
     if keys.is_short(gid.key):
         raise BadGid("legacy-algorithm", f"the key of {gid.hrn} has fewer than {keys.LEAST_RSA_BITS} bits")
