@@ -6,7 +6,7 @@ PACKAGES := planetlab slice_authority mgmt_authority pl_conf node_manager auditd
 WORKERS ?= 2
 
 # The same line stands in README.md; tests/house/test_system_packages.py compares them.
-SYSTEM_PACKAGES := python3 python3-venv make git gpg xmlsec1 openssl iproute2 nftables crun mmdebstrap openssh-client
+SYSTEM_PACKAGES := python3 python3-venv make git gpg xmlsec1 openssl iproute2 nftables crun catatonit mmdebstrap busybox-static openssh-client
 
 .PHONY: help demo test lint types bench clean deps image
 help: ## these lines
@@ -37,7 +37,7 @@ bench: .venv ## figures of this machine, printed
 	$(BIN)/python -m bench
 
 image: .venv ## the reference image that slivers are made of (needs root)
-	$(BIN)/python -m node_manager.images
+	$(BIN)/python -m node_manager.images build
 
 deps: ## the system packages (needs root)
 	apt-get update
