@@ -1,0 +1,82 @@
+"""Places where a test makes a running program die, fail or stall.
+
+``PLFED_FAILPOINT=name[:n]:kill|raise|sleep[,…]``, read only when ``PLFED_TESTING=1``: the n-th time (1 if not said) that
+the program passes ``failpoint(name)``, it kills itself as `kill -9` would, raises `Failed`, or sleeps for
+``PLFED_FAILPOINT_SLEEP`` seconds (2 if not said). Otherwise a failpoint is a look into an empty dict.
+"""
+
+import os
+import signal
+import time
+
+from attrs import define
+
+NAMES = {
+    "create.begun": "a slice's transaction was opened, nothing written",
+    "create.slice-row": "the slice's row was written, not its event",
+    "create.before-commit": "all rows of a new slice were written, not committed",
+    "create.after-commit": "a new slice was committed, the answer not sent",
+    "delete.before-commit": "a slice's deletion was written, not committed",
+    "delete.after-commit": "a slice's deletion was committed, the answer not sent",
+    "renew.before-commit": "a slice's new expiry was written, not committed",
+    "renew.after-commit": "a slice's new expiry was committed, the answer not sent",
+    "ticket.signed": "a ticket was signed, its row not stored",
+    "ticket.stored": "a ticket's row was stored, the answer not sent",
+    "redeem.received": "pl_conf read a ticket's bytes",
+    "redeem.verified": "its signature was found good",
+    "redeem.admitted": "the owner's policy admitted it",
+    "redeem.recorded": "the ledger holds the wish, the node manager knows nothing",
+    "redeem.instantiated": "the node manager gave an rcap, the ledger does not hold it",
+    "redeem.answered": "the ledger holds the rcap, the answer not sent",
+    "sliver.journalled": "the node's books hold the intent of a sliver, the driver knows nothing",
+    "round.created": "a sliver's files are there, it was not started",
+    "round.started": "a sliver was started, the round not ended",
+    "sliver.done": "a sliver runs and the books say so, the answer not sent",
+    "release.journalled": "the books say that a sliver is to go, the driver knows nothing",
+    "round.destroyed": "a sliver is gone, the books still hold it",
+    "answer.sent": "an answer was handed to the transport",
+}
+"""Every failpoint there is, and what is done and not done when it is passed."""
+
+_ACTIONS = ("kill", "raise", "sleep")
+
+
+class Failed(Exception):
+    """A failpoint was told to raise."""
+
+
+@define
+class _Armed:
+    left: int
+    action: str
+
+
+def read(said: str) -> dict[str, _Armed]:
+    """The failpoints that ``PLFED_FAILPOINT`` arms. Raises `ValueError` for a name, count or action that is none."""
+    armed = {}
+    for one in filter(None, said.split(",")):
+        name, *rest = one.split(":")
+        count, action = (rest[0], rest[1]) if len(rest) == 2 else ("1", rest[0] if len(rest) == 1 else "")
+        if name not in NAMES or action not in _ACTIONS or not count.isdigit() or int(count) < 1:
+            expected = f"name[:n]:{'|'.join(_ACTIONS)} with a name of {', '.join(NAMES)}"
+            raise ValueError(f"PLFED_FAILPOINT {one!r}: expected {expected}")
+        armed[name] = _Armed(int(count), action)
+    return armed
+
+
+_armed = read(os.environ.get("PLFED_FAILPOINT", "")) if os.environ.get("PLFED_TESTING") == "1" else {}
+
+
+def failpoint(name: str) -> None:
+    """Pass the failpoint ``name``; where it is not armed, nothing happens."""
+    if not _armed or name not in _armed:
+        return
+    armed = _armed[name]
+    armed.left -= 1
+    if armed.left:
+        return
+    if armed.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if armed.action == "raise":
+        raise Failed(name)
+    time.sleep(float(os.environ.get("PLFED_FAILPOINT_SLEEP", "2")))

@@ -1,0 +1,333 @@
+"""XML-RPC as bytes: calls and answers, read with limits and written as Python's own library lays them out.
+
+Reading is by expat, whose handlers see each element as it comes: the first that is too deep, too many or no part of
+XML-RPC ends the reading. (A tree parser would first build what it then refuses, and lxml keeps every element name it
+ever saw until the process ends: a megabyte per hostile document.) A document type is refused, so there are no
+entities to expand.
+
+What does not parse is `Malformed`; what parses and exceeds a limit, or states a number out of range, is a
+`BadArgument` that says which. On output control characters that XML cannot carry become ``?``, a carriage return is
+written so that it survives, and an integer beyond 32 bit is an `OverflowError`, as the PLC API has it.
+"""
+
+import base64
+import re
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from xml.parsers import expat
+from xmlrpc.client import Binary, DateTime, Fault
+
+from planetlab.errors import BadArgument, PlanetLabError
+
+DEPTH = 32  # arrays and structs inside each other
+VALUES = 50_000  # in one document
+OCTETS = 8 << 20  # of one document
+
+_INTS = frozenset({"int", "i4", "i8", "i1", "i2", "biginteger"})
+_DOUBLES = frozenset({"double", "float"})
+_SCALARS = _INTS | _DOUBLES | {"string", "boolean", "nil", "base64", "dateTime.iso8601"}
+_CHILDREN = {
+    "": frozenset({"methodCall", "methodResponse"}),
+    "methodCall": frozenset({"methodName", "params"}),
+    "methodResponse": frozenset({"params", "fault"}),
+    "params": frozenset({"param"}),
+    "param": frozenset({"value"}),
+    "fault": frozenset({"value"}),
+    "value": _SCALARS | {"array", "struct"},
+    "array": frozenset({"data"}),
+    "data": frozenset({"value"}),
+    "struct": frozenset({"member"}),
+    "member": frozenset({"name", "value"}),
+}
+_NOTHING: frozenset[str] = frozenset()
+_INT = re.compile(r"\s*[+-]?[0-9]{1,30}\s*", re.ASCII)
+_DOUBLE = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?\s*", re.ASCII)
+_LEAST, _MOST = -(2**63), 2**63 - 1  # what the registry can hold
+
+
+class Malformed(PlanetLabError):
+    """These bytes are no XML-RPC document."""
+
+
+class _Absent:
+    """A value of which nothing was read yet; a class of its own, for nil is a value."""
+
+
+_ABSENT = _Absent()
+
+
+def _int(text: str) -> int:
+    if not _INT.fullmatch(text):
+        raise Malformed(f"expected an integer, got {text[:40]!r}")
+    value = int(text)
+    if not _LEAST <= value <= _MOST:
+        raise BadArgument(f"expected an integer of at most 64 bit, got {text.strip()}")
+    return value
+
+
+def _double(text: str) -> float:
+    if not _DOUBLE.fullmatch(text):
+        raise Malformed(f"expected a finite double, got {text[:40]!r}")
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise BadArgument(f"expected a double of at most 64 bit, got {text.strip()[:40]}")
+    return value
+
+
+def _boolean(text: str) -> bool:
+    if text.strip() not in ("0", "1"):
+        raise Malformed(f"expected boolean 0 or 1, got {text[:40]!r}")
+    return text.strip() == "1"
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (Base64Error, ValueError):
+        raise Malformed(f"expected base64, got {text[:40]!r}") from None
+
+
+def _datetime(text: str) -> datetime:
+    try:
+        return datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")
+    except ValueError:
+        raise Malformed(f"expected a time like 20081101T02:03:04, got {text[:40]!r}") from None
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(_INTS, _int),
+    **dict.fromkeys(_DOUBLES, _double),
+    "boolean": _boolean,
+    "string": str,
+    "nil": lambda text: None,
+    "base64": _base64,
+    "dateTime.iso8601": _datetime,
+}
+
+
+class _Document:
+    """What expat's handlers have read so far of one document."""
+
+    def __init__(self, depth: int, values: int) -> None:
+        self.depth, self.values = depth, values
+        self.open = [""]
+        self.seen = 0
+        self.text: list[str] = []
+        self.slots: list[Any] = []  # the values that are open, innermost last
+        self.holders: list[Any] = []  # the arrays and structs that are open, innermost last
+        self.names: list[Any] = []  # the members that are open, by name
+        self.method: str | None = None
+        self.params: list[Any] | None = None
+        self.fault: Any = _ABSENT
+        self.root = ""
+
+    def doctype(self, name: str, *_: object) -> None:
+        raise BadArgument("a document type is not accepted here")
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rpartition(":")[2]
+        parent = self.open[-1]
+        if tag not in _CHILDREN.get(parent, _NOTHING):
+            raise Malformed(f"<{tag[:40]}> does not belong {f'into <{parent}>' if parent else 'at the top'}")
+        self.open.append(tag)
+        self.text.clear()
+        if tag == "value":
+            self.seen += 1
+            if self.seen > self.values:
+                raise BadArgument(f"at most {self.values} values are accepted in one document")
+            self.slots.append(_ABSENT)
+        elif parent == "value" and self.slots[-1] is not _ABSENT:
+            raise Malformed("a <value> has two contents")
+        elif tag in ("array", "struct"):
+            if len(self.holders) >= self.depth:
+                raise BadArgument(f"at most {self.depth} arrays and structs are accepted inside each other")
+            self.holders.append([] if tag == "array" else {})
+        elif tag == "member":
+            self.names.append(_ABSENT)
+        elif tag == "params":
+            if self.params is not None:
+                raise Malformed("<params> stands twice")
+            self.params = []
+        elif parent == "":
+            self.root = tag
+
+    def end(self, tag: str) -> None:
+        tag = self.open.pop()
+        if tag == "value":
+            value = self.slots.pop()
+            self._give("".join(self.text) if value is _ABSENT else value)
+            self.text.clear()
+        elif tag in _READ:
+            self.slots[-1] = _READ[tag]("".join(self.text))
+        elif tag in ("array", "struct"):
+            self.slots[-1] = self.holders.pop()
+        elif tag == "name":
+            if self.names[-1] is not _ABSENT:
+                raise Malformed("a <member> has two names")
+            self.names[-1] = "".join(self.text)
+        elif tag == "member":
+            name = self.names.pop()
+            if name not in self.holders[-1]:
+                raise Malformed("a <member> has no value")
+        elif tag == "methodName":
+            if self.method is not None:
+                raise Malformed("<methodName> stands twice")
+            self.method = "".join(self.text).strip()
+
+    def _give(self, value: Any) -> None:
+        parent = self.open[-1]
+        if parent == "data":
+            self.holders[-1].append(value)
+        elif parent == "member":
+            name = self.names[-1]
+            if name is _ABSENT:
+                raise Malformed("a <member> has a value before its name")
+            if name in self.holders[-1]:
+                raise BadArgument(f"a struct has member {name[:40]!r} twice")
+            self.holders[-1][name] = value
+        elif parent == "fault":
+            if self.fault is not _ABSENT:
+                raise Malformed("a <fault> has two values")
+            self.fault = value
+        elif self.params is not None:
+            self.params.append(value)
+
+
+def _read(body: bytes, depth: int, values: int, octets: int) -> _Document:
+    if len(body) > octets:
+        raise BadArgument(f"at most {octets} octets are accepted in one document, got {len(body)}")
+    document = _Document(depth, values)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = document.doctype
+    parser.StartElementHandler = document.start
+    parser.EndElementHandler = document.end
+    parser.CharacterDataHandler = document.text.append
+    try:
+        parser.Parse(body, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        raise Malformed(f"expected an XML-RPC document: {error}") from None
+    return document
+
+
+def loads_call(
+    body: bytes, *, depth: int = DEPTH, values: int = VALUES, octets: int = OCTETS
+) -> tuple[str, tuple[Any, ...]]:
+    """The method and the arguments of a ``methodCall``. Raises `Malformed` or `BadArgument`."""
+    document = _read(body, depth, values, octets)
+    if document.root != "methodCall" or document.method is None:
+        raise Malformed("expected a methodCall with a methodName")
+    return document.method, tuple(document.params or ())
+
+
+def loads_answer(body: bytes, *, depth: int = DEPTH, values: int = 2_000_000, octets: int = 64 << 20) -> Any:
+    """The value of a ``methodResponse``. Raises `Malformed`, `BadArgument`, or the `Fault` that it carries.
+
+    Answers may be larger than calls: a thousand nodes with every field are 3.3 MB and 10^5 values.
+    """
+    document = _read(body, depth, values, octets)
+    if document.root != "methodResponse":
+        raise Malformed("expected a methodResponse")
+    if document.fault is not _ABSENT:
+        raise _fault(document.fault)
+    if document.params is None or len(document.params) != 1:
+        raise Malformed("expected a methodResponse with one value")
+    return document.params[0]
+
+
+def _fault(value: Any) -> Fault:
+    code, text = (value.get("faultCode"), value.get("faultString")) if isinstance(value, dict) else (None, None)
+    if not isinstance(code, int) or not isinstance(text, str):
+        raise Malformed("expected a fault with faultCode and faultString")
+    return Fault(int(code), text)
+
+
+# What XML 1.0 cannot carry, and what a reader's line-end rule would change.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if not text.isprintable():
+        text = _UNFIT.sub("?", text).replace("\r", "&#13;")
+    return text
+
+
+def _write(value: Any, write: Callable[[str], object]) -> None:
+    kind = type(value)
+    if kind is str:
+        write(f"<value><string>{_escaped(value)}</string></value>\n")
+    elif kind is int:
+        if not -(2**31) <= value < 2**31:
+            raise OverflowError(f"int exceeds XML-RPC limits: {value}")
+        write(f"<value><int>{value}</int></value>\n")
+    elif kind is dict:
+        write("<value><struct>\n")
+        for name, member in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a struct's member is named by text, not by {type(name).__name__}")
+            write(f"<member>\n<name>{_escaped(name)}</name>\n")
+            _write(member, write)
+            write("</member>\n")
+        write("</struct></value>\n")
+    elif kind is list or kind is tuple:
+        write("<value><array><data>\n")
+        for item in value:
+            _write(item, write)
+        write("</data></array></value>\n")
+    elif value is None:
+        write("<value><nil/></value>")
+    elif kind is bool:
+        write(f"<value><boolean>{value:d}</boolean></value>\n")
+    elif kind is float:
+        if value - value != 0.0:  # infinite, or no number
+            raise OverflowError(f"XML-RPC has no word for the double {value}")
+        write(f"<value><double>{value!r}</double></value>\n")
+    else:
+        _write_rarer(value, write)
+
+
+def _write_rarer(value: Any, write: Callable[[str], object]) -> None:
+    if isinstance(value, bytes | Binary):
+        octets = value if isinstance(value, bytes) else bytes(value.data)
+        write(f"<value><base64>\n{base64.encodebytes(octets).decode('ascii')}</base64></value>\n")
+    elif isinstance(value, datetime):
+        write(f"<value><dateTime.iso8601>{value.year:04d}{value:%m%dT%H:%M:%S}</dateTime.iso8601></value>\n")
+    elif isinstance(value, DateTime):
+        write(f"<value><dateTime.iso8601>{_escaped(str(value))}</dateTime.iso8601></value>\n")
+    else:  # an enumeration or another subclass goes out as what it is one of
+        plain = next((kind for kind in (str, int, float, dict, list, tuple) if isinstance(value, kind)), None)
+        if plain is None:
+            raise TypeError(f"cannot write {type(value).__name__} as XML-RPC")
+        _write(plain.__str__(value) if plain is str else plain(value), write)
+
+
+def _document(head: str, values: Iterable[Any], tail: str) -> bytes:
+    out = [head]
+    for value in values:
+        out.append("<param>\n")
+        _write(value, out.append)
+        out.append("</param>\n")
+    out.append(tail)
+    return "".join(out).encode()
+
+
+def dumps_call(method: str, args: Iterable[Any]) -> bytes:
+    """A ``methodCall``. Raises `OverflowError` or `TypeError` for what XML-RPC cannot say."""
+    head = f"<?xml version='1.0'?>\n<methodCall>\n<methodName>{_escaped(method)}</methodName>\n<params>\n"
+    return _document(head, args, "</params>\n</methodCall>\n")
+
+
+def dumps_answer(value: Any) -> bytes:
+    """A ``methodResponse`` with ``value``. Raises `OverflowError` or `TypeError` for what XML-RPC cannot say."""
+    return _document("<?xml version='1.0'?>\n<methodResponse>\n<params>\n", (value,), "</params>\n</methodResponse>\n")
+
+
+def dumps_fault(fault: Fault) -> bytes:
+    """A ``methodResponse`` with a fault."""
+    out = ["<?xml version='1.0'?>\n<methodResponse>\n<fault>\n"]
+    _write({"faultCode": fault.faultCode, "faultString": fault.faultString}, out.append)
+    out.append("</fault>\n</methodResponse>\n")
+    return "".join(out).encode()
