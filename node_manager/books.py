@@ -72,7 +72,7 @@ class Books:
             for entry in entries:
                 execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _entry_row(entry))
             for pool in pools:
-                execute("INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?)", _pool_row(pool))
+                execute("INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _pool_row(pool))
         self.entries.update({entry.record.name: entry for entry in entries})
         for pool in pools:
             if old := self.pools.get(pool.rcap):
@@ -235,13 +235,14 @@ class Books:
             )
 
     def _pools(self) -> Iterator[Pool]:
-        for rcap, parent, holder, authority, prefixes, share, bound in self._rows("SELECT * FROM pools"):
+        for rcap, parent, holder, authority, ceiling, prefixes, share, bound in self._rows("SELECT * FROM pools"):
             yield Pool(
                 rcap=rcap,
                 share=Share.read(json.loads(share), Span()),
                 holder=holder,
                 parent=parent,
                 authority=Hrn.parse(authority) if authority else None,
+                ceiling=bool(ceiling),
                 prefixes=tuple(json.loads(prefixes)),
                 bound=SliceName.parse(bound) if bound else None,
             )
@@ -270,6 +271,7 @@ def _pool_row(pool: Pool) -> tuple[Any, ...]:
         pool.parent,
         pool.holder,
         str(pool.authority or ""),
+        int(pool.ceiling),
         json.dumps(pool.prefixes),
         json.dumps(pool.share.wire()),
         str(pool.bound or ""),

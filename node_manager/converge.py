@@ -122,7 +122,7 @@ def strays(unasked: Mapping[SliceName, float], there: int, now: float, grace: fl
     all (and more than 3), as after the loss of the books, none is destroyed until the owner says so.
     """
     if len(unasked) > max(3, most * there):
-        why = f"{len(unasked)} of {there} slivers have no record; kept until the owner releases them or they are asked for again"
+        why = f"{len(unasked)} of {there} slivers have no record; kept until asked for again or ended by the owner"
         return Strays(kept=dict.fromkeys(unasked, why))
     ripe = frozenset(name for name, since in unasked.items() if now - since >= grace)
     kept = {

@@ -82,17 +82,17 @@ def _ports(rspec: ResourceSpec) -> frozenset[int]:
     return frozenset(int(text) for text in map(str.strip, listed) if text.isdecimal() and 0 < int(text[:6]) < 65536)
 
 
-def with_bound(rspec: ResourceSpec, bound: Iterable[Share]) -> ResourceSpec:
-    """A grant and what pools add to it."""
-    more: dict[str, int] = {}
-    for share in bound:
-        for key in ("cpu_pct", "net_min_rate", "net_i2_min_rate"):
-            more[key] = more.get(key, 0) + share.amounts.get(key, 0)
-    changes = {key: getattr(rspec, key) + amount for key, amount in more.items() if amount}
-    return evolve(rspec, **changes) if changes else rspec
+def spread(rspec: ResourceSpec, more: Iterable[Share], less: Iterable[Share]) -> ResourceSpec:
+    """A grant with what pools add to it and without what was split off; never below nothing."""
+    sums: dict[str, int] = {}
+    for sign, shares in ((1, more), (-1, less)):
+        for share in shares:
+            for key in ("cpu_pct", "net_min_rate", "net_i2_min_rate"):
+                sums[key] = sums.get(key, 0) + sign * share.amounts.get(key, 0)
+    return with_amounts(rspec, {key: max(0, getattr(rspec, key) + change) for key, change in sums.items() if change})
 
 
 def with_amounts(rspec: ResourceSpec, amounts: Mapping[str, int]) -> ResourceSpec:
     """``rspec`` with these rows; the same value where nothing changes."""
-    changes = {key: amount for key, amount in amounts.items() if getattr(rspec, key) != amount}
+    changes: dict[str, Any] = {key: amount for key, amount in amounts.items() if getattr(rspec, key) != amount}
     return evolve(rspec, **changes) if changes else rspec

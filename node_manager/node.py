@@ -3,9 +3,8 @@
 Everything that changes a sliver goes the same way: decide, write the intent down, act, write down that it is done.
 """
 
-import secrets
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -16,24 +15,23 @@ from node_manager import limits, loans, pools
 from node_manager.books import Books
 from node_manager.converge import Wish, strays
 from node_manager.drivers import Driver, Sliver, State
-from node_manager.pools import Pool, Share, Span
+from node_manager.giving import Giving
+from node_manager.owners import OwnersLog
+from node_manager.pools import Pool
 from node_manager.records import DELEGATED, Entry, Record
 from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
 from node_manager.steady import Steady
+from node_manager.tickets import Redeem
 from planetlab.clock import Clock
-from planetlab.errors import BadArgument, Conflict, Forbidden, NotFound, Unavailable
+from planetlab.errors import Conflict, Forbidden, NotFound, Unavailable
 from planetlab.failpoints import failpoint
+from planetlab.methods import Method
 from planetlab.names import Hrn, SliceName
-from planetlab.rspec import LOANABLE
+from planetlab.rspec import LOANABLE, ResourceSpec
 from planetlab.units import NEVER
 
 T = TypeVar("T")
-
-
-def new_rcap() -> str:
-    """128 random bits, which whoever holds them may use."""
-    return secrets.token_hex(16)
 
 
 class Node:
@@ -50,68 +48,29 @@ class Node:
         ticks: Callable[[], float],
         reactor: IReactorTime,
         in_thread: InThread,
+        redeem: Redeem,
     ) -> None:
-        """``ticks`` counts seconds and never jumps."""
+        """``ticks`` counts seconds and never jumps; ``redeem`` hands a signed ticket to the creation service."""
         self.settings = settings
         self.books = books
         self.rounds = Rounds(driver, in_thread, settings.at_once)
+        self.redeem = redeem
+        self.methods: Mapping[str, Method] = {}  # those it is served by, for Help
         self._clock = clock
         self._ticks = ticks
         self._reactor = reactor
-        self._in_thread = in_thread
         last = books.fact("believed")
         self.steady = Steady(clock.now(), ticks(), float(last) if last else None)
         self._unasked: dict[SliceName, float] = {}  # slivers without a record, and since when (ticks)
         self.strays_kept: dict[SliceName, str] = {}
-        self._owners_began: float | None = None  # when the oldest change began that the log has not seen
-        self.make_root_pools()
+        self.giving = Giving(settings, books)
+        self.owners = OwnersLog(
+            books, driver, self.now, reactor, in_thread, lag=settings.owners_lag, kept=settings.owners_kept
+        )
 
     def now(self) -> float:
         """Believed time, seconds since the epoch."""
         return self.steady.see(self._clock.now(), self._ticks())
-
-    # pools
-
-    def make_root_pools(self) -> None:
-        """Bring the root pools to what the owner's settings say; parts already given stay given."""
-        capacity = self.settings.capacity()
-        whole = (None, 1.0, (), self.settings.max_slivers)
-        wanted = [(Hrn.parse(r.authority), r.share, r.prefixes, r.max_slivers) for r in self.settings.authorities]
-        roots = {pool.authority: pool for pool in self.books.parts("") if pool.holder == "pl_conf"}
-        kept = []
-        for authority, share, prefixes, most in wanted or [whole]:
-            part = pools.fitted(share, capacity)
-            part = evolve(part, amounts={**part.amounts, "slivers": most}, ports=capacity.ports)
-            old = roots.pop(authority, None)
-            kept.append(
-                Pool(
-                    rcap=old.rcap if old else new_rcap(),
-                    share=part,
-                    holder="pl_conf",
-                    authority=authority,
-                    prefixes=tuple(prefixes),
-                )
-            )
-        ended = [evolve(pool, share=Share(span=Span(0.0, 1.0))) for pool in roots.values()]
-        self.books.put(pools=kept + ended)
-        for pool in ended:
-            if not self.books.parts(pool.rcap):
-                self.books.drop(pool.rcap)
-
-    def root_for(self, authority: Hrn, name: SliceName) -> Pool:
-        """The root pool out of which ``authority`` may make a sliver of ``name``. Raises `Forbidden`."""
-        roots = [pool for pool in self.books.parts("") if pool.holder == "pl_conf" and pool.share.amounts]
-        fitting = [pool for pool in roots if pool.authority is None or pool.authority.governs(authority)]
-        if not fitting:
-            raise Forbidden(f"this node has no pool for {authority}; its owner grants one under [[authorities]]")
-        pool = max(fitting, key=lambda pool: len(pool.authority.path) if pool.authority else 0)
-        if not pool.allows(name):
-            raise Forbidden(f"{authority} may make slivers named {' or '.join(pool.prefixes)}… here, not {name}")
-        return pool
-
-    def ports_free(self) -> frozenset[int]:
-        """Ports the owner lets be reserved and nobody holds."""
-        return self.settings.capacity().ports
 
     # the way of a record
 
@@ -139,28 +98,18 @@ class Node:
         created = create or (old is not None and old.created) or (old is None and record.name in self.rounds.found)
         if old and (record, created) == (old.record, old.created):
             return old
-        pool = self._pool_of(record, old, now)
+        pool = self.giving.for_record(record, old, now)
         base = old or Entry(record=record, rcap=pool.rcap)
         entry = evolve(base, record=record, created=created, done=False, reason="", since=now)
         self.books.put(entry, pools=[pool])
-        failpoint("redeem.intent")
+        failpoint("sliver.journalled")
         return entry
 
-    def _pool_of(self, record: Record, old: Entry | None, now: float) -> Pool:
-        mine = self.books.pools.get(old.rcap) if old else None
-        parent = self.books.pools.get(mine.parent) if mine else None
-        if parent is None or not parent.share.amounts:
-            parent = self.root_for(record.authority, record.name)
-        rcap = old.rcap if old else new_rcap()
-        if not record.is_sliver:
-            return Pool(rcap=rcap, share=Share(), holder=str(record.name), parent=parent.rcap, bound=record.name)
-        span = Span(parent.share.span.start, min(record.expires, parent.share.span.end))
-        others = [part for part in self.books.parts(parent.rcap) if part.rcap != rcap]
-        part = pools.split(parent, others, limits.promised(record.rspec, span), rcap, str(record.name), now)
-        return pools.bind(part, record.name, now)
-
     async def instantiate(self, record: Record, create: bool = True) -> str:
-        """Make or renew a sliver; gives its rcap once it can be logged into. Raises what `take` and the driver raise."""
+        """Make or renew a sliver; gives its rcap once users can log in. Raises what `take` and the driver raise."""
+        old = self.books.entries.get(record.name)
+        if old and old.releasing:
+            await self.end(record.name)
         entry = self.take(record, create)
         if entry.record.is_sliver and entry.created:
             await self.make(record.name)
@@ -180,11 +129,11 @@ class Node:
                 self._close(name, done=False, reason=str(error) or type(error).__name__)
                 raise
             finally:
-                self._owners_change(began)
+                self.owners.changed(began)
             cuts = limits.bounded(entry.record.rspec, self.settings.ceilings)[1]
             told = [str(cut) for cut in cuts] + [f"{key} cannot be enforced by this kernel" for key in unbound]
             self._close(name, done=self.books.entries.get(name) is entry, reason="; ".join(told))
-            failpoint("redeem.done")
+            failpoint("sliver.done")
 
         await self.rounds.alone(name, work)
 
@@ -197,13 +146,46 @@ class Node:
         """Give back what an rcap stands for: a sliver with all it has, or a pool. Unknown: nothing to do."""
         if entry := self.books.holding(rcap):
             self.books.put(evolve(entry, releasing=True, done=False, since=self.now()))
-            failpoint("delete.intent")
+            failpoint("release.journalled")
             await self.end(entry.record.name)
-        elif (pool := self.books.pools.get(rcap)) and pool.parent:
-            bound = pool.bound
+        elif (pool := self.books.pools.get(rcap)) and pool.parent and not pool.ceiling:
             self.books.drop(rcap)
-            if bound and bound in self.books.entries:
-                await self.make(bound)
+            await self.bound_changed(pool)
+
+    async def bind(self, pool: Pool, name: SliceName) -> None:
+        """Give a pool to a sliver, made for it when there is none and the pool includes that right."""
+        now = self.now()
+        bound = pools.bind(pool, name, now)
+        entry = self.books.entries.get(name)
+        if entry is None:
+            if not pool.share.amounts.get("slivers"):
+                raise Forbidden(
+                    f"{name} has no sliver here, and the pool does not include the right to make one (slivers)"
+                )
+            record = Record(
+                name=name,
+                authority=pool.authority or Hrn(("owner",)),
+                instantiation=DELEGATED,
+                rspec=limits.spread(ResourceSpec(net_min_rate=0, net_i2_min_rate=0), [pool.share], []),
+                expires=pool.share.span.end,
+                timestamp=now,
+            )
+            self.books.put(Entry(record=record, rcap=pool.rcap, since=now), pools=[bound])
+        else:
+            self.books.put(pools=[bound])
+        await self.make(name)
+
+    async def bound_changed(self, pool: Pool) -> None:
+        """A pool has changed: the sliver that has it, or what it was split off, gets what it has now."""
+        parent = self.books.pools.get(pool.parent)
+        names = {each.bound for each in (pool, parent) if each and each.bound}
+        await self.rounds.each(sorted(name for name in names if name in self.books.entries), self.make)
+
+    async def destroy_stray(self, name: SliceName) -> None:
+        """Destroy a sliver that has no record."""
+        if name in self.books.entries:
+            raise Forbidden(f"{name} has a record; it is released by its rcap")
+        await self.end(name)
 
     async def end(self, name: SliceName) -> None:
         """Destroy a sliver; strike its entry when it is releasing."""
@@ -216,8 +198,8 @@ class Node:
                 self._close(name, done=False, reason=str(error) or type(error).__name__)
                 raise
             finally:
-                self._owners_change(began)
-            failpoint("delete.destroyed")
+                self.owners.changed(began)
+            failpoint("round.destroyed")
             entry = self.books.entries.get(name)
             if entry and entry.releasing:
                 self.books.strike(name)
@@ -235,7 +217,7 @@ class Node:
         except KeyError:
             raise NotFound(f"{name} has no record on this node") from None
 
-    async def change(self, name: SliceName, **fields: object) -> None:
+    async def change(self, name: SliceName, **fields: Any) -> None:
         """Write a change of an entry down and bring the sliver to it, if there is to be one."""
         entry = evolve(self.entry(name), **fields)
         self.books.put(evolve(entry, done=False, since=self.now()))
@@ -278,7 +260,7 @@ class Node:
         """What a sliver shall be, with loans and bound pools and under the owner's ceilings."""
         record = entry.record
         rspec = limits.with_amounts(record.rspec, grants.get(record.name, {}))
-        rspec = limits.with_bound(rspec, self._bound(entry, now))
+        rspec = self.giving.spread(entry, rspec, now)
         rspec, _ = limits.bounded(rspec, self.settings.ceilings)
         return Sliver(
             slice=record.name,
@@ -289,11 +271,6 @@ class Node:
             initscript=record.initscript,
             vref=record.vref,
         )
-
-    def _bound(self, entry: Entry, now: float) -> Iterable[Share]:
-        for pool in self.books.bound_to(entry.record.name):
-            if pool.rcap != entry.rcap and pool.share.span.start <= now < pool.share.span.end:
-                yield pool.share
 
     def wish(self, entry: Entry, now: float, grants: dict[SliceName, dict[str, int]] | None = None) -> Wish:
         """What is wanted of a sliver now."""
@@ -333,7 +310,7 @@ class Node:
         todo = [*sorted(ending), *(name for name in self.rounds.due(asked, gone) if name not in ending)]
         todo += sorted(name for name in asked if not entries[name].done and name not in todo)
         failed = await self.rounds.each(todo, lambda name: self.make(name) if name in asked else self.end(name))
-        await self.see_owners()
+        await self.owners.see()
         return Report(found=len(found), changed=tuple(todo), failed=failed, seconds=self._ticks() - began)
 
     def _expire(self, now: float) -> None:
@@ -346,10 +323,7 @@ class Node:
         ]
         if over:
             self.books.put(*over)
-        own = {entry.rcap for entry in self.books.entries.values()}
-        for pool in pools.over(self.books.pools.values(), now):
-            if pool.parent and pool.rcap not in own:
-                self.books.drop(pool.rcap)
+        self.giving.end_over(now)
 
     def _stray(self, known: Iterable[SliceName]) -> frozenset[SliceName]:
         """The slivers without a record that are to go now; the others are reported."""
@@ -359,31 +333,6 @@ class Node:
         told = strays(self._unasked, len(self.rounds.found), ticks, self.settings.stray_grace, self.settings.stray_part)
         self.strays_kept = dict(told.kept)
         return told.destroy
-
-    # owners of packets
-
-    def _owners_change(self, began: float) -> None:
-        if self._owners_began is None:
-            self._owners_began = began
-            self._reactor.callLater(self.settings.owners_lag, self._owners_due)
-
-    def _owners_due(self) -> None:
-        if self._owners_began is not None:
-            Deferred.fromCoroutine(self.see_owners()).addErrback(
-                lambda failure: self.log.failure("owners of packets could not be noted", failure)
-            )
-
-    async def see_owners(self) -> None:
-        """Bring the log of who owns which packets up to date."""
-        began, self._owners_began = self._owners_began, None
-        owners = await self._in_thread(self.rounds.driver.owners)
-        now = self.now()
-        self.books.see(owners, now if began is None else began, now, self.settings.owners_kept)
-
-    @property
-    def owners_are_stale(self) -> bool:
-        """Whether something changed that the log of owners has not seen."""
-        return self._owners_began is not None
 
     # answers
 
@@ -427,18 +376,6 @@ class Node:
         if found is None:
             return "making" if not entry.reason else "failed"
         return str(State.STOPPED if found.state is State.STOPPED else found.state)
-
-    def rcap_of(self, rcap: str) -> Pool:
-        """The pool that an rcap stands for. Raises `NotFound`."""
-        if not isinstance(rcap, str) or rcap not in self.books.pools:
-            raise NotFound("no such rcap on this node, or what it stood for has ended")
-        return self.books.pools[rcap]
-
-    def sliver_named(self, name: object) -> SliceName:
-        """A slice's name off the wire. Raises `BadArgument`."""
-        if not isinstance(name, str):
-            raise BadArgument(f"expected a slice's name, got {type(name).__name__}", "slice_name")
-        return SliceName.parse(name)
 
 
 async def _awaited(work: Awaitable[T]) -> T:

@@ -99,6 +99,7 @@ class Pool:
     holder: str  # account that `GetRcap` lists it to
     parent: str = ""  # rcap it was split from; "" for a root pool
     authority: Hrn | None = None  # whose slivers it serves; None where the holder decides
+    ceiling: bool = False  # the most its parts may promise together, not itself a promise
     prefixes: tuple[str, ...] = ()  # slice names must begin with one of these; () for any
     bound: SliceName | None = None  # the sliver that has it, once bound
 
@@ -133,6 +134,8 @@ def left(pool: Pool, children: Iterable[Pool], span: Span) -> Share:
     """What ``pool`` can still promise throughout ``span``."""
     shares = [child.share for child in children]
     taken = peak(shares, span)
+    if pool.bound is not None:
+        taken["slivers"] = taken.get("slivers", 0) + 1  # its own
     amounts = {key: max(0, amount - taken.get(key, 0)) for key, amount in pool.share.amounts.items()}
     used = frozenset[int]().union(*(share.ports for share in shares if share.span.meets(span)))
     return Share(amounts, pool.share.ports - used, span)
@@ -145,8 +148,6 @@ def split(pool: Pool, children: Iterable[Pool], wanted: Share, rcap: str, holder
     """
     if now >= pool.share.span.end:
         raise Forbidden(f"the pool ended {now - pool.share.span.end:.0f} s ago; ask its giver for a new one")
-    if pool.bound is not None:
-        raise Forbidden(f"the pool is bound to {pool.bound} and cannot be split any more")
     if not pool.share.span.covers(wanted.span):
         raise Forbidden(
             f"asked from {wanted.span.start:.0f} to {wanted.span.end:.0f}, "

@@ -45,7 +45,7 @@ def do(driver: Driver, step: Step) -> tuple[str, ...]:
             driver.stop(name)
         case Create(sliver):
             unbound = driver.create(sliver)
-            failpoint("redeem.created")
+            failpoint("round.created")
             return unbound
         case Limit(sliver):
             return driver.set_limits(sliver.slice, sliver.rspec)
@@ -55,7 +55,7 @@ def do(driver: Driver, step: Step) -> tuple[str, ...]:
             driver.set_initscript(sliver.slice, sliver.initscript)
         case Start(name):
             driver.start(name)
-            failpoint("redeem.started")
+            failpoint("round.started")
     return ()
 
 

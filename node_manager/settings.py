@@ -37,7 +37,7 @@ class Settings:
     # who is who
     hostname: str = _said("localhost.localdomain", "This node's name, as its authority knows it.")
     pl_conf_uid: int = _said(0, "User id of the creation service, which brings records.")
-    pl_conf: str = _said("http://127.0.0.1:814/", "Where the creation service takes tickets (URL or unix:/path).")
+    pl_conf: str = _said("unix:/run/plfed/pl_conf.sock", "Where the creation service takes tickets: unix:/path or URL.")
     owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
     accounts: dict[str, int] = _said({}, "Further accounts by name, such as controllers, with their user ids.")
     slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
@@ -65,7 +65,7 @@ class Settings:
 
     # times, in seconds
     round_every: float = _said(10.0, "From one round to the next.")
-    answer_within: float = _said(50.0, "A caller is told to ask again when its sliver takes longer.")
+    answer_within: float = _said(25.0, "A caller is told to ask again when its sliver takes longer.")
     stop_lasts: float = _said(600.0, "How long a user's Stop holds for a sliver that its authority wants running.")
     expired_kept: float = _said(3600.0, "How long an expired sliver stays, stopped, before it is destroyed.")
     stray_grace: float = _said(3600.0, "How long a sliver without a record stays.")

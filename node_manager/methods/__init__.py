@@ -1,1 +1,111 @@
-"""The node manager's methods: the v4 names, and the pools'."""
+"""The methods of the node manager, and who may call which.
+
+Roles on a node: ``anonymous`` is anybody on it; ``user`` is a sliver or an account of the node, and where the method's
+first argument is ``sliver_name`` only that sliver itself or the controller it delegates to; ``peer`` is the creation
+service, ``admin`` the node's owner. Local root is nobody special, but what the settings make it.
+"""
+
+from typing import Any
+
+from attrs import evolve, frozen
+
+from node_manager.identity import Accounts, Caller
+from node_manager.node import Node
+from planetlab.calls import Call
+from planetlab.errors import BadArgument, BadArgumentCount, Forbidden, NoSuchMethod, PlanetLabError
+from planetlab.methods import Api, Method, Role
+from planetlab.names import SliceName
+
+TARGET = "sliver_name"
+NO_SLIVER = "Invalid argument: the first argument must be a sliver name."
+
+
+class CallFailed(PlanetLabError):
+    """A method of the v4 interface could not do what it was asked."""
+
+    code = 104
+    generic = "Error in call"
+
+
+@frozen(eq=False)
+class NodeMethod(Method):
+    """A method that counts its arguments as the v4 node manager did."""
+
+    def count(self, args: tuple[Any, ...]) -> None:
+        """Raise `BadArgumentCount`, in the original's words."""
+        least = sum(not argument.optional for argument in self.accepts)
+        if not least <= len(args) <= len(self.accepts):
+            raise BadArgumentCount(f"Invalid argument count: got {len(args)}, expecting {len(self.accepts)}.")
+
+
+class NodeApi(Api):
+    """The methods that one node answers."""
+
+    def add(self, method: Method) -> None:
+        """Take up a method, which counts its arguments in the original's way."""
+        fields = {name: getattr(method, name) for name in Method.__match_args__}
+        super().add(NodeMethod(**fields))
+
+    def find(self, name: str) -> Method:
+        """The method of this name. Raises `NoSuchMethod`, in the original's words."""
+        try:
+            return self[name]
+        except KeyError:
+            raise NoSuchMethod(f"Invalid API method {name}.  Valid choices are {', '.join(sorted(self))}") from None
+
+
+class Gate:
+    """Recognises callers, and lets them through to what is theirs."""
+
+    def __init__(self, node: Node, accounts: Accounts) -> None:
+        self._node = node
+        self._accounts = accounts
+        self._blessed = f"{node.settings.slice_prefix}_sfacm"  # the component manager of the SFA
+
+    def greet(self, method: Method, args: tuple[Any, ...], request: Any) -> Call:
+        """The call of a request. Raises `Forbidden` or `BadArgument`, in the original's words and order."""
+        return self.admit(method, args, self._accounts.of_request(request))
+
+    def admit(self, method: Method, args: tuple[Any, ...], caller: Caller) -> Call:
+        """The call that ``caller`` makes, if it may."""
+        call = Call(
+            caller=caller,
+            roles=self._roles(caller),
+            store=self._node,
+            now=self._node.now(),
+            method=method.name,
+        )
+        if Role.ANONYMOUS in method.roles:
+            return call
+        if method.name == "AdminTicket" and caller.account != self._blessed:
+            raise BadArgument(NO_SLIVER)  # as the original, which took the text for a sliver's name
+        if not method.roles & call.roles:
+            raise Forbidden(f"{caller}: Permission denied.")
+        if method.accepts and method.accepts[0].name == TARGET:
+            self._may_act_on(args[0], caller)
+        return evolve(call, auth_method="uid")
+
+    def _may_act_on(self, name: Any, caller: Caller) -> None:
+        record = None
+        try:
+            entry = self._node.books.entries.get(SliceName.parse(name)) if isinstance(name, str) else None
+            record = entry.record if entry and not entry.releasing else None
+        except BadArgument:
+            pass
+        if record is None or not record.is_sliver:
+            raise BadArgument(NO_SLIVER)
+        if caller.account not in (name, self._blessed) and (
+            not record.delegations or caller.account != record.delegations
+        ):
+            raise Forbidden(f"{caller}: Permission denied.")
+
+    def _roles(self, caller: Caller) -> frozenset[Role]:
+        settings = self._node.settings
+        roles = {Role.ANONYMOUS}
+        if caller.account is not None:
+            roles.add(Role.USER)
+        if caller.uid is not None and caller.uid == settings.pl_conf_uid:
+            roles.add(Role.PEER)
+        if caller.uid in settings.owner_uids:
+            roles.add(Role.ADMIN)
+        return frozenset(roles)

@@ -19,6 +19,7 @@ CREATE TABLE pools (
     parent TEXT NOT NULL,            -- '' for a root pool
     holder TEXT NOT NULL,
     authority TEXT NOT NULL,         -- '' where the holder decides
+    ceiling INTEGER NOT NULL,        -- 1: bounds its parts, is no promise itself
     prefixes TEXT NOT NULL,          -- JSON array
     share TEXT NOT NULL,             -- JSON struct, as GetRspec gives it
     bound TEXT NOT NULL              -- sliver's name, '' when not bound

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from node_manager.limits import Ceilings, bounded, promised, with_bound
+from node_manager.limits import Ceilings, bounded, promised, spread
 from node_manager.pools import Share, Span
 from planetlab.rspec import ResourceSpec
 
@@ -51,9 +51,12 @@ class PromisesInAGrant(SynchronousTestCase):
 class BoundPools(SynchronousTestCase):
     def test_they_add_to_the_grant(self) -> None:
         more = [Share({"cpu_pct": 25}), Share({"cpu_pct": 5, "net_min_rate": 2000})]
-        rspec = with_bound(ResourceSpec(cpu_pct=10), more)
+        rspec = spread(ResourceSpec(cpu_pct=10), more, [])
         self.assertEqual((40, 2001), (rspec.cpu_pct, rspec.net_min_rate))
+
+    def test_what_is_given_on_is_taken_off(self) -> None:
+        self.assertEqual(4, spread(ResourceSpec(cpu_pct=10), [], [Share({"cpu_pct": 6})]).cpu_pct)
 
     def test_none_change_nothing(self) -> None:
         rspec = ResourceSpec()
-        self.assertIs(rspec, with_bound(rspec, []))
+        self.assertIs(rspec, spread(rspec, [], []))

@@ -61,7 +61,8 @@ class ReadingLoans(SynchronousTestCase):
         hostile = (
             5, "x", {}, [5], [[]], [["princeton_a", "cpu_pct"]], [["princeton_a", "cpu_pct", 1, 2]],
             [["princeton_a", "cpu_pct", -1]], [["princeton_a", "cpu_pct", True]], [["princeton_a", "cpu_pct", "1"]],
-            [[7, "cpu_pct", 1]], [["princeton_a", [], 1]], [["princeton_a", "cpu_pct", 2**40]], [["a_b", "cpu_pct", 1]] * 300,
+            [[7, "cpu_pct", 1]], [["princeton_a", [], 1]], [["princeton_a", "cpu_pct", 2**40]],
+            [["a_b", "cpu_pct", 1]] * 300,
         )  # fmt: skip
         for value in hostile:
             error = self.assertRaises(BadArgument, read_loans, value)

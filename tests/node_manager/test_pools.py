@@ -60,9 +60,13 @@ class SplittingAPool(SynchronousTestCase):
         error = self.assertRaises(Forbidden, split, NODE, [], Share(span=Span(0, 1000)), "b", "x", 1003.0)
         self.assertIn("ended 3 s ago", str(error))
 
-    def test_a_bound_pool_cannot_be_split(self) -> None:
-        bound = bind(part(10), CODEEN, 0.0)
-        self.assertRaises(Forbidden, split, bound, [], Share({"cpu_pct": 1}, span=Span(0, 1000)), "b", "x", 0.0)
+    def test_a_sliver_may_give_on_what_it_has_but_not_the_right_to_be(self) -> None:
+        whole = evolve(part(10), share=Share({"cpu_pct": 10, "slivers": 1}, span=Span(0, 1000)))
+        bound = bind(whole, CODEEN, 0.0)
+        self.assertEqual(
+            {"cpu_pct": 4}, split(bound, [], Share({"cpu_pct": 4}, span=Span(0, 1000)), "b", "x", 0.0).share.amounts
+        )
+        self.assertRaises(NoRoom, split, bound, [], Share({"slivers": 1}, span=Span(0, 1000)), "b", "x", 0.0)
 
     def test_a_port_is_given_once(self) -> None:
         dns = split(NODE, [], Share(ports=frozenset({53}), span=Span(0, 1000)), "b", "x", 0.0)

@@ -1,0 +1,151 @@
+"""The node's pools in its books: what the owner grants, what is split off, what it adds to a sliver.
+
+Below the node's own pool stand the owner's promises and the authorities' shares. A share is a ceiling: the most that
+an authority's slivers may be promised together; so shares may overlap, and every promise is checked against both.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from node_manager import limits, pools
+from node_manager.books import Books
+from node_manager.pools import Pool, Share, Span
+from node_manager.records import Entry, Record
+from node_manager.settings import Settings
+from planetlab.errors import Forbidden, NotFound
+from planetlab.names import Hrn, SliceName
+from planetlab.rspec import ResourceSpec
+
+OWNER = "owner"  # holds the node's pool
+BROKER = "pl_conf"  # holds the authorities' pools
+_OVER = Span(0.0, 1.0)
+
+
+def new_rcap() -> str:
+    """128 random bits, which whoever holds them may use."""
+    return secrets.token_hex(16)
+
+
+class Giving:
+    """Who may have what of one node."""
+
+    def __init__(self, settings: Settings, books: Books) -> None:
+        """Brings the root pools to what the owner's settings say; parts already given stay given."""
+        self._settings = settings
+        self._books = books
+        top = next((pool for pool in books.parts("") if pool.holder == OWNER), None)
+        self._top = top.rcap if top else new_rcap()
+        node = Pool(rcap=self._top, share=settings.capacity(), holder=OWNER)
+        old = {pool.authority: pool for pool in books.parts(self._top) if pool.ceiling}
+        roots = [self._root(pool, old.pop(pool.authority, None)) for pool in self._asked_roots()]
+        ended = [evolve(pool, share=Share(span=_OVER)) for pool in old.values()]
+        books.put(pools=[node, *roots, *ended])
+        for pool in ended:
+            if not books.parts(pool.rcap):
+                books.drop(pool.rcap)
+
+    def _asked_roots(self) -> Iterator[Pool]:
+        capacity = self._settings.capacity()
+        if not self._settings.authorities:
+            yield Pool(rcap="", share=capacity, holder=BROKER, ceiling=True)
+        for root in self._settings.authorities:
+            part = pools.fitted(root.share, capacity)
+            yield Pool(
+                rcap="",
+                share=evolve(part, amounts={**part.amounts, "slivers": root.max_slivers}, ports=capacity.ports),
+                holder=BROKER,
+                authority=Hrn.parse(root.authority),
+                ceiling=True,
+                prefixes=tuple(root.prefixes),
+            )
+
+    def _root(self, asked: Pool, old: Pool | None) -> Pool:
+        return evolve(asked, rcap=old.rcap if old else new_rcap(), parent=self._top)
+
+    def named(self, rcap: str) -> Pool:
+        """The pool that an rcap stands for. Raises `NotFound`."""
+        if rcap not in self._books.pools:
+            raise NotFound("no such rcap on this node, or what it stood for has ended", "rcap")
+        return self._books.pools[rcap]
+
+    def root_for(self, authority: Hrn, name: SliceName) -> Pool:
+        """The pool out of which ``authority`` may make a sliver of ``name``. Raises `Forbidden`."""
+        roots = [pool for pool in self._books.parts(self._top) if pool.ceiling and pool.share.span != _OVER]
+        fitting = [pool for pool in roots if pool.authority is None or pool.authority.governs(authority)]
+        if not fitting:
+            raise Forbidden(f"this node has no pool for {authority}; its owner grants one under [[authorities]]")
+        pool = max(fitting, key=lambda pool: len(pool.authority.path) if pool.authority else 0)
+        if not pool.allows(name):
+            prefixes = " or ".join(pool.prefixes)
+            raise Forbidden(f"{authority} may make slivers here whose names begin with {prefixes}, not {name}")
+        return pool
+
+    def for_record(self, record: Record, entry: Entry | None, now: float) -> Pool:
+        """The pool of a record's sliver, new or as large as it is wanted now. Raises `Forbidden`, `pools.NoRoom`."""
+        old = self._books.pools.get(entry.rcap) if entry else None
+        parent = self._books.pools.get(old.parent) if old else None
+        if parent is None or parent.share.span == _OVER:
+            parent = self.root_for(record.authority, record.name)
+        rcap = old.rcap if old else new_rcap()
+        span = Span(max(now, parent.share.span.start), min(record.expires, parent.share.span.end))
+        wanted = limits.promised(record.rspec, span) if record.is_sliver else Share(span=span)
+        return pools.bind(self._split(parent, wanted, rcap, str(record.name), now), record.name, now)
+
+    def create(self, rspec: dict[str, object], holder: str, now: float) -> Pool:
+        """A root pool of the owner's for ``holder``, out of the whole node."""
+        wanted = dict(rspec)
+        prefix = wanted.pop("prefix", "")
+        node = self._books.pools[self._top]
+        pool = self._split(node, Share.read(wanted, node.share.span), new_rcap(), holder, now)
+        pool = evolve(pool, prefixes=(str(prefix),) if prefix else ())
+        self._books.put(pools=[pool])
+        return pool
+
+    def split(self, rcap: str, rspec: dict[str, object], holder: str, now: float) -> Pool:
+        """A part of a pool, for ``holder``."""
+        pool = self.named(rcap)
+        part = self._split(pool, Share.read(rspec, pool.share.span), new_rcap(), holder, now)
+        self._books.put(pools=[part])
+        return part
+
+    def _split(self, parent: Pool, wanted: Share, rcap: str, holder: str, now: float) -> Pool:
+        siblings = [part for part in self._books.parts(parent.rcap) if part.rcap != rcap]
+        if parent.ceiling:
+            everyone = [part for part in self._promises() if part.rcap != rcap]
+            pools.split(self._books.pools[self._top], everyone, wanted, rcap, holder, now)
+        elif parent.rcap == self._top:
+            siblings = list(self._promises())
+        return pools.split(parent, siblings, wanted, rcap, holder, now)
+
+    def left(self, pool: Pool, now: float) -> Share:
+        """What a pool can still promise from now to its end."""
+        span = Span(min(now, pool.share.span.end - 1.0), pool.share.span.end)
+        return pools.left(pool, self._promises() if pool.rcap == self._top else self._books.parts(pool.rcap), span)
+
+    def _promises(self) -> Iterator[Pool]:
+        for part in self._books.parts(self._top):
+            if part.ceiling:
+                yield from self._books.parts(part.rcap)
+            else:
+                yield part
+
+    def spread(self, entry: Entry, rspec: ResourceSpec, now: float) -> ResourceSpec:
+        """A sliver's grant, with what is bound to it beside and without what it gave on."""
+        name = entry.record.name
+        at = Span(now, now + 1.0)
+        bound = [pool for pool in self._books.bound_to(name) if pool.share.span.meets(at)]
+        more = [pool.share for pool in bound if pool.rcap != entry.rcap]
+        less = [part.share for pool in bound for part in self._books.parts(pool.rcap) if part.share.span.meets(at)]
+        return limits.spread(rspec, more, less) if more or less else rspec
+
+    def end_over(self, now: float) -> list[SliceName]:
+        """Give back the pools whose time is over, but slivers' own; gives the slivers that lost something."""
+        own = {entry.rcap for entry in self._books.entries.values()}
+        lost = []
+        for pool in pools.over(self._books.pools.values(), now):
+            if pool.parent and not pool.ceiling and pool.rcap not in own and pool.rcap in self._books.pools:
+                lost += [pool.bound] if pool.bound else []
+                self._books.drop(pool.rcap)
+        return lost

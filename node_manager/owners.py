@@ -1,0 +1,66 @@
+"""Whose packets are whose, and since when: the driver's word, kept as windows of time.
+
+Changes are noted together a moment after they happen, and before anybody is answered who asks. A mark counts from
+before its sliver could send and until after it could not, and is never two slices' at one moment.
+"""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from node_manager.books import Books, Window
+from node_manager.drivers import Driver
+from node_manager.round import InThread
+
+
+class OwnersLog:
+    """The log of one node."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        books: Books,
+        driver: Driver,
+        now: Callable[[], float],
+        reactor: IReactorTime,
+        in_thread: InThread,
+        lag: float,
+        kept: float,
+    ) -> None:
+        """``lag``: seconds within which changes are noted together; ``kept``: seconds that ended windows are kept."""
+        self._books = books
+        self._driver = driver
+        self._now = now
+        self._reactor = reactor
+        self._in_thread = in_thread
+        self._lag = lag
+        self._kept = kept
+        self._began: float | None = None  # when the oldest change began that is not noted
+
+    def changed(self, began: float) -> None:
+        """Something may have changed since ``began``."""
+        if self._began is None:
+            self._began = began
+            self._reactor.callLater(self._lag, self._due)
+
+    def _due(self) -> None:
+        if self._began is not None:
+            Deferred.fromCoroutine(self.see()).addErrback(
+                lambda failure: self.log.failure("owners of packets could not be noted", failure)
+            )
+
+    async def see(self) -> None:
+        """Ask the driver and note what changed."""
+        began, self._began = self._began, None
+        owners = await self._in_thread(self._driver.owners)
+        now = self._now()
+        self._books.see(owners, now if began is None else began, now, self._kept)
+
+    async def since(self, stamp: int) -> tuple[int, list[Window]]:
+        """The stamp now, and the windows that changed after ``stamp``; 0 gives all."""
+        if self._began is not None:
+            await self.see()
+        return self._books.stamp(), self._books.windows(stamp)

@@ -1,0 +1,417 @@
+"""The node manager's interface: order of checks, codes and texts of the last original, its accidents cured."""
+
+from typing import Any
+from xmlrpc.client import Fault
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from node_manager.drivers import State
+from node_manager.identity import NOBODY, Caller
+from node_manager.methods.slivers import refused
+from node_manager.records import DELEGATED
+from node_manager.service import api
+from planetlab.rspec import ROWS, ResourceSpec
+from planetlab.xmlrpc import dumps_answer
+from tests.node_manager.world import CODEEN, KEY, NOON, OWNER, PL_CONF, SIRIUS, STRANGER, UTAH, World, record
+
+SELF = Caller(20000, "princeton_codeen")
+CONTROLLER = Caller(30000, "utah_nmcontrol")
+SFACM = Caller(30001, "pl_sfacm")
+
+
+class ApiTest(SynchronousTestCase):
+    """A node with one delegated sliver, and a way to call it."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        self.ok(PL_CONF, "Instantiate", self.delegated().wire())
+
+    def delegated(self, **stated: Any) -> Any:
+        told = {"instantiation": DELEGATED, "keys": (KEY,), "attributes": {"delegations": "utah_nmcontrol"}}
+        return record(**told | stated)
+
+    def ok(self, caller: Caller, name: str, *args: Any) -> Any:
+        def call() -> Any:
+            given = self.world.call(caller, name, *args)
+            return Deferred.fromCoroutine(given) if hasattr(given, "send") else given
+
+        return self.successResultOf(maybeDeferred(call))
+
+    def fault(self, caller: Caller, name: str, *args: Any) -> tuple[int, str]:
+        try:
+            given = self.world.call(caller, name, *args)
+            if hasattr(given, "send"):
+                given = self.failureResultOf(Deferred.fromCoroutine(given)).value
+                raise given
+        except Exception as error:
+            told = refused(error, name, "12345678")
+            return told.faultCode, told.faultString
+        raise AssertionError(f"{name} answered {given!r}")
+
+    def state(self) -> State | None:
+        found = self.world.driver.look().get(CODEEN)
+        return found.state if found else None
+
+
+class OrderOfChecks(ApiTest):
+    def test_an_unknown_method_is_100_and_lists_the_valid_ones(self) -> None:
+        code, text = self.fault(NOBODY, "Explode", 1, 2)
+        self.assertEqual(
+            (100, f"Invalid API method Explode.  Valid choices are {', '.join(sorted(api()))}"), (code, text)
+        )
+
+    def test_there_is_no_introspection(self) -> None:
+        self.assertEqual(100, self.fault(NOBODY, "system.listMethods")[0])
+
+    def test_arguments_are_counted_before_anybody_asks_who_calls(self) -> None:
+        self.assertEqual((101, "Invalid argument count: got 0, expecting 1."), self.fault(NOBODY, "Start"))
+        self.assertEqual((101, "Invalid argument count: got 3, expecting 2."), self.fault(SELF, "SetLoans", 1, 2, 3))
+        self.assertEqual((101, "Invalid argument count: got 1, expecting 0."), self.fault(NOBODY, "Help", 1))
+
+    def test_what_is_no_slivers_name_is_102_before_permission(self) -> None:
+        expected = (102, "Invalid argument: the first argument must be a sliver name.")
+        for target in ("princeton_nobody", "", "nonsense", 5, None, [], {}, "../x_y", "utah_nmcontrol"):
+            self.assertEqual(expected, self.fault(STRANGER, "Start", target), f"{target!r}")
+
+    def test_a_controller_cannot_be_a_target(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(UTAH, instantiation="nm-controller").wire())
+        self.assertEqual(102, self.fault(Caller(1, str(UTAH)), "Start", str(UTAH))[0])
+
+    def test_others_are_refused_by_their_own_name(self) -> None:
+        for name in ("Create", "Destroy", "Start", "Stop", "ReCreate", "GetRSpec", "GetEffectiveRSpec", "GetLoans"):
+            self.assertEqual((108, "stranger: Permission denied."), self.fault(STRANGER, name, "princeton_codeen"))
+
+    def test_local_root_is_nobody_special(self) -> None:
+        self.assertEqual((108, "root: Permission denied."), self.fault(OWNER, "Stop", "princeton_codeen"))
+
+    def test_who_cannot_be_identified_may_use_only_the_four_anonymous_calls(self) -> None:
+        for name, args in (("Help", ()), ("Ticket", ("t",)), ("GetXIDs", ()), ("GetSSHKeys", ())):
+            self.ok(NOBODY, name, *args)
+        others = sorted(set(api()) - {"Help", "Ticket", "GetXIDs", "GetSSHKeys"})
+        for name in others:
+            args = ["princeton_codeen"] * len(api()[name].accepts)
+            self.assertIn(self.fault(NOBODY, name, *args)[0], (102, 108), name)
+
+    def test_the_creation_services_calls_are_its_own(self) -> None:
+        for caller in (NOBODY, STRANGER, SELF, CONTROLLER, OWNER):
+            for name, args in (("Instantiate", ({},)), ("Release", ("x",))):
+                self.assertEqual(108, self.fault(caller, name, *args)[0], f"{caller} {name}")
+
+    def test_every_method_says_what_it_does_and_who_may(self) -> None:
+        for method in api().values():
+            self.assertTrue(method.doc.splitlines()[0].endswith("."), method.name)
+            self.assertTrue(method.roles, method.name)
+
+
+class PermissionOverASliver(ApiTest):
+    def test_the_sliver_itself_and_its_controller_may(self) -> None:
+        for caller in (SELF, CONTROLLER):
+            self.assertEqual(1, self.ok(caller, "Stop", "princeton_codeen"))
+            self.assertEqual(1, self.ok(caller, "Start", "princeton_codeen"))
+
+    def test_a_list_of_controllers_never_matches_as_values_are_compared_whole(self) -> None:
+        tags = {"delegations": "utah_nmcontrol,princeton_sirius"}
+        self.ok(PL_CONF, "Instantiate", self.delegated(attributes=tags, timestamp=NOON + 1).wire())
+        self.assertEqual(108, self.fault(CONTROLLER, "Stop", "princeton_codeen")[0])
+
+    def test_no_delegation_is_nobodys(self) -> None:
+        self.ok(PL_CONF, "Instantiate", self.delegated(attributes={}, timestamp=NOON + 1).wire())
+        self.assertEqual(108, self.fault(Caller(7, ""), "Stop", "princeton_codeen")[0])
+        self.assertEqual(108, self.fault(Caller(7, None), "Stop", "princeton_codeen")[0])
+
+
+class SliversLife(ApiTest):
+    def test_create_also_starts(self) -> None:
+        self.ok(SELF, "Destroy", "princeton_codeen")
+        self.assertEqual(1, self.ok(CONTROLLER, "Create", "princeton_codeen"))
+        self.assertEqual(State.RUNNING, self.state())
+
+    def test_create_twice_and_destroy_twice_answer_1(self) -> None:
+        for name in ("Create", "Create", "Destroy", "Destroy"):
+            self.assertEqual(1, self.ok(SELF, name, "princeton_codeen"))
+        self.assertIsNone(self.state())
+
+    def test_create_after_destroy_needs_no_new_ticket(self) -> None:
+        self.ok(SELF, "Destroy", "princeton_codeen")
+        self.ok(SELF, "Create", "princeton_codeen")
+        self.assertEqual(State.RUNNING, self.state())
+
+    def test_a_destroyed_sliver_stays_destroyed_over_rounds(self) -> None:
+        self.ok(SELF, "Destroy", "princeton_codeen")
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertIsNone(self.state())
+
+    def test_starting_or_stopping_a_sliver_that_was_destroyed_says_so(self) -> None:
+        """The original answered that a NoneType has no attribute."""
+        self.ok(SELF, "Destroy", "princeton_codeen")
+        expected = (104, "Error in call: there is no sliver of princeton_codeen; Create makes it")
+        self.assertEqual(expected, self.fault(SELF, "Start", "princeton_codeen"))
+        self.assertEqual(expected, self.fault(SELF, "Stop", "princeton_codeen"))
+
+    def test_only_plc_makes_or_destroys_what_is_not_delegated(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        sirius = Caller(1, "princeton_sirius")
+        self.assertEqual(
+            (104, "Error in call: Only PLC can create non delegated slivers."),
+            self.fault(sirius, "Create", str(SIRIUS)),
+        )
+        self.assertEqual(
+            (104, "Error in call: Only PLC can destroy non delegated slivers."),
+            self.fault(sirius, "Destroy", str(SIRIUS)),
+        )
+
+    def test_a_users_stop_of_what_plc_wants_running_lasts_one_poll(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        self.ok(Caller(1, "princeton_sirius"), "Stop", "princeton_sirius")
+        self.world.later(self.world.settings.stop_lasts + 1)
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual(State.RUNNING, self.world.driver.look()[SIRIUS].state)
+
+    def test_a_stop_of_a_delegated_sliver_holds_until_start(self) -> None:
+        self.ok(SELF, "Stop", "princeton_codeen")
+        self.world.later(80000.0)
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual(State.STOPPED, self.state())
+
+    def test_recreate_gives_a_pristine_sliver_as_its_description_says(self) -> None:
+        """The original stopped and started the old one."""
+        destroyed: list[str] = []
+        real = self.world.driver.destroy
+        self.world.driver.destroy = lambda name: (destroyed.append(str(name)), real(name))[1]
+        self.assertEqual(1, self.ok(SELF, "ReCreate", "princeton_codeen"))
+        self.assertEqual((["princeton_codeen"], State.RUNNING), (destroyed, self.state()))
+
+
+class Listings(ApiTest):
+    def test_xids_are_of_slivers_that_exist_and_not_of_records(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS, instantiation=DELEGATED).wire() | {"create": False})
+        self.assertEqual({"princeton_codeen": 20000}, self.ok(NOBODY, "GetXIDs"))
+
+    def test_ssh_keys_are_of_all_records_with_keys_controllers_included(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(UTAH, instantiation="nm-controller", keys=("k1", "k2")).wire())
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        self.assertEqual({"princeton_codeen": KEY, "utah_elab": "k1\nk2"}, self.ok(NOBODY, "GetSSHKeys"))
+
+    def test_a_record_that_was_only_noted_can_be_made_by_its_controller(self) -> None:
+        noted = self.delegated(name=SIRIUS).wire() | {"create": False}
+        self.ok(PL_CONF, "Instantiate", noted)
+        self.assertNotIn(SIRIUS, self.world.driver.look())
+        self.ok(CONTROLLER, "Create", "princeton_sirius")
+        self.assertEqual(State.RUNNING, self.world.driver.look()[SIRIUS].state)
+
+    def test_help_names_every_method_in_order(self) -> None:
+        heads = [line[5:] for line in self.ok(NOBODY, "Help").splitlines() if line.startswith("**** ")]
+        self.assertEqual(sorted(api()), heads)
+
+    def test_get_rspec_is_what_plc_gave_whole(self) -> None:
+        told = self.ok(SELF, "GetRSpec", "princeton_codeen")
+        self.assertEqual({row.name: row.default for row in ROWS}, {row.name: told[row.name] for row in ROWS})
+
+    def test_get_record_is_the_callers_own_and_needs_a_sliver(self) -> None:
+        told = self.ok(SELF, "GetRecord")
+        self.assertEqual(
+            ("princeton_codeen", KEY, "sliver.VServer", "utah_nmcontrol", "delegated"),
+            tuple(told[key] for key in ("name", "keys", "type", "delegations", "instantiation")),
+        )
+        self.assertEqual(102, self.fault(STRANGER, "GetRecord")[0])
+
+    def test_every_answer_can_go_over_the_wire(self) -> None:
+        for name, args in (("GetRecord", ()), ("GetRSpec", (str(CODEEN),)), ("GetXIDs", ()), ("GetSSHKeys", ())):
+            dumps_answer(self.ok(SELF, name, *args))
+        for name in ("Slivers", "GetOwners"):
+            dumps_answer(self.ok(PL_CONF, name))
+
+
+class LoansOverTheInterface(ApiTest):
+    def test_a_non_empty_list_of_loans_is_taken(self) -> None:
+        """The last originals answered every one with a NameError."""
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        loans = [["princeton_sirius", "net_max_rate", 600_000]]
+        self.assertEqual(1, self.ok(SELF, "SetLoans", "princeton_codeen", loans))
+        self.assertEqual(loans, self.ok(SELF, "GetLoans", "princeton_codeen"))
+        self.assertEqual(400_000, self.ok(SELF, "GetEffectiveRSpec", "princeton_codeen")["net_max_rate"])
+        self.assertEqual(1_000_000, self.ok(SELF, "GetRSpec", "princeton_codeen")["net_max_rate"])
+
+    def test_a_malformed_list_is_refused_in_the_originals_words(self) -> None:
+        code, text = self.fault(SELF, "SetLoans", "princeton_codeen", [["x", "cpu_pct", "y"]])
+        self.assertEqual(102, code)
+        self.assertTrue(text.startswith("the second argument must be a well-formed loan specification"), text)
+
+
+class Tickets(ApiTest):
+    def test_a_signed_ticket_goes_to_the_creation_service_as_it_came(self) -> None:
+        self.assertEqual(1, self.ok(NOBODY, "Ticket", "-----BEGIN PGP MESSAGE-----"))
+        self.assertEqual([b"-----BEGIN PGP MESSAGE-----"], self.world.tickets)
+
+    def admin(self, **sliver: Any) -> bytes:
+        struct = {
+            "name": "princeton_sirius", "slice_id": 9, "instantiation": "delegated", "expires": int(NOON) + 5000,
+            "keys": [{"key_type": "ssh", "key": KEY}], "attributes": [{"tagname": "cpu_share", "value": "3"}],
+        }  # fmt: skip
+        return dumps_answer({"timestamp": int(NOON), "initscripts": [], "slivers": [struct | sliver]})
+
+    def test_the_component_manager_brings_unsigned_ones_and_acts_on_what_it_made(self) -> None:
+        """In the original AdminTicket worked, and Start, Stop, ReCreate and Destroy failed for this caller."""
+        self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm")).wire())
+        self.assertEqual(1, self.ok(SFACM, "AdminTicket", self.admin()))
+        self.assertEqual(3, self.world.driver.look()[SIRIUS].sliver.rspec.cpu_share)
+        for name in ("Start", "Stop", "ReCreate", "Destroy"):
+            self.assertEqual(1, self.ok(SFACM, name, "princeton_sirius"))
+
+    def test_for_anybody_else_an_unsigned_ticket_is_no_slivers_name(self) -> None:
+        for caller in (NOBODY, SELF, OWNER, PL_CONF):
+            self.assertEqual(
+                (102, "Invalid argument: the first argument must be a sliver name."),
+                self.fault(caller, "AdminTicket", self.admin()),
+            )
+
+    def test_a_ticket_for_what_plc_instantiates_is_refused_and_makes_nothing(self) -> None:
+        """The original refused, and had made the sliver."""
+        self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm")).wire())
+        code, text = self.fault(SFACM, "AdminTicket", self.admin(instantiation="plc-instantiated"))
+        self.assertEqual((102, True), (code, text.startswith("Ticket error: ")))
+        self.assertNotIn(SIRIUS, self.world.driver.look())
+
+    def test_hostile_unsigned_tickets_are_ticket_errors(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm")).wire())
+        hostile = (
+            b"", b"garbage", b"<a/>", dumps_answer(5), dumps_answer({"slivers": []}), dumps_answer({"slivers": [5]}),
+            self.admin(name="x"), self.admin(expires="x"), self.admin(keys=5), self.admin(keys=[5]),
+            self.admin(attributes=[5]), self.admin(expires=int(NOON) - 5), b"<!DOCTYPE a><methodResponse/>",
+        )  # fmt: skip
+        for ticket in hostile:
+            code, text = self.fault(SFACM, "AdminTicket", ticket)
+            self.assertIn(code, (102, 104, 108), f"{ticket!r:.60}: {text}")
+        self.assertNotIn(SIRIUS, self.world.driver.look())
+
+
+class Pools(ApiTest):
+    def pool(self, **rspec: Any) -> str:
+        return str(self.ok(OWNER, "CreatePool", {"cpu_pct": 40, "slivers": 2} | rspec, "princeton_codeen"))
+
+    def test_only_the_owner_makes_root_pools(self) -> None:
+        for caller in (NOBODY, STRANGER, SELF, PL_CONF):
+            self.assertEqual(108, self.fault(caller, "CreatePool", {}, "princeton_codeen")[0])
+            self.assertEqual(108, self.fault(caller, "acquire", {})[0])
+
+    def test_a_broker_finds_splits_and_binds_what_it_was_given(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        rcap = self.pool()
+        self.assertIn(rcap, self.ok(SELF, "GetRcap"))
+        part = self.ok(SELF, "SplitPool", rcap, {"cpu_pct": 25})
+        self.assertEqual(1, self.ok(SELF, "Bind", part, "princeton_sirius"))
+        self.assertEqual(25, self.world.driver.look()[SIRIUS].sliver.rspec.cpu_pct)
+        self.assertEqual(15, self.ok(SELF, "GetRspec", rcap)["left"]["cpu_pct"])
+        self.assertEqual("princeton_sirius", self.ok(SELF, "GetRspec", part)["slice"])
+
+    def test_the_names_of_2004_do_the_same(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        rcap = self.ok(OWNER, "acquire", {"cpu_pct": 10})
+        part = self.ok(OWNER, "SplitPool", rcap, {"cpu_pct": 10})
+        self.ok(OWNER, "bind", "princeton_sirius", part)
+        self.assertEqual(10, self.world.driver.look()[SIRIUS].sliver.rspec.cpu_pct)
+
+    def test_a_pool_with_that_right_makes_a_sliver_under_its_prefix_only(self) -> None:
+        rcap = self.pool(prefix="utah_")
+        part = self.ok(SELF, "SplitPool", rcap, {"slivers": 1, "cpu_pct": 5})
+        self.assertEqual(108, self.fault(SELF, "Bind", part, "mit_other")[0])
+        self.ok(SELF, "Bind", part, "utah_elab")
+        self.assertEqual((State.RUNNING, 5), self._of(UTAH))
+
+    def _of(self, name: Any) -> tuple[State, int]:
+        found = self.world.driver.look()[name]
+        return found.state, found.sliver.rspec.cpu_pct
+
+    def test_a_pool_without_that_right_makes_no_sliver(self) -> None:
+        part = self.ok(SELF, "SplitPool", self.pool(), {"cpu_pct": 5})
+        self.assertIn("slivers", self.fault(SELF, "Bind", part, "utah_elab")[1])
+
+    def test_the_end_of_a_bound_pool_takes_its_part_back(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        rcap = self.pool()
+        part = self.ok(SELF, "SplitPool", rcap, {"cpu_pct": 25, "end": int(NOON) + 60})
+        self.ok(SELF, "Bind", part, "princeton_sirius")
+        self.world.later(61.0)
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual((State.RUNNING, 0), self._of(SIRIUS))
+        self.assertEqual(102, self.fault(SELF, "GetRspec", part)[0])
+
+    def test_a_reservation_counts_from_its_start(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        part = self.ok(SELF, "SplitPool", self.pool(), {"cpu_pct": 25, "start": int(NOON) + 60, "end": int(NOON) + 120})
+        self.ok(SELF, "Bind", part, "princeton_sirius")
+        shares = []
+        for _ in range(3):
+            shares.append(self._of(SIRIUS)[1])
+            self.world.later(61.0)
+            self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual([0, 25, 0], shares)
+
+    def test_more_than_the_pool_has_is_refused_with_what_is_left(self) -> None:
+        code, text = self.fault(SELF, "SplitPool", self.pool(), {"cpu_pct": 41})
+        self.assertEqual((109, "cpu_pct: 41 asked, 40 left (percent of the node's processors)"), (code, text))
+
+    def test_the_owners_promise_is_taken_from_what_authorities_may_promise(self) -> None:
+        self.pool(cpu_pct=80)
+        wanted = record(SIRIUS, rspec=ResourceSpec(cpu_pct=11)).wire()
+        self.assertIn("10 left", self.fault(PL_CONF, "Instantiate", wanted)[1])
+
+    def test_an_rcap_that_nobody_gave_is_refused(self) -> None:
+        for rcap in ("f" * 32, "", "x", "' OR 1=1 --"):
+            self.assertEqual(102, self.fault(SELF, "GetRspec", rcap)[0])
+            self.assertEqual(102, self.fault(SELF, "SplitPool", rcap, {})[0])
+            self.assertEqual(102, self.fault(SELF, "Bind", rcap, "princeton_codeen")[0])
+
+    def test_root_pools_cannot_be_bound(self) -> None:
+        for pool in list(self.world.books.pools.values()):
+            if not pool.bound:
+                self.assertEqual(108, self.fault(SELF, "Bind", pool.rcap, "princeton_codeen")[0])
+
+    def test_pools_outlive_the_node_manager(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        part = self.ok(SELF, "SplitPool", self.pool(), {"cpu_pct": 25})
+        self.ok(SELF, "Bind", part, "princeton_sirius")
+        before = dict(self.world.books.pools)
+        self.world = self.world.restarted()
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual((before, 25), (self.world.books.pools, self._of(SIRIUS)[1]))
+
+    def test_what_a_sliver_splits_off_its_own_share_it_has_no_more(self) -> None:
+        rspec = ResourceSpec(cpu_pct=30)
+        rcap = self.ok(PL_CONF, "Instantiate", evolve(self.delegated(), rspec=rspec, timestamp=NOON + 1).wire())
+        self.ok(SELF, "SplitPool", rcap, {"cpu_pct": 20})
+        self.assertEqual(10, self._of(CODEEN)[1])
+
+
+class OwnersPause(ApiTest):
+    def test_everything_stops_at_once_stays_stopped_over_a_restart_and_resumes(self) -> None:
+        self.ok(OWNER, "Pause")
+        self.assertEqual(State.STOPPED, self.state())
+        self.world = self.world.restarted()
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual(State.STOPPED, self.state())
+        self.ok(OWNER, "Resume")
+        self.assertEqual(State.RUNNING, self.state())
+
+    def test_nobody_else_may(self) -> None:
+        for caller in (NOBODY, STRANGER, SELF, PL_CONF):
+            self.assertEqual(108, self.fault(caller, "Pause")[0])
+
+
+class Slivers(ApiTest):
+    def test_each_entry_and_each_stray_is_listed_with_its_state(self) -> None:
+        self.world.driver.create(evolve(self.world.driver.look()[CODEEN].sliver, slice=UTAH))
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        listed = [(each["name"], each["authority"], each["state"]) for each in self.ok(PL_CONF, "Slivers")]
+        self.assertEqual([("princeton_codeen", "plc", "running"), ("utah_elab", "", "stray")], listed)
+
+
+class Faults(SynchronousTestCase):
+    def test_what_is_not_ours_to_tell_becomes_an_incident(self) -> None:
+        told = refused(ZeroDivisionError("secret"), "Start", "0badcafe")
+        self.assertEqual((104, "Error in call: internal error, incident 0badcafe"), (told.faultCode, told.faultString))
+
+    def test_a_fault_is_passed_on(self) -> None:
+        self.assertEqual(7, refused(Fault(7, "x"), "Start", "").faultCode)
