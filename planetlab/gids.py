@@ -126,6 +126,8 @@ def read(data: bytes) -> Gid:
     try:
         pem = data.lstrip().startswith(b"-----BEGIN")
         certificate = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
+        if not certificate.public_bytes(Encoding.DER).endswith(b"\x00" + certificate.signature):
+            raise ValueError("its signature is spelt with stray bits")  # a second spelling of the same certificate
         names = _extension(certificate, x509.SubjectAlternativeName) or x509.SubjectAlternativeName([])
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         emails = names.get_values_for_type(x509.RFC822Name)

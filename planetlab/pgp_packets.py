@@ -90,7 +90,7 @@ def dearmour(data: bytes) -> tuple[bytes, bool, bool]:
     mine = lines[blank:]
     if mine not in (fresh, fresh[:-2] + fresh[-1:]):  # gpg 2.4 and later may leave the checksum out
         raise bad("the armour was changed: its lines or its checksum are not those of its content")
-    return inner, blank != 1, blank == 1 and mine == fresh and data.endswith(b"\n")
+    return inner, blank != 1, blank == 1 and mine == fresh
 
 
 def split(data: bytes) -> list[Packet]:
