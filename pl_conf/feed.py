@@ -103,7 +103,8 @@ def silence(listed: set[SliceName], root: Hrn, wishes: Iterable[Wish], guards: G
     missing = [wish for wish in fed if wish.slice not in listed]
     absent = {(wish.authority, wish.slice): wish.absent + 1 for wish in missing}
     due = [wish for wish in missing if wish.absent + 1 >= guards.answers]
-    if len(missing) > FEW and len(missing) > guards.shrink * len(fed):
+    shrunken = len(missing) > FEW and len(missing) > guards.shrink * len(fed)
+    if missing and (shrunken or not listed):
         alarm = f"{root} lists {len(fed) - len(missing)} of {len(fed)} slivers; none is ended unless it says so by name"
         return Silence(absent=absent, alarm=alarm)
     return Silence(release=tuple(due), absent=absent)

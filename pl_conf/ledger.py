@@ -21,6 +21,7 @@ from planetlab.errors import BadSettings, DatabaseError
 from planetlab.names import Hrn, SliceName
 
 VERSION = "1"
+MEMORY = 90 * 86400.0  # seconds that a deletion is remembered when no ticket is known that outlives it
 SCHEMA = Path(__file__).with_name("schema")
 
 
@@ -103,6 +104,22 @@ class Receipt:
     number: int = 0
 
 
+def gone_of(wish: Wish, now: float, why: str, barred: float = 0.0) -> Gone:
+    """What is remembered of a wish that ended."""
+    issued = max(wish.issued, barred)
+    return Gone(
+        authority=wish.authority, slice=wish.slice, rcap=wish.rcap, serial=wish.serial, issued=issued,
+        expires=wish.expires, at=now, until=max(wish.expires, now + MEMORY), why=why[:200],
+    )  # fmt: skip
+
+
+def gone_by_word(authority: Hrn, name: SliceName, issued: float, now: float, why: str) -> Gone:
+    """A deletion that the authority told, of a slice that was not here: tickets issued up to ``issued`` stay out."""
+    return Gone(
+        authority=authority, slice=name, issued=issued, expires=issued, at=now, until=now + MEMORY, why=why[:200]
+    )
+
+
 class Ledger:
     """Wishes, journal, deletions, serials, watermarks and receipts of one node."""
 
@@ -123,13 +140,11 @@ class Ledger:
         """
         lock = _lock(path)
         try:
-            db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1.0)
-            db.row_factory = sqlite3.Row
-            db.execute("pragma journal_mode=wal")
-            db.execute("pragma synchronous=full")
-            _prepare(db, path)
-        except sqlite3.DatabaseError as error:
-            raise BadSettings(f"{path}: cannot be used as this node's ledger: {error}") from error
+            db = _connect(path)
+        except BadSettings:
+            if lock is not None:
+                lock.close()
+            raise
         ledger = cls(db, Memory(memory), lock)
         for row in db.execute("select * from wishes order by authority, slice"):
             ledger._keep(_wish(row))
@@ -209,7 +224,7 @@ class Ledger:
         return [Intent(**{**_plain(row), **_names(row)}) for row in rows]
 
     def redeemed(self, number: int, wish: Wish, deed: str, text: str) -> None:
-        """End a redemption: the wish is in force, the serial used, the receipt written. On the disk when this returns."""
+        """End a redemption: wish in force, serial used, receipt written. All on the disk when this returns."""
         with self._transaction():
             self._put(wish)
             self._db.execute(
@@ -221,7 +236,9 @@ class Ledger:
                 " set issued = max(issued, excluded.issued)",
                 (str(wish.authority), wish.issued),
             )
-            self._db.execute("delete from gone where authority = ? and slice = ?", (str(wish.authority), str(wish.slice)))
+            self._db.execute(
+                "delete from gone where authority = ? and slice = ?", (str(wish.authority), str(wish.slice))
+            )
             self._write(_receipt(wish, deed, wish.renewed, text))
             self._end(number)
         self._keep(wish)
@@ -250,7 +267,9 @@ class Ledger:
         """End a deletion: the wish is out of force, its tickets barred. On the disk when this returns."""
         self._add_to_memory(gone)
         with self._transaction():
-            self._db.execute("delete from wishes where authority = ? and slice = ?", (str(wish.authority), str(wish.slice)))
+            self._db.execute(
+                "delete from wishes where authority = ? and slice = ?", (str(wish.authority), str(wish.slice))
+            )
             self._bar(gone)
             self._write(_receipt(wish, deed, gone.at, gone.why))
             self._end(number)
@@ -359,7 +378,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self, wait: bool = True) -> Iterator[None]:
-        """All or nothing; ``wait`` for the disk. Raises `DatabaseError`, with nothing changed, when it cannot be written."""
+        """All or nothing; ``wait`` for the disk. Raises `DatabaseError`, with nothing changed, where it fails."""
         try:
             self._db.execute(f"pragma synchronous={'full' if wait else 'normal'}")
             self._db.execute("begin immediate")
@@ -407,6 +426,21 @@ def _lock(path: Path | None) -> IO[bytes] | None:
     return lock
 
 
+def _connect(path: Path | None) -> sqlite3.Connection:
+    db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1.0)
+    db.row_factory = sqlite3.Row
+    try:
+        db.execute("pragma journal_mode=wal")
+        db.execute("pragma synchronous=full")
+        _prepare(db, path)
+    except (sqlite3.DatabaseError, BadSettings) as error:
+        db.close()
+        if isinstance(error, BadSettings):
+            raise
+        raise BadSettings(f"{path}: cannot be used as this node's ledger: {error}") from error
+    return db
+
+
 def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
         db.executescript(f"begin immediate;\n{(SCHEMA / '1.sql').read_text()}\ncommit;")
@@ -418,6 +452,10 @@ def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
     if version is None or version["value"] != VERSION:
         found = "none" if version is None else version["value"]
         raise BadSettings(f"{path}: expected a ledger of version {VERSION}, got version {found}")
+
+
+def _key(wish: Wish) -> tuple[str, str]:
+    return str(wish.authority), str(wish.slice)
 
 
 def _plain(row: sqlite3.Row) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The owner's word: whom this node trusts, for which names, with how much of it; what is barred; and the pause.
 
-The words and the pure rules over them. The file itself is TOML, read through `planetlab.settings`; its sample is printed
-from these classes, so each default stands explained in it.
+The words and the pure rules over them. The file itself is TOML, read through `planetlab.settings`; its sample is
+printed from these classes, so each default stands explained in it.
 """
 
 from fnmatch import fnmatchcase
@@ -40,8 +40,8 @@ class Root:
     share: float = field(default=1.0, metadata=_said("fraction of what is not reserved that its guarantees may take"))
     max_slivers: int = field(default=1000, metadata=_said("slivers at once"))
     max_lifetime: float = field(default=0.0, metadata=_said("days that one ticket may run from now; 0: any"))
-    net_max_rate: int = field(default=0, metadata=_said("kbit/s, ceiling for each of its slivers; 0: the node's ceiling"))
-    cpu_share: int = field(default=0, metadata=_said("ceiling on cpu_share of each of its slivers; 0: the node's ceiling"))
+    net_max_rate: int = field(default=0, metadata=_said("kbit/s, ceiling for each of its slivers; 0: the node's"))
+    cpu_share: int = field(default=0, metadata=_said("ceiling on cpu_share of each of its slivers; 0: the node's"))
 
     @property
     def name(self) -> Hrn:
@@ -72,7 +72,7 @@ class Ceilings:
 
 @frozen(kw_only=True)
 class Names:
-    """Slices and authorities by name; ``*`` in a slice's name matches any text, an authority stands for all below it."""
+    """Slices and authorities by name; ``*`` in a slice's name is any text, an authority stands for all below it."""
 
     slices: tuple[str, ...] = field(default=(), metadata=_said("slice names, like princeton_codeen or princeton_*"))
     authorities: tuple[str, ...] = field(default=(), metadata=_said("authorities' names, like plc.japan"))
@@ -120,7 +120,7 @@ def clock_time(text: str) -> float:
 class Policy:
     """Everything the owner has said about this node."""
 
-    paused: bool = field(default=False, metadata=_said("stop every sliver now, and admit none, until it is false again"))
+    paused: bool = field(default=False, metadata=_said("stop every sliver now, admit none, until it is false again"))
     reserve: float = field(default=0.1, metadata=_said("fraction of the node that is kept for the owner"))
     cpu_pct: int = field(default=100, metadata=_said("percent of processor there is to guarantee (100: all of it)"))
     net_rate: int = field(default=100_000, metadata=_said("kbit/s of outgoing bandwidth there is to guarantee"))
@@ -147,7 +147,9 @@ class Policy:
             raise BadArgument(f"expected each subtree once, got {', '.join(sorted(twice))} twice", "root.subtree")
         for at, window in enumerate(self.calendar):
             if unknown := set(window.days) - set(DAYS):
-                raise BadArgument(f"expected days out of {' '.join(DAYS)}, got {sorted(unknown)}", f"calendar[{at}].days")
+                raise BadArgument(
+                    f"expected days out of {' '.join(DAYS)}, got {sorted(unknown)}", f"calendar[{at}].days"
+                )
             clock_time(window.start), clock_time(window.end)
         for text in (*self.allow.authorities, *self.deny.authorities, *(w.authority or "x" for w in self.calendar)):
             Hrn.parse(text)
@@ -161,7 +163,9 @@ class Policy:
         if self.deny.holds(authority, name):
             raise NotAdmitted("denied", f"the owner has barred {name} of {authority} from this node")
         if (self.allow.slices or self.allow.authorities) and not self.allow.holds(authority, name):
-            raise NotAdmitted("denied", f"the owner has named whom this node admits, and {name} of {authority} is not there")
+            raise NotAdmitted(
+                "denied", f"the owner has named whom this node admits, and {name} of {authority} is not there"
+            )
         if not root.may_name(name):
             allowed = ", ".join(root.prefixes)
             raise NotAdmitted("prefix", f"{authority} may use slice names that begin with {allowed} here, not {name}")
@@ -203,4 +207,6 @@ def _check_root(root: Root, where: str) -> None:
     if root.auth not in ("session", "none"):
         raise BadArgument(f"expected session or none, got {root.auth!r}", f"{where}.auth")
     if not (root.ticket_key or root.gid or root.pgp or root.dslice):
-        raise BadArgument("expected at least one of ticket_key, gid, pgp, dslice: without a key no ticket can be checked", where)
+        raise BadArgument(
+            "expected at least one of ticket_key, gid, pgp, dslice: without a key no ticket can be checked", where
+        )

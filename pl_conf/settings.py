@@ -13,7 +13,7 @@ class Settings:
 
     hrn: str = field(metadata=_said("this node's name in the federation: authority.site.hostname, dots in it as \\."))
     hostname: str = field(metadata=_said("this node's DNS name"))
-    node_id: int = field(default=0, metadata=_said("this node's number at its management authority; 0: it does not poll"))
+    node_id: int = field(default=0, metadata=_said("this node's number at its authority; 0: it does not poll"))
     node_key: str = field(default="", metadata=_said("file that holds the node's key, to get sessions with; mode 0600"))
     policy: str = field(default="/etc/plfed/owner.toml", metadata=_said("file of the owner's rules"))
     ledger: str = field(default="/var/lib/plfed/pl_conf/ledger.db", metadata=_said("file of wishes and receipts"))

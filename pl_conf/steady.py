@@ -2,8 +2,8 @@
 
 A clock that jumps must not end anybody's sliver. So time is counted on from the last moment that was believed, by a
 count that cannot be set (seconds since the machine started), and the wall clock is followed only as far as it agrees
-with that count. When the two part, an authority that confirms the wall clock (over its authenticated connection) ends the
-doubt; so does the wall clock's return. Nothing here reads a clock: both are functions given in.
+with that count. When the two part, an authority that confirms the wall clock (over its authenticated connection) ends
+the doubt; so does the wall clock's return. Nothing here reads a clock: both are functions given in.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,313 @@
+"""The one path from a ticket to a sliver, whichever way the ticket came; and the way back.
+
+Verify, admit by the owner's rules, write the intent, ask the node manager, write the end, answer the rcap. Every step
+may be cut off: what was begun is finished or undone at the next start, and a retry gives the same rcap. Operations on
+one slice follow each other; those on different slices do not wait.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from attrs import define, evolve, field
+from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
+
+from pl_conf.admission import Standing, admit, asked, is_redelivery, told
+from pl_conf.ledger import Intent, Ledger, Receipt, Wish, digest_of, gone_of
+from pl_conf.node import NodeManager, Sliver
+from pl_conf.policy import Policy
+from pl_conf.refusals import NotAdmitted
+from pl_conf.steady import SteadyTime
+from planetlab.errors import DatabaseError
+from planetlab.failpoints import failpoint
+from planetlab.names import Hrn, SliceName
+from planetlab.tickets import Ticket, Verdict
+
+log = Logger()
+
+
+class Rules(Protocol):
+    """The owner's word as it stands now."""
+
+    @property
+    def policy(self) -> Policy:
+        """Whom, what and how much."""
+
+    @property
+    def node(self) -> Hrn:
+        """This node's name, for tickets that name whom they are for."""
+
+    def believe(self, sealed: bytes) -> Ticket:
+        """The ticket, if its signature, its times and its audience hold for this node now. Raises `NotAdmitted`."""
+
+
+@define
+class Redeemer:
+    """Makes wishes of tickets, and keeps the node manager in agreement with the wishes.
+
+    ``changed`` is told the name and the keys of every slice whose keys changed (None: the slice is gone).
+    """
+
+    ledger: Ledger
+    manager: NodeManager
+    rules: Rules
+    time: SteadyTime
+    changed: Callable[[SliceName, tuple[str, ...] | None], None] = lambda name, keys: None
+    _locks: dict[SliceName, tuple[DeferredLock, int]] = field(factory=dict, init=False)
+
+    async def redeem(self, sealed: bytes, source: str, feed: str = "") -> Wish:
+        """Bring the sliver of this ticket into being, or renew it. Raises `NotAdmitted`; then nothing has changed."""
+        return await self.redeem_believed(self.believe(sealed, source), sealed, source, feed)
+
+    def believe(self, sealed: bytes, source: str) -> Ticket:
+        """The ticket in these bytes. Raises `NotAdmitted`, of which there is a receipt."""
+        failpoint("redeem.received")
+        try:
+            ticket = self.rules.believe(sealed)
+        except NotAdmitted as refusal:
+            self._note_refusal(refusal, None, sealed, source)
+            raise
+        failpoint("redeem.verified")
+        return ticket
+
+    async def redeem_believed(self, ticket: Ticket, sealed: bytes, source: str, feed: str = "") -> Wish:
+        """`redeem`, of bytes from which ``ticket`` was already read."""
+        try:
+            async with self._alone(ticket.slice):
+                return await self._under_lock(ticket, sealed, source, feed)
+        except DatabaseError as error:
+            raise NotAdmitted("disk", f"{error}; nothing was promised, ask again when there is room") from error
+        except NotAdmitted as refusal:
+            self._note_refusal(refusal, ticket, sealed, source)
+            raise
+
+    @staticmethod
+    def digest(sealed: bytes) -> str:
+        """By what the ledger knows a ticket."""
+        return digest_of(sealed)
+
+    async def _under_lock(self, ticket: Ticket, sealed: bytes, source: str, feed: str) -> Wish:
+        now = self.time.wall()
+        standing = self.standing(ticket)
+        if standing.held is not None and is_redelivery(sealed, standing):
+            return standing.held
+        root, verdict = admit(ticket, standing, self.rules.policy, self.rules.node, now)
+        if standing.held is not None and verdict is Verdict.AGAIN:
+            return standing.held
+        failpoint("redeem.admitted")
+        record = asked(ticket)
+        bound, notes = told(record, self.rules.policy, now)
+        number = self.ledger.begin(
+            Intent(
+                number=0,
+                verb="redeem",
+                authority=ticket.issuer,
+                slice=ticket.slice,
+                sealed=sealed,
+                source=source,
+                feed=feed,
+                rcap="",
+                why=f"under {root.hrn}",
+                at=now,
+            )  # fmt: skip
+        )
+        failpoint("redeem.recorded")
+        handle = await self._instantiate(number, bound)
+        failpoint("redeem.instantiated")
+        held = standing.held
+        wish = Wish(
+            authority=ticket.issuer, slice=ticket.slice, serial=ticket.serial, issued=ticket.timestamp,
+            expires=ticket.expires, digest=digest_of(sealed), sealed=sealed, instantiation=ticket.instantiation,
+            source=source, feed=feed or (held.feed if held else ""), rcap=held.rcap if held else handle, handle=handle,
+            asked=record, told=bound, since=held.since if held else now, renewed=now,
+        )  # fmt: skip
+        self.ledger.redeemed(number, wish, "renewed" if held else "created", "; ".join(notes))
+        self.changed(wish.slice, wish.keys)
+        failpoint("redeem.answered")
+        return wish
+
+    async def _instantiate(self, number: int, bound: Mapping[str, Any]) -> str:
+        try:
+            return await self.manager.instantiate(bound)
+        except NotAdmitted as refusal:
+            if refusal.reason.word == "node-refused":  # silence may hide that it was done, so the journal keeps that
+                self.ledger.abandoned(number)
+            raise
+
+    def standing(self, ticket: Ticket) -> Standing:
+        """What the ledger knows that bears on this ticket."""
+        named = self.ledger.named(ticket.slice)
+        held = self.ledger.wish(ticket.issuer, ticket.slice)
+        return Standing(
+            held=held,
+            other=named if held is None else None,
+            gone=self.ledger.gone(ticket.issuer, ticket.slice),
+            wishes=tuple(self.ledger.wishes()),
+        )
+
+    async def delete(self, rcap: str, why: str, deed: str = "deleted", barred: float = 0.0) -> None:
+        """End the sliver that this rcap holds. One that was deleted lately is deleted. Raises `NotAdmitted`.
+
+        Tickets issued up to its own time of issue stay out from then on, or up to ``barred`` where that is later.
+        """
+        wish = self.ledger.held_by(rcap)
+        if wish is None:
+            if self.ledger.gone_rcap(rcap) is None:
+                raise NotAdmitted("unknown-rcap", "no sliver here is held by this rcap, nor was one lately")
+            return
+        await self.release(wish, why, deed, barred)
+
+    async def release(self, wish: Wish, why: str, deed: str = "deleted", barred: float = 0.0) -> None:
+        """End this wish's sliver and remember it, so that its tickets do not bring it back."""
+        try:
+            async with self._alone(wish.slice):
+                now = self.time.wall()
+                current = self.ledger.wish(wish.authority, wish.slice)
+                if current is None or current.rcap != wish.rcap:
+                    return
+                intent = Intent(
+                    number=0, verb="release", authority=wish.authority, slice=wish.slice, sealed=current.sealed,
+                    source=current.source, feed=current.feed, rcap=current.handle, why=why, at=now,
+                )  # fmt: skip
+                number = self.ledger.begin(intent)
+                failpoint("delete.journalled")
+                await self.manager.release(current.handle)
+                failpoint("delete.released")
+                self.ledger.released(number, current, gone_of(current, now, why, barred), deed)
+                self.changed(current.slice, None)
+                failpoint("delete.recorded")
+        except DatabaseError as error:
+            raise NotAdmitted("disk", f"{error}; ask again when there is room") from error
+
+    async def recover(self) -> None:
+        """Finish or undo what an earlier run began. Raises nothing: what cannot be settled yet stays in the journal."""
+        for intent in self.ledger.begun():
+            try:
+                await self._settle(intent)
+            except NotAdmitted as refusal:
+                log.warn("{verb} of {slice} waits: {text}", verb=intent.verb, slice=intent.slice, text=str(refusal))
+        for wish in self.ledger.wishes():
+            gone = self.ledger.gone(wish.authority, wish.slice)
+            if gone is not None and gone.bars(wish.issued, wish.expires):
+                log.warn("{slice} was deleted after this copy of the ledger was made; ending it", slice=wish.slice)
+                await self._try_release(wish, gone.why)
+
+    async def _settle(self, intent: Intent) -> None:
+        wish = self.ledger.wish(intent.authority, intent.slice)
+        if intent.verb == "release":
+            if wish is not None:
+                await self.release(wish, intent.why)
+            self.ledger.abandoned(intent.number)
+            return
+        try:
+            await self.redeem(intent.sealed, intent.source, intent.feed)
+        except NotAdmitted as refusal:
+            if refusal.reason.word in TRANSIENT:
+                raise
+            await (self._undo(intent) if wish is None else self.manager.instantiate(wish.told))
+        self.ledger.abandoned(intent.number)
+
+    async def _undo(self, intent: Intent) -> None:
+        """Take back what the node manager may have made for a redemption that is refused by now."""
+        for sliver in await self.manager.slivers():
+            if (sliver.authority, sliver.name) == (str(intent.authority), str(intent.slice)):
+                await self.manager.release(sliver.rcap)
+
+    async def _try_release(self, wish: Wish, why: str, deed: str = "deleted") -> bool:
+        try:
+            await self.release(wish, why, deed)
+        except NotAdmitted as refusal:
+            log.warn("{slice} is not ended yet: {text}", slice=wish.slice, text=str(refusal))
+            return False
+        return True
+
+    async def expire(self) -> int:
+        """End every sliver whose time is over by the steady clock; gives how many."""
+        now = self.time.now()
+        due = [wish for wish in self.ledger.wishes() if wish.expires <= now]
+        ended = [
+            await self._try_release(wish, f"its ticket expired {now - wish.expires:.0f} s ago", "expired")
+            for wish in due
+        ]
+        return sum(ended)
+
+    async def rebind(self) -> int:
+        """Tell the node manager every record that the owner's rules make different now; gives how many."""
+        changed = 0
+        for wish in self.ledger.wishes():
+            async with self._alone(wish.slice):
+                changed += await self._rebind_one(wish)
+        return changed
+
+    async def _rebind_one(self, seen: Wish) -> bool:
+        wish = self.ledger.wish(seen.authority, seen.slice)
+        if wish is None:
+            return False
+        bound, notes = told(wish.asked, self.rules.policy, self.time.wall())
+        if bound == wish.told:
+            return False
+        try:
+            handle = await self.manager.instantiate(bound)
+            self.ledger.rebound(evolve(wish, told=bound, handle=handle))
+        except (NotAdmitted, DatabaseError) as error:
+            log.warn("{slice} keeps its old limits: {text}", slice=wish.slice, text=str(error))
+            return False
+        self.changed(wish.slice, tuple(bound["keys"]))
+        deed = "resumed" if bound["rspec"]["enabled"] and not wish.told["rspec"]["enabled"] else "policy"
+        deed = "paused" if wish.told["rspec"]["enabled"] and not bound["rspec"]["enabled"] else deed
+        self.ledger.note(
+            Receipt(
+                at=self.time.wall(),
+                authority=str(wish.authority),
+                slice=str(wish.slice),
+                source="owner",
+                deed=deed,
+                text="; ".join(notes),
+                digest=wish.digest,
+            )  # fmt: skip
+        )
+        return True
+
+    async def agree(self) -> list[Sliver]:
+        """Tell the node manager what it has lost; gives the slivers it has from here that no wish stands behind."""
+        there = {(sliver.authority, sliver.name): sliver for sliver in await self.manager.slivers()}
+        wishes = {(str(wish.authority), str(wish.slice)): wish for wish in self.ledger.wishes()}
+        for key, wish in wishes.items():
+            found = there.get(key)
+            if found is None or found.rcap != wish.handle:
+                async with self._alone(wish.slice):
+                    handle = await self.manager.instantiate(wish.told)
+                    if handle != wish.handle:
+                        self.ledger.rebound(evolve(wish, handle=handle))
+        begun = {(str(intent.authority), str(intent.slice)) for intent in self.ledger.begun()}
+        return [sliver for key, sliver in there.items() if sliver.authority and key not in wishes and key not in begun]
+
+    def _note_refusal(self, refusal: NotAdmitted, ticket: Ticket | None, sealed: bytes, source: str) -> None:
+        issuer, name = (str(ticket.issuer), str(ticket.slice)) if ticket else ("", "")
+        receipt = Receipt(
+            at=self.time.wall(), authority=issuer, slice=name, source=source, deed="refused",
+            reason=refusal.code, text=str(refusal), digest=digest_of(sealed),
+        )  # fmt: skip
+        try:
+            self.ledger.note(receipt)
+        except DatabaseError as error:
+            log.warn("a refusal has no receipt: {text}", text=str(error))
+
+    @asynccontextmanager
+    async def _alone(self, name: SliceName) -> AsyncIterator[None]:
+        """Wait until nobody else works on this slice."""
+        lock, waiting = self._locks.get(name, (DeferredLock(), 0))
+        self._locks[name] = (lock, waiting + 1)
+        await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+            lock, waiting = self._locks.pop(name)
+            if waiting > 1:
+                self._locks[name] = (lock, waiting - 1)
+
+
+TRANSIENT = ("node-silent", "disk", "paused", "too-many", "too-fast", "clock", "over-share", "internal")
+"""Refusals that time alone may mend: the same ticket may be taken later."""

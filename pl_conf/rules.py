@@ -1,0 +1,130 @@
+"""The owner's policy file on disk, the keys it names, and what they make of a ticket's bytes.
+
+The file is read at the start, on SIGHUP, and when it has changed. One that cannot be used leaves the last word in
+force, and says so in the log; at the start it is an error.
+"""
+
+from pathlib import Path
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from pl_conf.policy import DAY, Policy, Root
+from pl_conf.refusals import BY_WORD, NotAdmitted
+from pl_conf.steady import SteadyTime
+from planetlab import settings, tickets, trust
+from planetlab.errors import BadArgument, BadSettings
+from planetlab.names import Hrn
+from planetlab.refusals import BadPaper
+from planetlab.tickets import Ticket
+
+log = Logger()
+
+
+@define
+class OwnersRules:
+    """The owner's word as it stands. ``node`` is this node's name, for tickets that name whom they are for."""
+
+    path: Path
+    node: Hrn
+    time: SteadyTime
+    most_bytes: int
+    policy: Policy = field(factory=Policy, init=False)
+    roots: trust.Roots = field(factory=trust.Roots, init=False)
+    _seen: tuple[int, int] = field(default=(0, 0), init=False)
+
+    def load(self) -> None:
+        """Read the file and the keys it names. Raises `BadSettings`; then nothing has changed."""
+        seen = self._look()
+        policy = settings.read(Policy, self.path)
+        self._use(policy)
+        self._seen = seen
+
+    def _use(self, policy: Policy) -> None:
+        try:
+            policy.check()
+        except BadArgument as error:
+            raise BadSettings(f"{self.path}: {error}") from error
+        roots: tuple[trust.Root, ...] = tuple(self._root(root) for root in policy.root)
+        self.roots = trust.Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+        self.policy = policy
+
+    def say(self, policy: Policy) -> None:
+        """Make ``policy`` the owner's word, in the file too. Raises `BadSettings`; then nothing has changed."""
+        self._use(policy)
+        settings.write(policy, self.path)
+        self._seen = self._look()
+
+    def changed(self) -> bool:
+        """Whether the file is another than the one that was read."""
+        return self._look() != self._seen
+
+    def skip(self) -> None:
+        """Do not look at the file again until it changes once more."""
+        self._seen = self._look()
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            raise BadSettings(f"{self.path}: the owner's rules cannot be read: {error.strerror}") from error
+        return stat.st_mtime_ns, stat.st_ino
+
+    def _root(self, root: Root) -> trust.Root:
+        try:
+            return trust.Root.load(
+                root.name,
+                gid=self._file(root.gid),
+                ticket_keys=tuple(self._file(path) for path in (root.ticket_key,) if path),
+                pgp_keys=tuple(self._file(path) for path in (root.pgp,) if path),
+                subtree=root.reach,
+                legacy=root.legacy,
+            )
+        except (BadArgument, BadPaper, ValueError) as error:
+            raise BadSettings(f"{self.path}: root {root.hrn}: {error}") from error
+
+    def _file(self, name: str) -> bytes:
+        path = self.path.parent / name
+        try:
+            return path.read_bytes() if name else b""
+        except OSError as error:
+            raise BadSettings(f"{self.path}: {path} cannot be read: {error.strerror}") from error
+
+    def believe(self, sealed: bytes) -> Ticket:
+        """The ticket in these bytes, if it holds for this node now. Raises `NotAdmitted`.
+
+        While the clock is in doubt a ticket has to be valid by both counts of the time.
+        """
+        if len(sealed) > self.most_bytes:
+            raise NotAdmitted("too-large", f"the ticket has {len(sealed)} bytes; this node reads {self.most_bytes}")
+        wall = self.time.wall()
+        if not self.time.in_doubt:
+            return self._believe_at(sealed, wall)
+        steady = self.time.now()
+        verdicts = [self._verdict(sealed, moment) for moment in (wall, steady)]
+        by_wall, by_count = verdicts
+        if isinstance(by_wall, Ticket) and isinstance(by_count, Ticket):
+            return by_wall
+        if isinstance(by_wall, NotAdmitted) and isinstance(by_count, NotAdmitted):
+            raise by_wall
+        apart = (wall - steady) / DAY
+        raise NotAdmitted(
+            "clock", f"this node's clock is {apart:+.2f} days off its own count of time; ask again when it is right"
+        )
+
+    def _verdict(self, sealed: bytes, now: float) -> Ticket | NotAdmitted:
+        try:
+            return self._believe_at(sealed, now)
+        except NotAdmitted as refusal:
+            return refusal
+
+    def _believe_at(self, sealed: bytes, now: float) -> Ticket:
+        try:
+            ticket = tickets.open_ticket(sealed, self.roots, now)
+            tickets.admit(ticket, self.node, now)
+        except BadPaper as error:
+            word = error.reason if error.reason in BY_WORD else "bad-content"
+            raise NotAdmitted(word, str(error)) from error
+        except BadArgument as error:
+            raise NotAdmitted("bad-content", str(error)) from error
+        return ticket
