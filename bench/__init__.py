@@ -1,0 +1,1 @@
+"""Figures of one machine: `python -m bench` prints them."""

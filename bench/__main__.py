@@ -1,0 +1,30 @@
+"""``make bench``: print this machine's figures, or as JSON with ``--json``."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from attrs import asdict
+
+from bench import papers, wire
+
+PARTS = {"papers": papers.figures, "wire": wire.figures}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the figures of the parts that are named, or of all."""
+    chosen = [name for name in arguments if name != "--json"] or list(PARTS)
+    unknown = [name for name in chosen if name not in PARTS]
+    if unknown:
+        sys.exit(f"bench: there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    found = []
+    for name in chosen:
+        for each in PARTS[name]():
+            found.append({"part": name, **asdict(each)})
+            print(f"{name:<8} {each.line}", file=sys.stderr if "--json" in arguments else sys.stdout, flush=True)
+    if "--json" in arguments:
+        print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
