@@ -20,7 +20,7 @@ class Column:
 
 @frozen
 class Page:
-    """A page with one table: ``method`` is asked with ``filter`` for the fields of ``columns``, and for nothing else."""
+    """A page with one table: ``method`` is asked with ``filter`` for the fields of ``columns``, and nothing else is."""
 
     path: str
     title: str
