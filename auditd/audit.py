@@ -25,7 +25,6 @@ WAIT = 3_000_000  # microseconds that rows wait for the node manager
 MOST_WAITING = 500_000  # rows
 SILENT = 2_000_000  # microseconds without a beat after which the capture counts as gone
 _KEEP_WINDOWS = int(2 * HOUR * 1e6)
-CGROUP_ROOTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 
 
 @define
@@ -110,25 +109,23 @@ class Audit:
 
     # What the node manager says
 
-    def learn(self, owners: Iterable[Any], asked: int, cgroup_id: Any = None, whole: bool = False) -> int:
+    def learn(self, owners: Iterable[Any], asked: int, cgroup_id: Any = None) -> int:
         """Take in the node manager's answer to a question asked at ``asked`` (steady). Gives how many were of use.
 
-        Each owner is a struct: slice, authority, kind, tag, from, until. ``whole``: what is not listed has ended.
+        Each owner is a struct: slice, authority, kind, tag, from, and until once it has ended.
         """
-        news, listed = 0, set()
+        news = used = 0
         for told in owners:
             if (read := self._owner(told, cgroup_id)) is None:
                 continue
             kind, tag, sender, since, until = read
-            listed.add((kind, tag))
+            used += 1
             news += self.owners.learn(kind, tag, sender, since, until)
-        if whole:
-            news += self.owners.close(listed, asked)
         self.owners.covered, self.owners_error = asked, ""
         self.settle(asked)
         if news:
             self._claim()
-        return len(listed)
+        return used
 
     def _owner(self, told: Any, cgroup_id: Any) -> tuple[Kind, object, Sender, int, int | None] | None:
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from auditd import rows
 from auditd.rows import Numbers, Rows
@@ -25,7 +25,8 @@ KERNEL = 1  # cgroup id of the root: the kernel itself, and programs outside of 
 LINGER = 60_000_000  # microseconds that the kernel goes on sending for a sliver that is gone (TIME_WAIT, RFC 9293)
 EARLY = 2_000_000  # microseconds before a window in which a tag that is never used twice can only be its own
 MOST_WINDOWS = 100_000
-_EVER = np.iinfo(np.int64).max
+_SAME = 100_000  # microseconds; the wall clock may have drifted since a window was told first
+EVER = np.iinfo(np.int64).max
 
 
 class Kind(StrEnum):
@@ -55,7 +56,7 @@ class Window:
 
     number: int
     since: int
-    until: int = _EVER
+    until: int = EVER
 
 
 def read_tag(kind: Kind, text: str, cgroup_id: Callable[[str], int | None]) -> object | None:
@@ -115,10 +116,10 @@ class Owners:
 
     def learn(self, kind: Kind, tag: object, sender: Sender, since: int, until: int | None) -> bool:
         """Note a window, or its end. True when that is news."""
-        told = Window(self.number(sender), since, _EVER if until is None else until)
+        told = Window(self.number(sender), since, EVER if until is None else until)
         windows = self._windows.setdefault((kind, tag), [])
         for at, window in enumerate(windows):
-            if (window.number, window.since) == (told.number, told.since):
+            if window.number == told.number and abs(window.since - told.since) < _SAME:
                 windows[at] = told
                 return window != told
         windows.append(told)
@@ -141,15 +142,6 @@ class Owners:
         for (kind, tag), windows in self._windows.items():
             for window in windows:
                 yield kind, tag, window
-
-    def close(self, listed: set[Tag], now: int) -> bool:
-        """End the windows of tags that the node manager does not list any more. True when that is news."""
-        news = False
-        for tag, windows in self._windows.items():
-            if tag not in listed and windows and windows[-1].until == _EVER:
-                windows[-1] = evolve(windows[-1], until=now)
-                news = True
-        return news
 
     def resolve(self, found: Rows) -> Numbers:
         """The sender's number of each row: the owner of its tag during the whole of it, else node, else unknown."""
@@ -224,8 +216,8 @@ def _covering(windows: list[Window], first: npt.NDArray[np.int64], last: npt.NDA
     """Whose window holds each [first, last]; what reaches into a second one is nobody's for certain."""
     since = np.array([window.since for window in windows], np.int64)
     since[0] -= early
-    ends = np.array([min(window.until, _EVER - LINGER) + LINGER for window in windows], np.int64)
-    following = np.append(since[1:], _EVER)
+    ends = np.array([min(window.until, EVER - LINGER) + LINGER for window in windows], np.int64)
+    following = np.append(since[1:], EVER)
     numbers = np.array([window.number for window in windows], np.uint32)
     at = np.searchsorted(since, first, side="right") - 1
     safe = np.maximum(at, 0)

@@ -18,6 +18,7 @@ from auditd import notices
 from auditd.answers import PAGE, Answer, Answers, Query
 from auditd.clean import line
 from auditd.render import KINDS, Renderer
+from auditd.settings import Settings
 from planetlab.errors import BadArgument, NotFound, PlanetLabError
 
 MOST_PATH = 300  # characters
@@ -41,11 +42,11 @@ class Pages(Resource):
     isLeaf = True
 
     def __init__(self, answers: Answers, clocks: Clocks) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # twisted
         self._answers = answers
         self._clocks = clocks
         self._renderer = Renderer(answers.settings)
-        self._plain = {
+        self._plain: dict[str, Callable[[Settings, int], str]] = {
             "/.well-known/probing.txt": notices.probing,
             "/.well-known/security.txt": notices.security,
             "/security.txt": notices.security,

@@ -61,6 +61,11 @@ def pair(address: Address) -> tuple[int, int]:
     return int(address) >> 64, int(address) & (1 << 64) - 1
 
 
+def read_pair(text: str) -> tuple[int, int]:
+    """The halves of an address as it is written. Raises `ValueError`."""
+    return pair(ip_address(text))
+
+
 def address(hi: int, lo: int) -> Address:
     """The address of two halves.
 

@@ -1,0 +1,164 @@
+"""One node's audit as a running service: capture, owners, journal, pages, each on its beat."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from secrets import randbits
+from typing import Any
+
+from attrs import define, field
+from planetlab.ask import Ask
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from auditd import rows
+from auditd.answers import Answers
+from auditd.audit import Audit
+from auditd.collector import Collector, Source
+from auditd.flows import Flows
+from auditd.owners import KERNEL, Owners
+from auditd.pages import Pages
+from auditd.recovery import Journal, recovered
+from auditd.settings import Settings
+from auditd.simulated import Player, recorded
+from auditd.store import opened
+from planetlab.clock import Clock
+from planetlab.errors import BadSettings, PlanetLabError
+
+TURN, OWNERS, WRITE, WATCH = 0.25, 0.5, 0.5, 0.5  # seconds between two rounds of each
+CGROUP_ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
+_log = Logger()
+
+
+def steady() -> int:
+    """Microseconds of the steady clock."""
+    return time.monotonic_ns() // 1000
+
+
+def cgroup_id(path: str) -> int | None:
+    """What packets carry for the cgroup at ``path``: the low half of its id; None when it is gone."""
+    for root in CGROUP_ROOTS:
+        if (root / "cgroup.procs").exists():
+            try:
+                return os.stat(root / path.lstrip("/")).st_ino & 0xFFFFFFFF
+            except OSError:
+                return None
+    return None
+
+
+def made(settings: Settings) -> Audit:
+    """An audit as ``settings`` say. Raises `BadSettings`."""
+    try:
+        own = frozenset(rows.read_pair(address) for address in (settings.address, *settings.addresses))
+    except ValueError as error:
+        raise BadSettings(f"address, addresses: expected IP addresses, {error}") from None
+    for name, value, allowed in (
+        ("capture", settings.capture, ("live", "simulated")),
+        ("capture_senders", settings.capture_senders, ("auto", "kernel", "packet")),
+        ("capture_forwarded", settings.capture_forwarded, ("interface", "mark")),
+        ("disclosure", settings.disclosure, ("networks", "open")),
+    ):
+        if value not in allowed:
+            raise BadSettings(f"{name}: expected {' or '.join(allowed)}, got {value!r}")
+    flows = Flows(randbits(64), settings.idle, settings.active, settings.most_flows)
+    return Audit(flows, Owners({KERNEL}, own))
+
+
+@define(eq=False)
+class Service:
+    """Everything that runs."""
+
+    settings: Settings
+    reactor: Any
+    clock: Clock
+    audit: Audit = field(init=False)
+    source: Source = field(init=False)
+    pages: Pages = field(init=False)
+    steady: Callable[[], int] = steady
+    _journal: Journal = field(init=False)
+    _stamp: int = field(default=0, init=False)
+    _asking: bool = field(default=False, init=False)
+    _loops: list[LoopingCall] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.audit = made(self.settings)
+        store = opened(Path(self.settings.data_dir))
+        recovered(self.audit, store, *self.clocks())
+        self._journal = Journal(self.audit, store)
+        if self.settings.capture == "simulated":
+            messages = recorded(self.settings.recording)
+            self.source = Player(self.audit, self.reactor, self.steady, messages)
+        else:
+            self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
+        self.pages = Pages(Answers(self.audit, self.settings), self.clocks)
+
+    def clocks(self) -> tuple[int, int]:
+        """Both clocks, at one moment: microseconds, steady and since the epoch."""
+        return self.steady(), round(self.clock.now() * 1e6)
+
+    def start(self) -> None:
+        """Begin."""
+        self.source.start()
+        for every, work in (
+            (TURN, self.turn),
+            (OWNERS, self.ask_owners),
+            (WRITE, self.write),
+            (WATCH, self.source.watch),
+        ):
+            loop = LoopingCall(self._guarded, work)
+            loop.clock = self.reactor
+            loop.start(every)
+            self._loops.append(loop)
+
+    def _guarded(self, work: Callable[[], Any]) -> None:
+        """A round that fails is told in the log, and does not end the ones after it."""
+        try:
+            work()
+        except Exception:
+            _log.failure("a round of the audit failed")
+
+    def turn(self) -> None:
+        """What time brings."""
+        now, wall = self.clocks()
+        self.audit.clock(now, wall)
+        self.audit.turn(now)
+
+    def write(self) -> None:
+        """Put what came on disk."""
+        self._journal.write(self.steady())
+
+    def ask_owners(self) -> None:
+        """Ask the node manager whose packets are whose, unless an answer is still awaited."""
+        if not self._asking:
+            self._asking = True
+            Deferred.fromCoroutine(self._owners()).addBoth(self._asked)
+
+    def _asked(self, result: Any) -> None:
+        self._asking = False
+
+    async def _owners(self) -> None:
+        asked = self.steady()
+        try:
+            ask = Ask(f"unix:{self.settings.nm_socket}", timeout=5.0, tries=1, reactor=self.reactor)
+            told = await ask.call("GetOwners", self._stamp)
+            stamp, owners = int(told["stamp"]), list(told["owners"])
+        except (PlanetLabError, KeyError, TypeError, ValueError) as error:
+            if not self.audit.owners_error:
+                _log.warn("the node manager does not tell owners: {error}", error=error)
+            self.audit.owners_error = str(error) or type(error).__name__
+            return
+        if stamp < self._stamp:  # its books are new: ask for everything
+            self._stamp = 0
+            return
+        self._stamp = stamp
+        self.audit.learn(owners, asked, cgroup_id)
+
+    def stop(self) -> None:
+        """End the capture, and write down the last."""
+        self.source.stop()
+        for loop in self._loops:
+            loop.stop()
+        self.turn()
+        self._journal.close(self.steady())
