@@ -42,6 +42,7 @@ class Message:
     plain: bytes = field(repr=False)  # the three packets, uncompressed, in our framing
     signature: bytes = field(repr=False)  # the signature packet's body
     signer: str  # fingerprint or key id, lower-case hex
+    created: float  # when the signature says it was made
     key_algorithm: int
     hash_algorithm: int
     headers: bool  # armour headers, which nobody signed
@@ -110,6 +111,7 @@ def read(data: bytes) -> Message:
         plain=packets.join(outer),
         signature=signature.body,
         signer=signer,
+        created=float(created),
         key_algorithm=signature.body[2],
         hash_algorithm=signature.body[3],
         headers=headers,
@@ -121,6 +123,7 @@ def read(data: bytes) -> Message:
 def holds(message: Message, certificates: Sequence[bytes], legacy: bool = False) -> str:
     """The fingerprint of the one certificate that signed ``message``; empty if none of these did.
 
+    Sequoia judges keys and signatures by the machine's own clock: one made half an hour from now does not hold.
     ``legacy`` also tries what Sequoia refuses by policy: RSA and DSA primary keys with SHA-1, and short ones.
     """
     held = _certificates(certificates)

@@ -8,7 +8,7 @@ Bytes off the wire become a `Ticket` only through `open_ticket`, which knows who
 check, and no switch that skips one. What remains, time and audience and replay, is `admit`'s.
 """
 
-from planetlab import keys, openpgp, ticket_pgp, ticket_xml, xmldsig
+from planetlab import gids, keys, openpgp, ticket_pgp, ticket_xml, xmldsig
 from planetlab.admission import Memory, Verdict, admit
 from planetlab.errors import BadArgument
 from planetlab.gids import Gid
@@ -118,6 +118,8 @@ def _open_pgp(sealed: bytes, trust: Roots, now: float) -> tuple[Ticket, Root]:
             return ticket_pgp.read(struct, message.body, root.hrn), root
     if message.legacy and not any(root.legacy for root, _ in candidates):
         raise BadTicket("legacy-algorithm", "signed with SHA-1 or DSA, or packed as gpg did before 2010")
+    if message.created > now + gids.SLACK:
+        raise BadTicket("not-yet-valid", f"signed {message.created - now:.0f} s from now (slack {gids.SLACK:.0f} s)")
     raise BadTicket("forged", f"no key of {claims.issuer or 'any trusted root'} made the signature")
 
 
