@@ -1,0 +1,353 @@
+"""Another service's API, as a client uses it: typed errors, a time limit on everything, one pool of connections.
+
+A peer may be slow, silent or wrong. Each try ends after ``timeout`` seconds whatever the peer does, answers are limited
+in size and read as strictly as calls are, redirects are not followed, and TLS is checked by `planetlab.tls`. What did
+not work is `Refused` (the peer answered with a fault), `Unreachable` (no connection, no answer, not the peer that was
+called) or `PeerError` (an answer that is none). A call is tried again only if nothing was sent, or if the peer said that
+it did nothing, or if the call may be repeated without harm: that is so for the methods that only read, and for all calls
+of ``ask.repeatable``.
+"""
+
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+from xmlrpc.client import Fault
+
+from attrs import evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError, gatherResults, succeed
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
+from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.web.client import URI, Agent, HTTPConnectionPool, PotentialDataLoss, ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from planetlab import xmlrpc
+from planetlab.auth import Anonymous as Anonymous
+from planetlab.auth import Auth
+from planetlab.auth import NodeKey as NodeKey
+from planetlab.auth import Password as Password
+from planetlab.auth import Session as Session
+from planetlab.errors import BadArgument, BadSettings, PeerError, Refused, Unreachable
+from planetlab.tls import CertificateRefused, ClientTLS, PemSource, _pem
+
+T = TypeVar("T")
+V = TypeVar("V")
+
+MOST = 64 << 20  # octets of an answer
+IDLE = 30.0  # seconds that an unused connection is kept; less than servers keep it
+PER_HOST = 2  # connections kept to one server
+_READS = re.compile(r"Get|Resolve|Retrieve|List|system\.(list|method)|(version|AuthCheck|Slivers|Wishes)$")
+_UNIX = ".unix.invalid"
+
+
+@implementer(IBodyProducer)
+class _Body:
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self.length = len(octets)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._octets)
+        return succeed(None)
+
+    def stopProducing(self) -> None:
+        """Everything was given at once."""
+
+    pauseProducing = resumeProducing = stopProducing
+
+
+class _Collect(Protocol):
+    """Takes an answer's body up to a limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._parts: list[bytes] = []
+        self.done: Deferred[bytes] = Deferred(lambda _: self._abort())
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            getattr(self.transport, "abortConnection", self.transport.loseConnection)()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self._most:
+            self._parts.append(data)
+        elif not self.done.called:
+            self.done.errback(PeerError(f"its answer is larger than {self._most} octets"))
+            self._abort()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.done.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(b"".join(self._parts))
+        else:
+            self.done.errback(Unreachable(f"it broke off its answer: {reason.getErrorMessage() or reason.type}"))
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """Where a URI leads: a Unix socket, a host, or a host behind TLS."""
+
+    def __init__(self, reactor: Any, tls: ClientTLS | None) -> None:
+        self._reactor, self._tls = reactor, tls
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.decode("ascii")
+        if host.endswith(_UNIX):
+            return UNIXClientEndpoint(self._reactor, bytes.fromhex(host.removesuffix(_UNIX)).decode())
+        endpoint = HostnameEndpoint(self._reactor, host.strip("[]"), uri.port)
+        if uri.scheme != b"https":
+            return endpoint
+        if self._tls is None:
+            raise BadSettings(f"{host}: no TLS was set up for it")
+        return wrapClientTLS(self._tls.to(host.strip("[]")), endpoint)
+
+
+_agents: WeakKeyDictionary[Any, dict[Any, tuple[Agent, HTTPConnectionPool]]] = WeakKeyDictionary()
+
+
+def _agent(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequence[PemSource] | None) -> Agent:
+    """The one agent for these papers: its connections were verified under them and are shared by nobody else."""
+    papers = (
+        (
+            None if ca is None else _pem(ca, "trusted certificates"),
+            None if client_cert is None else tuple(_pem(one, "client certificate") for one in client_cert),
+        )
+        if secure
+        else None
+    )
+    known = _agents.setdefault(reactor, {})
+    if papers not in known:
+        tls = ClientTLS.make(*papers) if papers is not None else None
+        pool = HTTPConnectionPool(reactor, persistent=True)
+        pool.maxPersistentPerHost, pool.cachedConnectionTimeout = PER_HOST, IDLE
+        pool.retryAutomatically = False
+        known[papers] = (Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
+    return known[papers][0]
+
+
+async def close(reactor: Any) -> None:
+    """Close the connections that are kept for later calls; the next call opens new ones."""
+    for _, pool in _agents.pop(reactor, {}).values():
+        await pool.closeCachedConnections()
+
+
+class _NothingSent(Unreachable):
+    """The call did not leave, so that it may be tried again."""
+
+
+class _NothingDone(PeerError):
+    """The peer says that it did not look at the call, so that it may be tried again after ``wait`` seconds."""
+
+    def __init__(self, detail: str, wait: float) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
+def _reads(method: str) -> bool:
+    return bool(_READS.match(method))
+
+
+def _always(method: str) -> bool:
+    return True
+
+
+def _the_reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+@frozen
+class Ask:
+    """Another service's API at ``url``: ``https://…``, ``http://…`` or ``unix:/path``.
+
+    ``ca`` is whom TLS trusts, ``client_cert`` a pair of certificate and key, PEM or paths. ``timeout`` is of one try,
+    in seconds; ``tries`` is how many. ``auth`` is put before the arguments of every call.
+    """
+
+    url: str
+    ca: PemSource | None = None
+    auth: Auth | None = None
+    client_cert: Sequence[PemSource] | None = None
+    timeout: float = 30.0
+    tries: int = 3
+    reactor: Any = field(default=None, repr=False)
+    may_repeat: Callable[[str], bool] = field(default=_reads, repr=False)
+    most: int = MOST
+
+    @property
+    def repeatable(self) -> "Ask":
+        """The same, for calls that may each be done twice without harm."""
+        return evolve(self, may_repeat=_always)
+
+    def as_(self, auth: Auth | None) -> "Ask":
+        """The same, called by somebody else."""
+        return evolve(self, auth=auth)
+
+    async def call(self, method: str, *args: Any) -> Any:
+        """What ``method`` answers. Raises `Refused`, `Unreachable` or `PeerError`, which names the service."""
+        whole = args if self.auth is None else (self.auth.struct(args), *args)
+        answer = await self.post(xmlrpc.dumps_call(method, whole), repeat=self.may_repeat(method))
+        try:
+            return xmlrpc.loads_answer(answer, octets=self.most)
+        except Fault as fault:
+            raise Refused(int(fault.faultCode), str(fault.faultString)) from None
+        except (xmlrpc.Malformed, BadArgument) as error:
+            raise PeerError(f"{self.shown}: its answer to {method} is not understood: {error}") from error
+
+    async def post(self, body: bytes, repeat: bool = False, headers: dict[bytes, bytes] | None = None) -> bytes:
+        """The octets that ``body`` is answered with; ``repeat`` allows to send it more than once."""
+        reactor = self.reactor or _the_reactor()
+        last: PeerError
+        for attempt in range(max(1, self.tries)):
+            try:
+                return await self._try(reactor, body, headers or {})
+            except CertificateRefused as error:
+                raise CertificateRefused(f"{self.shown}: {error}") from error
+            except PeerError as error:
+                last = error
+                if attempt + 1 >= self.tries or not (repeat or isinstance(error, _NothingSent | _NothingDone)):
+                    break
+                pause = min(10.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.5)
+                await deferLater(reactor, max(pause, getattr(error, "wait", 0.0)))
+        raise type(last).__mro__[1 if isinstance(last, _NothingSent | _NothingDone) else 0](f"{self.shown}: {last}")
+
+    @property
+    def shown(self) -> str:
+        """The address, without a password that may stand in it."""
+        return re.sub(r"//[^/@]*@", "//", self.url)
+
+    def _uri(self) -> tuple[bytes, bool]:
+        if self.url.startswith("unix:"):
+            path = self.url.removeprefix("unix:").removeprefix("//")
+            return b"http://%s%s/" % (path.encode().hex().encode(), _UNIX.encode()), False
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadSettings(f"{self.shown}: expected https://…, http://… or unix:/path")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        port = f":{parts.port}" if parts.port else ""
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return f"{parts.scheme}://{host}{port}{path}".encode("ascii"), parts.scheme == "https"
+
+    async def _try(self, reactor: Any, body: bytes, more: dict[bytes, bytes]) -> bytes:
+        uri, secure = self._uri()
+        agent = _agent(reactor, secure, self.ca, self.client_cert)
+        headers = Headers({b"Content-Type": [b"text/xml"], b"User-Agent": [b"plfed"]})
+        if uri.startswith(b"http://") and _UNIX.encode() in uri:
+            headers.setRawHeaders(b"Host", [b"localhost"])
+        for name, value in more.items():
+            headers.setRawHeaders(name, [value])
+
+        async def whole() -> bytes:
+            response = await agent.request(b"POST", uri, headers, _Body(body))
+            return await self._read(response)
+
+        try:
+            return await Deferred.fromCoroutine(whole()).addTimeout(self.timeout, reactor)
+        except PeerError:
+            raise
+        except Exception as error:
+            raise self._told(error) from error
+
+    async def _read(self, response: IResponse) -> bytes:
+        collect = _Collect(self.most if response.code == 200 else 4096)
+        response.deliverBody(collect)
+        body = await collect.done
+        if response.code == 200:
+            return body
+        said = " ".join(body.decode("utf-8", "replace").split())[:200] if b"<" not in body[:100] else ""
+        text = f"it answered HTTP {response.code}{f': {said}' if said else ''}"
+        if response.code in (429, 503):
+            after = (response.headers.getRawHeaders(b"Retry-After") or [b"1"])[0]
+            raise _NothingDone(text, min(10.0, float(after)) if after.isdigit() else 1.0)
+        raise PeerError(text)
+
+    def _told(self, error: Exception) -> PeerError:
+        reasons = [one.value for one in getattr(error, "reasons", None) or ()]
+        for one in (error, *reasons):
+            if isinstance(one, PeerError):
+                return one
+        if isinstance(error, TimeoutError | CancelledError) and not isinstance(error, ConnectError):
+            return Unreachable(f"no answer within {self.timeout:g} s")
+        if isinstance(error, DNSLookupError):
+            return _NothingSent(f"its name is not known: {error}")
+        if isinstance(error, ConnectError | ConnectingCancelledError):
+            return _NothingSent(f"no connection: {_plain(error)}")
+        if any(type(one).__module__.startswith("OpenSSL") for one in reasons):
+            return Unreachable(f"TLS failed: {'; '.join(map(_plain, reasons))}")
+        return Unreachable(f"it broke off without an answer: {'; '.join(map(_plain, reasons)) or _plain(error)}")
+
+
+def _plain(error: BaseException) -> str:
+    """An error's own words on one line."""
+    parts = error.args[0] if error.args and isinstance(error.args[0], list) else None
+    said = "; ".join(str(part[-1]) for part in parts) if parts else str(error)
+    return " ".join(said.split())[:200] or type(error).__name__
+
+
+class Service:
+    """The methods of an `Ask` as attributes: ``await Service(ask).GetNodes([1])``, ``….system.listMethods()``."""
+
+    def __init__(self, ask: Ask, prefix: str = "") -> None:
+        self._ask, self._prefix = ask, prefix
+
+    def __getattr__(self, name: str) -> "Service":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Service(self._ask, f"{self._prefix}.{name}" if self._prefix else name)
+
+    async def __call__(self, *args: Any) -> Any:
+        return await self._ask.call(self._prefix, *args)
+
+
+@frozen
+class Outcome(Generic[T, V]):
+    """What came of one item: ``value``, or the ``error`` that ended it; ``seconds`` is how long it took."""
+
+    item: T
+    value: V | None = None
+    error: Exception | None = None
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it went well."""
+        return self.error is None
+
+
+async def each(
+    items: Iterable[T],
+    function: Callable[[T], Awaitable[V]],
+    at_once: int = 50,
+    on_done: Callable[[Outcome[T, V]], object] | None = None,
+) -> list[Outcome[T, V]]:
+    """Do ``function`` for each item, at most ``at_once`` at a time; the outcomes stand in the order of the items.
+
+    Some of them failing ends nothing: each failure is that item's outcome. ``on_done`` hears of each as it ends. Let
+    ``at_once`` be more than the number of peers that may be silent, for each of those holds a place for a time limit.
+    """
+    places = DeferredSemaphore(at_once)
+
+    async def one(item: T) -> Outcome[T, V]:
+        begun = time.monotonic()
+        try:
+            outcome = Outcome[T, V](item, value=await function(item), seconds=time.monotonic() - begun)
+        except Exception as error:
+            outcome = Outcome(item, error=error, seconds=time.monotonic() - begun)
+        if on_done is not None:
+            on_done(outcome)
+        return outcome
+
+    running = [places.run(lambda item=item: Deferred.fromCoroutine(one(item))) for item in items]
+    return list(await gatherResults(running, consumeErrors=True))
