@@ -13,6 +13,9 @@ from attrs import define
 
 NAMES = {
     "create.begun": "a slice's transaction was opened, nothing written",
+    "create.quota-checked": "the site has room for a slice, its row is not written",
+    "create.members": "a person was made a member, not committed",
+    "create.node-rows": "a slice was put on nodes, not committed",
     "create.slice-row": "the slice's row was written, not its event",
     "create.before-commit": "all rows of a new slice were written, not committed",
     "create.after-commit": "a new slice was committed, the answer not sent",
@@ -29,6 +32,7 @@ NAMES = {
     "redeem.instantiated": "the node manager gave an rcap, the ledger does not hold it",
     "redeem.answered": "the ledger holds the rcap, the answer not sent",
     "sliver.journalled": "the node's books hold the intent of a sliver, the driver knows nothing",
+    "sliver.half": "the files of a remembered sliver are half made",
     "round.created": "a sliver's files are there, it was not started",
     "round.started": "a sliver was started, the round not ended",
     "sliver.done": "a sliver runs and the books say so, the answer not sent",

@@ -1,17 +1,23 @@
 """Slivers that are only remembered: for tests, and for a thousand nodes on one machine.
 
 No process runs here. Each sliver has an address of its own out of ``net`` and an id of its own from ``first_uid`` on;
-the lowest free slot is taken, so a sliver that stays keeps both. Nothing outlives the process.
+the lowest free slot is taken, so a sliver that stays keeps both. With ``keep`` the slivers outlive the process, as
+real ones would: one file per sliver, replaced whole, half made between two writes.
 """
 
+import json
+import os
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from threading import RLock
+from typing import Any
 
 from attrs import evolve, frozen
 
 from node_manager.drivers import DriverError, Found, Owner, OwnerKind, Sliver, State, Stats
-from planetlab.names import SliceName
+from planetlab.failpoints import failpoint
+from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec
 
 
@@ -25,7 +31,7 @@ class _Kept:
 
 
 class MemoryDriver:
-    """A `Driver` that keeps its slivers in a dict."""
+    """A `Driver` that keeps its slivers in a dict, and in files where it is told to."""
 
     name = "memory"
 
@@ -34,13 +40,18 @@ class MemoryDriver:
         net: str = "10.128.0.0/16",
         first_uid: int = 20000,
         now: Callable[[], float] = lambda: 0.0,
+        keep: Path | None = None,
     ) -> None:
         """``net``: IPv4 network whose host addresses the slivers get; ``now`` gives seconds since the epoch."""
         self._net = IPv4Network(net)
         self._first_uid = first_uid
         self._now = now
+        self._keep = keep
         self._slivers: dict[SliceName, _Kept] = {}
+        self._slots: set[int] = set()
         self._lock = RLock()
+        if keep is not None:
+            self._remember_all(keep)
 
     def look(self) -> dict[SliceName, Found]:
         with self._lock:
@@ -54,12 +65,14 @@ class MemoryDriver:
         with self._lock:
             before = self._slivers.get(sliver.slice)
             slot = before.slot if before else self._free_slot(sliver.slice)
-            state = before.found.state if before else State.STOPPED
-            since = before.found.since if before else self._now()
-            found = Found(
-                slice=sliver.slice, state=state, sliver=sliver, uid=self._first_uid + slot, since=since, unbound=()
-            )
-            self._slivers[sliver.slice] = _Kept(found, sliver, slot)
+            if before and before.found.state is not State.HALF:
+                self._put(_Kept(evolve(before.found, sliver=sliver), sliver, slot))
+                return ()
+            half = Found(slice=sliver.slice, state=State.HALF, uid=self._first_uid + slot, since=self._now())
+            if self._keep is not None:
+                self._put(_Kept(half, sliver, slot))
+                failpoint("sliver.half")
+            self._put(_Kept(evolve(half, state=State.STOPPED, sliver=sliver), sliver, slot))
         return ()
 
     def start(self, name: SliceName) -> None:
@@ -73,23 +86,26 @@ class MemoryDriver:
 
     def destroy(self, name: SliceName) -> None:
         with self._lock:
-            self._slivers.pop(name, None)
+            if kept := self._slivers.pop(name, None):
+                self._slots.discard(kept.slot)
+            if self._keep is not None:
+                self._file(name).unlink(missing_ok=True)
 
     def set_limits(self, name: SliceName, rspec: ResourceSpec) -> tuple[str, ...]:
-        self._bind(self._must(name, "limit"), rspec=rspec)
+        self._bind(name, "limit", rspec=rspec)
         return ()
 
     def set_initscript(self, name: SliceName, initscript: str) -> None:
-        self._bind(self._must(name, "give an initscript to"), initscript=initscript)
+        self._bind(name, "give an initscript to", initscript=initscript)
 
     def attach_keys(self, name: SliceName, keys: tuple[str, ...]) -> None:
-        self._bind(self._must(name, "give keys to"), keys=keys)
+        self._bind(name, "give keys to", keys=keys)
 
     def owners(self) -> list[Owner]:
         with self._lock:
             return [
                 Owner(slice=name, kind=OwnerKind.ADDRESS, tag=str(self.address(name)))
-                for name, kept in sorted(self._slivers.items())
+                for name, kept in self._slivers.items()
                 if kept.found.state is State.RUNNING
             ]
 
@@ -105,8 +121,7 @@ class MemoryDriver:
         return self._net.network_address + 1 + self._slivers[name].slot
 
     def _free_slot(self, name: SliceName) -> int:
-        taken = {kept.slot for kept in self._slivers.values()}
-        slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+        slot = next(slot for slot in range(len(self._slots) + 1) if slot not in self._slots)
         if slot + 2 >= self._net.num_addresses:
             raise DriverError(f"cannot make {name}: all {slot} addresses of {self._net} are in use; widen sliver_net")
         return slot
@@ -118,11 +133,68 @@ class MemoryDriver:
             raise DriverError(f"cannot {verb} {name}: there is no such sliver") from None
 
     def _become(self, kept: _Kept, state: State) -> None:
+        if kept.found.state is State.HALF:
+            raise DriverError(f"cannot change {kept.found.slice}: it is half made")
         if kept.found.state is not state:
-            found = evolve(kept.found, state=state, since=self._now())
-            self._slivers[found.slice] = evolve(kept, found=found)
+            self._put(evolve(kept, found=evolve(kept.found, state=state, since=self._now())))
 
-    def _bind(self, kept: _Kept, **changes: object) -> None:
+    def _bind(self, name: SliceName, verb: str, **changes: Any) -> None:
         with self._lock:
+            kept = self._must(name, verb)
             sliver = evolve(kept.sliver, **changes)
-            self._slivers[sliver.slice] = evolve(kept, sliver=sliver, found=evolve(kept.found, sliver=sliver))
+            self._put(evolve(kept, sliver=sliver, found=evolve(kept.found, sliver=sliver)))
+
+    def _put(self, kept: _Kept) -> None:
+        name = kept.found.slice
+        if self._keep is not None:
+            beside = self._keep / f".{name}.new"
+            beside.write_text(json.dumps(_told(kept)))
+            os.replace(beside, self._file(name))
+        self._slivers[name] = kept
+        self._slots.add(kept.slot)
+
+    def _file(self, name: SliceName) -> Path:
+        return Path(self._keep or "", f"{name}.json")
+
+    def _remember_all(self, keep: Path) -> None:
+        keep.mkdir(parents=True, exist_ok=True)
+        for rest in keep.glob(".*.new"):
+            rest.unlink()
+        for file in sorted(keep.glob("*.json")):
+            kept = _read(json.loads(file.read_text()), self._first_uid)
+            self._slivers[kept.found.slice] = kept
+            self._slots.add(kept.slot)
+
+
+def _told(kept: _Kept) -> dict[str, Any]:
+    found, sliver = kept.found, kept.sliver
+    return {
+        "slot": kept.slot,
+        "state": str(found.state),
+        "since": found.since,
+        "slice": str(sliver.slice),
+        "authority": str(sliver.authority),
+        "rspec": sliver.rspec.as_struct(),
+        "slice_id": sliver.slice_id,
+        "keys": list(sliver.keys),
+        "initscript": sliver.initscript,
+        "vref": sliver.vref,
+    }
+
+
+def _read(told: dict[str, Any], first_uid: int) -> _Kept:
+    sliver = Sliver(
+        slice=SliceName.parse(told["slice"]),
+        authority=Hrn.parse(told["authority"]),
+        rspec=ResourceSpec.from_struct(told["rspec"]),
+        slice_id=told["slice_id"],
+        keys=tuple(told["keys"]),
+        initscript=told["initscript"],
+        vref=told["vref"],
+    )
+    state = State(told["state"])
+    whole = None if state is State.HALF else sliver
+    uid = first_uid + told["slot"]
+    return _Kept(
+        Found(slice=sliver.slice, state=state, sliver=whole, uid=uid, since=told["since"]), sliver, told["slot"]
+    )
