@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pl_conf.ledger import Wish, digest_of
+from pl_conf.entries import Wish, digest_of
 from pl_conf.memory import Gone
 from pl_conf.policy import DAY, Policy, Root
 from pl_conf.refusals import NotAdmitted

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pl_conf.ledger import Wish
+from pl_conf.entries import Wish
 from planetlab.errors import BadArgument, PeerError
 from planetlab.names import Hrn, SliceName
 

@@ -10,114 +10,18 @@ import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from pl_conf.entries import Intent, Lease, Receipt, Watermark, Wish
 from pl_conf.memory import Gone, Memory
 from planetlab.errors import BadSettings, DatabaseError
 from planetlab.names import Hrn, SliceName
 
 VERSION = "1"
-MEMORY = 90 * 86400.0  # seconds that a deletion is remembered when no ticket is known that outlives it
 SCHEMA = Path(__file__).with_name("schema")
-
-
-def digest_of(sealed: bytes) -> str:
-    """By what two tickets are the same ticket: SHA-256 of their bytes, hex."""
-    return sha256(sealed).hexdigest()
-
-
-@frozen(kw_only=True)
-class Wish:
-    """A sliver that shall be here, and the ticket that says so; columns as in ``schema/1.sql``."""
-
-    authority: Hrn
-    slice: SliceName
-    serial: str
-    issued: float
-    expires: float
-    digest: str
-    sealed: bytes
-    instantiation: str
-    source: str
-    feed: str
-    rcap: str
-    handle: str
-    asked: Mapping[str, Any]
-    told: Mapping[str, Any]
-    since: float
-    renewed: float
-    absent: int = 0
-
-    @property
-    def delegated(self) -> bool:
-        """Whether its creator, not its authority's poll, brings it back to a reinstalled node."""
-        return self.instantiation == "delegated"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The public keys of its users, one authorized_keys line each."""
-        return tuple(self.told.get("keys", ()))
-
-
-@frozen(kw_only=True)
-class Intent:
-    """An operation that was begun. ``verb`` is redeem or release."""
-
-    number: int
-    verb: str
-    authority: Hrn
-    slice: SliceName
-    sealed: bytes
-    source: str
-    feed: str
-    rcap: str
-    why: str
-    at: float
-
-
-@frozen(kw_only=True)
-class Watermark:
-    """How far one authority has been heard; see ``schema/1.sql``."""
-
-    authority: Hrn
-    stamp: int = -1
-    issued: float = 0.0
-    answered: float = 0.0
-
-
-@frozen(kw_only=True)
-class Receipt:
-    """What was asked of this node, by whom, and what came of it."""
-
-    at: float
-    authority: str
-    slice: str
-    source: str
-    deed: str
-    reason: int = 0
-    text: str = ""
-    digest: str = ""
-    number: int = 0
-
-
-def gone_of(wish: Wish, now: float, why: str, barred: float = 0.0) -> Gone:
-    """What is remembered of a wish that ended."""
-    issued = max(wish.issued, barred)
-    return Gone(
-        authority=wish.authority, slice=wish.slice, rcap=wish.rcap, serial=wish.serial, issued=issued,
-        expires=wish.expires, at=now, until=max(wish.expires, now + MEMORY), why=why[:200],
-    )  # fmt: skip
-
-
-def gone_by_word(authority: Hrn, name: SliceName, issued: float, now: float, why: str) -> Gone:
-    """A deletion that the authority told, of a slice that was not here: tickets issued up to ``issued`` stay out."""
-    return Gone(
-        authority=authority, slice=name, issued=issued, expires=issued, at=now, until=now + MEMORY, why=why[:200]
-    )
 
 
 class Ledger:
@@ -324,8 +228,34 @@ class Ledger:
         with self._transaction():
             self._db.execute("delete from gone where until < ?", (now,))
             self._db.execute("delete from serials where expires < ?", (now,))
+            self._db.execute('delete from leases where "end" < ?', (now,))
             self._db.execute("delete from receipts where number <= (select max(number) - 100000 from receipts)")
         self._memory.rewrite(self.all_gone())
+
+    # Leases of 2003
+
+    def leases(self) -> list[Lease]:
+        """Every lease, by name."""
+        return [_lease(row) for row in self._db.execute("select * from leases order by slice")]
+
+    def lease(self, name: str) -> Lease | None:
+        """The lease of a slice, by its name of that era."""
+        row = self._db.execute("select * from leases where slice = ?", (name,)).fetchone()
+        return None if row is None else _lease(row)
+
+    def keep_lease(self, lease: Lease) -> None:
+        """Write a lease down, or what it is now."""
+        with self._transaction():
+            self._db.execute(
+                "insert or replace into leases values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (lease.slice, str(lease.authority), lease.principle, lease.sealed, lease.ticket, lease.start, lease.end)
+                + (lease.bound, lease.first_key, json.dumps(lease.keys)),
+            )
+
+    def end_lease(self, name: str) -> None:
+        """Strike a lease."""
+        with self._transaction():
+            self._db.execute("delete from leases where slice = ?", (name,))
 
     # Watermarks, receipts, and the last time that was believed
 
@@ -468,6 +398,15 @@ def _names(row: sqlite3.Row) -> dict[str, Any]:
 
 def _wish(row: sqlite3.Row) -> Wish:
     return Wish(**{**_plain(row), **_names(row), "asked": json.loads(row["asked"]), "told": json.loads(row["told"])})
+
+
+def _lease(row: sqlite3.Row) -> Lease:
+    said = {
+        "authority": Hrn.parse(row["authority"]),
+        "keys": tuple(json.loads(row["keys"])),
+        "bound": bool(row["bound"]),
+    }
+    return Lease(**{**_plain(row), **said})
 
 
 def _gone(row: sqlite3.Row) -> Gone:

@@ -2,8 +2,8 @@
 
 A second file beside the ledger, one line per deletion, each with a checksum, each on the disk before the ledger says
 so. A ledger restored from yesterday therefore still refuses the tickets that were deleted today. When both files are
-put back together (a snapshot of the whole disk) nothing on the node can know of it; then the tickets' own expiry, and the
-authority's list of deleted slices, are what is left.
+put back together (a snapshot of the whole disk) nothing on the node can know of it; then the tickets' own expiry, and
+the authority's list of deleted slices, are what is left.
 """
 
 import json

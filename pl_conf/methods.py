@@ -6,7 +6,8 @@ asked who he is. The local calls answer values and faults.
 
 from typing import Annotated, Any, Protocol
 
-from pl_conf.ledger import Ledger, Receipt, Wish
+from pl_conf.entries import Receipt, Wish
+from pl_conf.ledger import Ledger
 from pl_conf.node import NodeManager
 from pl_conf.owner import Owner
 from pl_conf.redeem import Redeemer

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import asdict, define, evolve, fields_dict
 
-from pl_conf.ledger import Receipt
+from pl_conf.entries import Receipt
 from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.redeem import Redeemer
 from pl_conf.rules import OwnersRules

@@ -12,8 +12,8 @@ from typing import Any
 from attrs import define, field
 from twisted.logger import Logger
 
+from pl_conf.entries import Watermark, gone_by_word
 from pl_conf.feed import Answer, Guards, read_answer, said_deleted, silence
-from pl_conf.ledger import Watermark, gone_by_word
 from pl_conf.policy import Root
 from pl_conf.redeem import TRANSIENT, Redeemer
 from pl_conf.refusals import NotAdmitted

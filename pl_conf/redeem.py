@@ -14,7 +14,8 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from pl_conf.admission import Standing, admit, asked, is_redelivery, told
-from pl_conf.ledger import Intent, Ledger, Receipt, Wish, digest_of, gone_of
+from pl_conf.entries import Intent, Receipt, Wish, digest_of, gone_of
+from pl_conf.ledger import Ledger
 from pl_conf.node import NodeManager, Sliver
 from pl_conf.policy import Policy
 from pl_conf.refusals import NotAdmitted
@@ -268,6 +269,15 @@ class Redeemer:
             )  # fmt: skip
         )
         return True
+
+    async def rekey(self, wish: Wish, keys: tuple[str, ...]) -> None:
+        """Replace the keys that let one into a sliver whose ticket does not say them. Raises `NotAdmitted`."""
+        async with self._alone(wish.slice):
+            current = self.ledger.wish(wish.authority, wish.slice)
+            if current is None:
+                raise NotAdmitted("unknown-slice", f"no sliver of {wish.slice} is here")
+            self.ledger.rebound(evolve(current, asked={**current.asked, "keys": list(keys)}))
+            await self._rebind_one(current)
 
     async def agree(self) -> list[Sliver]:
         """Tell the node manager what it has lost; gives the slivers it has from here that no wish stands behind."""

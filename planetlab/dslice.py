@@ -115,7 +115,7 @@ def is_paper(sealed: bytes) -> bool:
 
 
 def open_paper(sealed: bytes, kind: Literal["ticket", "lease"], key: PublicKey) -> Paper:
-    """The paper in ``sealed``, if ``key`` signed it. Raises `BadTicket`. Its times and holder are left to the caller."""
+    """The paper in ``sealed``, if ``key`` signed it. Raises `BadTicket`. Times and holder are the caller's."""
     if len(sealed) > MOST_BYTES:
         raise BadTicket("too-large", f"a paper of {len(sealed)} bytes, at most {MOST_BYTES} are read")
     head, gap, xml = sealed.replace(b"\r\n", b"\n", 2).partition(b"\n\n")

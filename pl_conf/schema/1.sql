@@ -82,4 +82,18 @@ create table receipts (
 ) strict;
 create index receipts_by_time on receipts(at);
 
+-- Leases of 2003, by the name that the slice has there.
+create table leases (
+    slice text primary key,
+    authority text not null,       -- hrn of the authority whose agent signed the ticket
+    principle text not null,       -- hash of the holder's key, 40 hex digits
+    sealed blob not null,          -- the lease as it was given
+    ticket blob not null,          -- the ticket that it was given for
+    start real not null,
+    "end" real not null,
+    bound integer not null,        -- whether it has its sliver
+    first_key text not null,
+    keys text not null             -- JSON, one authorized_keys line each
+) strict, without rowid;
+
 create table about (key text primary key, value text not null) strict, without rowid;

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pl_conf.ledger import Wish, digest_of
+from pl_conf.entries import Wish, digest_of
 from pl_conf.policy import Policy, Root
 from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec

@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pl_conf.admission import Standing, admit, asked, in_order, is_redelivery, told
-from pl_conf.ledger import gone_of
+from pl_conf.entries import gone_of
 from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.refusals import NotAdmitted
 from planetlab.names import SliceName

@@ -8,7 +8,8 @@ from tempfile import mkdtemp
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from pl_conf.ledger import Intent, Ledger, Receipt, Watermark, gone_of
+from pl_conf.entries import Intent, Receipt, Watermark, gone_of
+from pl_conf.ledger import Ledger
 from pl_conf.memory import Gone, Memory, line_of, read_line
 from planetlab.errors import BadSettings, DatabaseError
 from tests.pl_conf.samples import CODEEN, DAY, EPFL, NOW, PLC, SURVEY, wish
