@@ -60,24 +60,23 @@ def dissect(batch: rows.Rows, heads: U8, captured: npt.NDArray[np.int64], at: In
     foreign = 0
     for place in at:
         data = heads[place, : captured[place]].tobytes()
-        one = batch[place : place + 1][0]
-        packet = _parsed(data, link)
-        found = (packet.getlayer(IP) or packet.getlayer(IPv6)) if packet is not None else None
-        if packet is None or found is None:
-            one["packets"] = 0
-            foreign += 1
-        else:
-            _fill(one, found, pieces)
-            one["octets"] = max(int(one["octets"]) - _before(packet, found) + link, 0)
+        try:
+            foreign += not _dissected(batch[place : place + 1][0], data, link, pieces)
+        except Exception:  # what a hostile packet does to a dissector is not known beforehand; it is still counted
+            unread(batch, place[None])
     return foreign
 
 
-def _parsed(data: bytes, link: int) -> Packet | None:
-    kind = Ether if link else (IPv6 if data[:1] >= b"\x60" else IP)
-    try:
-        return kind(data)
-    except Exception:  # what a hostile packet does to a dissector is not known beforehand; the packet is still counted
-        return None
+def _dissected(row: rows.Rows, data: bytes, link: int, pieces: Pieces) -> bool:
+    """Read one packet; False when it has no IP in it, and then counts as none."""
+    packet = (Ether if link else IPv6 if data[:1] >= b"\x60" else IP)(data)
+    found = packet.getlayer(IP) or packet.getlayer(IPv6)
+    if found is None:
+        row["packets"] = 0
+        return False
+    _fill(row, found, pieces)
+    row["octets"] = max(int(row["octets"]) - _before(packet, found) + link, 0)
+    return True
 
 
 def _before(packet: Packet, found: Packet) -> int:
@@ -88,7 +87,7 @@ def _before(packet: Packet, found: Packet) -> int:
 def _fill(row: rows.Rows, packet: Packet, pieces: Pieces) -> None:
     row["s_hi"], row["s_lo"] = rows.pair(ip_address(packet.src))
     row["d_hi"], row["d_lo"] = rows.pair(ip_address(packet.dst))
-    if packet.version == 4:
+    if isinstance(packet, IP):
         row["proto"], offset, more, identity = packet.proto, packet.frag, packet.flags.MF, packet.id
         inner = packet.payload
     else:

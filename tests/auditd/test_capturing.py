@@ -181,8 +181,6 @@ class CapturingKinds(WithGround):
         self.assertEqual("FSPA", tell.tcp_flags(int(flow["flags"][0])))
 
     def test_every_protocol_is_counted(self) -> None:
-        if NOT_ROOT:
-            self.skipTest("raw sockets of other protocols need root")
         capture = self.capture()
         self.ground.node.run(
             """
@@ -206,8 +204,6 @@ class CapturingKinds(WithGround):
             self.assertIn(expected, seen)
 
     def test_a_captured_frame_without_IP_is_counted_and_is_no_flow(self) -> None:
-        if NOT_ROOT:
-            self.skipTest("packet sockets need root here")
         capture = self.capture()
         self.ground.node.run(
             """
