@@ -2,6 +2,9 @@
 
 import click
 
+from planetlab.cli import nodes, setup, slices, tickets
+from planetlab.cli.demo import demo
+from planetlab.cli.doctor import doctor
 from planetlab.cli.shell import shell
 
 
@@ -11,7 +14,11 @@ def main() -> None:
     """Set up, run and use a federation of PlanetLabs."""
 
 
-main.add_command(shell)
+nodes.group.add_command(setup.node_init)
+for command in (demo, setup.init, setup.up, setup.certify, setup.install, doctor, shell):
+    main.add_command(command)
+for group in (slices.group, tickets.group, nodes.group):
+    main.add_command(group)
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,18 @@ EPFL_SHARE = 0.1  # of a node of plc: what its owner grants to slices of epfl
 ROLES = ("admin", "pi", "user", "tech")
 PORTS_EACH = 10  # from one authority's or node's first port to the next one's
 
+# What a real sliver of a demo does; a sliver that is only remembered has a process beside it that does the same.
+WORK = """#!/bin/bash
+(
+    while :; do
+        for each in 1 2 3; do echo plfed > /dev/udp/198.51.100.7/33434; done
+        ping -q -c 1 -W 1 198.51.100.7
+        curl -s -m 2 http://198.51.100.7/
+        sleep 0.5
+    done
+) < /dev/null > /dev/null 2>&1 &
+"""
+
 
 @frozen
 class SlicePlan:

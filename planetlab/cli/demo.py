@@ -1,0 +1,81 @@
+"""``plfed demo``: a whole federation on loopback, run in the foreground and taken away again when it ends."""
+
+import pathlib
+import tempfile
+import time
+from typing import Any
+
+import click
+
+from planetlab.cli import place, plan
+from planetlab.cli.federation import Federation, Wishes
+from planetlab.cli.run import errors_told, run
+from planetlab.cli.say import Voice
+from planetlab.cli.story import Story
+from planetlab.cli.target import DEFAULT_DIR
+
+BASE_PORT = 8700
+MOST_NODES = 50
+
+
+@click.command("demo")
+@click.option("--dir", "directory", type=click.Path(), help=f"Where to keep it; a second run resumes. [{DEFAULT_DIR}]")
+@click.option("--base-port", type=click.IntRange(1024, 60_000), default=BASE_PORT, show_default=True)
+@click.option("--nodes", type=click.IntRange(1, MOST_NODES), default=3, show_default=True, help="Nodes of plc.")
+@click.option("--driver", type=click.Choice(["auto", "memory", "container"]), default="auto", show_default=True)
+@click.option("--facts", type=click.Path(), help="Where to write the facts, as JSON. [facts.json in DIR]")
+@click.option("--once", is_flag=True, help="Play the story, tell each step, end with 0 or 1.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The facts, or with --once the story, as JSON on standard output."
+)
+@errors_told
+def demo(
+    directory: str | None, base_port: int, nodes: int, driver: str, facts: str | None, once: bool, as_json: bool
+) -> None:
+    """Run authorities plc, plc.japan under it, and epfl beside them, with N nodes of plc and one of epfl.
+
+    Everything is on loopback, and nothing leaves this machine. Ctrl-C ends it and leaves nothing outside DIR.
+    """
+    if once and directory is None:
+        with tempfile.TemporaryDirectory(prefix="plfed-", ignore_cleanup_errors=False) as temporary:
+            _run(pathlib.Path(temporary), base_port, nodes, driver, facts, once, as_json)
+    else:
+        _run(pathlib.Path(directory or DEFAULT_DIR).absolute(), base_port, nodes, driver, facts, once, as_json)
+
+
+def _run(
+    path: pathlib.Path, base_port: int, nodes: int, driver: str, facts: str | None, once: bool, as_json: bool
+) -> None:
+    voice, began = Voice(as_json), time.monotonic()
+    wishes = Wishes(path, base_port, driver, pathlib.Path(facts).absolute() if facts else None)
+
+    async def work(reactor: Any) -> int:
+        federation = Federation(plan.plan(nodes), wishes, reactor, voice)
+        try:
+            await federation.start()
+            voice.line(f"ready in {time.monotonic() - began:.1f} s")
+            if once:
+                return await play(federation, voice)
+            voice.result(federation.facts, federation.banner())
+            await federation.until_told_to_end()
+            return 0
+        finally:
+            await federation.end()
+
+    with place.held(path):
+        run(work)
+
+
+async def play(federation: Federation, voice: Voice) -> int:
+    """Play the story once; 0 if all of it came out as told."""
+    label = f"story{int(time.time())}"
+    story, began = (
+        Story(federation.facts, federation.reactor, voice, label, lambda: not federation.ending),
+        time.monotonic(),
+    )
+    well = await story.play()
+    seconds = time.monotonic() - began
+    steps = [{"step": s.name, "seconds": round(s.seconds, 3), "ok": s.ok, "seen": s.seen} for s in story.steps]
+    line = f"the story came out {'well' if well else 'BADLY'} in {seconds:.1f} s"
+    voice.result({"ok": well, "seconds": round(seconds, 3), "steps": steps}, [line])
+    return 0 if well else 1

@@ -1,0 +1,73 @@
+"""What a federation says of itself to programs: where everything answers, and who may sign in.
+
+The form is one that outside programs rely on: ``ready``, ``authorities`` by name, ``nodes`` by host name, ``slices``
+by authority, ``archive``.
+"""
+
+import pathlib
+from typing import Any
+
+from planetlab.cli.plan import PASSWORD, ROLES, AuthorityPlan, NodePlan, Plan
+
+HOST = "127.0.0.1"
+PLACES_OF_AUTHORITY = ("sa", "ma", "plain", "web", "sa_operator", "ma_operator", "web_operator")
+PLACES_OF_NODE = (
+    "pl_conf",
+    "keys",
+    "nm",
+    "sensors",
+    "slicestat",
+    "audit",
+    "pl_conf_operator",
+    "nm_operator",
+    "audit_operator",
+)
+Ports = dict[str, int]
+
+
+def authority(plan: AuthorityPlan, ports: Ports, folder: pathlib.Path) -> dict[str, Any]:
+    """The facts of one authority."""
+    persons = {role: {"Username": plan.email(role), "AuthString": PASSWORD} for role in ROLES}
+    return {
+        "sa": f"https://{HOST}:{ports['sa']}/SA/",
+        "ma": f"https://{HOST}:{ports['ma']}/MA/",
+        "plcapi": f"https://{HOST}:{ports['sa']}/PLCAPI/",
+        "plcapi_plain": f"http://{HOST}:{ports['plain']}/PLCAPI/",
+        "web": f"http://{HOST}:{ports['web']}/",
+        "ca": str(folder / "ca.pem"),
+        "gid": str(folder / "gid.pem"),
+        "ticket_key_pem": str(folder / "ticket.pub.pem"),
+        "pgp_pub": str(folder / "pgp.pub"),
+        "persons": persons,
+    }
+
+
+def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: str, driver: str) -> dict[str, Any]:
+    """The facts of one node."""
+    at = {name: f"http://{HOST}:{ports[name]}/" for name in ("pl_conf", "nm", "keys", "sensors", "slicestat", "audit")}
+    return {
+        "authority": str(plan.authority),
+        "node_id": node_id,
+        "node_key": key,
+        **at,
+        "nm_socket": str(socket),
+        "driver": driver,
+    }
+
+
+def slices(plan: Plan) -> dict[str, list[str]]:
+    """The names of each authority's slices."""
+    return {str(each.hrn): [str(one.name) for one in each.slices] for each in plan.authorities}
+
+
+def lines(facts: dict[str, Any]) -> list[str]:
+    """The same for people: the addresses, and what to try next."""
+    said = []
+    for name, each in facts["authorities"].items():
+        said.append(f"Authority {name:<10} {each['web']:<28} sign in: pi, user, tech or admin; password {PASSWORD}")
+        said.append(f"   calls             {each['plcapi_plain']:<28} (and {each['plcapi']} under {each['ca']})")
+    for host, each in facts["nodes"].items():
+        said.append(
+            f"Node {host:<20}  {each['audit']:<24} its audit page; tickets to {each['pl_conf']}; {each['driver']}"
+        )
+    return said

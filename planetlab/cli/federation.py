@@ -1,0 +1,316 @@
+"""A federation on this machine: folders, ports, processes, records, started in the order in which one needs another."""
+
+import json
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.task import deferLater
+
+from planetlab.ask import Ask, Password
+from planetlab.cli import facts as told
+from planetlab.cli import network, papers, place, populate, ports, work
+from planetlab.cli.authority import AuthorityPlace
+from planetlab.cli.node import Inside, NodePlace, TrustedRoot
+from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, AuthorityPlan, NodePlan, Plan
+from planetlab.cli.processes import Program, Supervisor
+from planetlab.cli.say import Voice
+from planetlab.errors import PeerError, Unavailable
+from planetlab.names import Hrn
+
+UP_WITHIN = 60.0  # seconds that everything may take until it answers
+LOOK_EVERY = 0.1  # seconds
+POLL_PERIOD, POLL_JITTER = 5.0, 1.0  # seconds between a demo node's polls
+
+
+@frozen
+class Wishes:
+    """What the command line asks of a demo."""
+
+    path: pathlib.Path
+    base_port: int
+    driver: str
+    facts: pathlib.Path | None = None
+
+    @property
+    def facts_file(self) -> pathlib.Path:
+        """Where the facts are written."""
+        return self.facts or self.path / "facts.json"
+
+
+@define(eq=False)
+class Federation:
+    """A running demo."""
+
+    plan: Plan
+    wishes: Wishes
+    reactor: Any
+    voice: Voice
+    supervisor: Supervisor = field(init=False)
+    ports: dict[str, dict[str, int]] = field(factory=dict)
+    authorities: dict[Hrn, AuthorityPlace] = field(factory=dict)
+    nodes: dict[str, NodePlace] = field(factory=dict)
+    facts: dict[str, Any] = field(factory=dict)
+    wires: network.Network | None = None
+    ending: bool = False
+    _work: work.Work | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.supervisor = Supervisor(self.reactor, self.voice.note)
+        self.reactor.addSystemEventTrigger("before", "shutdown", self._told_to_end)
+
+    def _told_to_end(self) -> None:
+        self.ending = True
+
+    @property
+    def logs(self) -> pathlib.Path:
+        """Where the services' logs are."""
+        return self.wishes.path / "log"
+
+    async def start(self) -> None:
+        """Bring everything up; when this returns, everything has answered and the facts are written."""
+        place.folder(self.wishes.path)
+        self.wishes.facts_file.unlink(missing_ok=True)
+        place.end_leftovers(self.wishes.path)
+        self._choose_ports()
+        self._make_authorities()
+        self._run(program for each in self.authorities.values() for program in each.programs(self.logs))
+        await self._until_up(str(each.ports["sa"]) for each in self.authorities.values())
+        await gatherResults([Deferred.fromCoroutine(self._populate(each)) for each in self.plan.authorities])
+        self._make_network()
+        await self._make_nodes()
+        self._run(program for each in self.nodes.values() for program in each.programs(self.logs))
+        self._start_work()
+        await self._until_nodes_are_up()
+        self._tell()
+
+    def _choose_ports(self) -> None:
+        """The ports of last time where they are free, else the next free ones."""
+        file = self.wishes.path / "ports.json"
+        last: dict[str, dict[str, int]] = json.loads(file.read_text()) if file.exists() else {}
+        owners: list[tuple[str, tuple[str, ...]]]
+        owners = [(str(each.hrn), told.PLACES_OF_AUTHORITY) for each in self.plan.authorities]
+        owners += [(str(each.hostname), told.PLACES_OF_NODE) for each in self.plan.nodes]
+        taken: set[int] = set()
+        for index, (owner, places) in enumerate(owners):
+            self.ports[owner] = {}
+            for offset, name in enumerate(places):
+                wanted = last.get(owner, {}).get(name, self.wishes.base_port + PORTS_EACH * index + offset)
+                port = self.ports[owner][name] = ports.next_free(wanted, taken)
+                taken.add(port)
+        place.write(file, json.dumps(self.ports, indent=1))
+
+    def _make_authorities(self) -> None:
+        for each in self.plan.authorities:
+            folder = self.wishes.path / str(each.hrn)
+            there = AuthorityPlace(
+                path=folder, hrn=each.hrn, name=each.site_name, ports=self.ports[str(each.hrn)], plain=True
+            )
+            self.authorities[each.hrn] = there
+            made = there.write()
+            if each.parent is not None and not made.gid.exists():
+                chain = papers.certify(self.authorities[each.parent].path, made.request.read_bytes())
+                papers.install(made, each.hrn, chain)
+            there.write_settings()
+            there.first_administrator(each.email("admin"), PASSWORD)
+
+    def _run(self, programs: Iterable[Program]) -> None:
+        for program in programs:
+            self.supervisor.start(program)
+        self._remember()
+
+    def _remember(self) -> None:
+        children = self.supervisor.children.items()
+        place.remember(
+            self.wishes.path,
+            [("plfed demo", os.getpid()), *((name, child.pid) for name, child in children if child.pid is not None)],
+        )
+
+    def admin(self, hrn: Hrn) -> Ask:
+        """The authority's PLC API, called as its administrator."""
+        there, who = self.authorities[hrn], self.plan.authority(hrn).email("admin")
+        url, ca = there.url("sa", "PLCAPI"), str(there.path / "ca.pem")
+        return Ask(url, ca=ca, auth=Password(who, PASSWORD), reactor=self.reactor)
+
+    async def _populate(self, each: AuthorityPlan) -> None:
+        await populate.authority(self.admin(each.hrn), each)
+
+    def _make_network(self) -> None:
+        hosts = [str(each.hostname) for each in self.plan.nodes]
+        try:
+            self.wires = network.make(hosts, [each.sliver_net for each in self.plan.nodes])
+        except Unavailable as error:
+            self.voice.note(f"no network namespaces here ({error}): the audit reads a recording, and says simulated")
+
+    async def _make_nodes(self) -> None:
+        driver = self._driver()
+        for each in self.plan.nodes:
+            owner = self.plan.authority(each.authority)
+            known = await populate.node(
+                self.admin(each.authority), each, str(owner.login_base), network.uplink_address(each.number)
+            )
+            self.nodes[str(each.hostname)] = self._node_place(each, owner, known, driver)
+            self.nodes[str(each.hostname)].write()
+        for owner in self.plan.authorities:
+            hosts = [str(each.hostname) for each in self.plan.nodes if each.authority == owner.hrn]
+            await populate.put_on(self.admin(owner.hrn), owner, hosts)
+
+    def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated, driver: str) -> NodePlace:
+        host = str(each.hostname)
+        return NodePlace(
+            path=self.wishes.path / "nodes" / host,
+            hostname=each.hostname,
+            hrn=each.hostname.hrn(owner.hrn.child(str(owner.login_base))),
+            node_id=known.node_id,
+            key=known.key,
+            ports=self.ports[host],
+            roots=self._roots(each),
+            driver=driver,
+            sliver_net=each.sliver_net,
+            inside=self._inside(host, each.number),
+            poll_period=POLL_PERIOD,
+            poll_jitter=POLL_JITTER,
+            authority_name=owner.site_name,
+            authority_url=f"http://127.0.0.1:{self.ports[str(owner.hrn)]['web']}/",
+            contact=owner.domain,
+            cgroup=f"plfed-demo-{os.getpid()}-{each.number}",
+        )
+
+    def _roots(self, each: NodePlan) -> tuple[TrustedRoot, ...]:
+        """An owner trusts its own authority whole, and across the border a small share."""
+        own = self.authorities[each.authority]
+        mine = TrustedRoot(hrn=own.hrn, papers=own.path, share=1.0 - EPFL_SHARE, poll=own.url("sa", "SA"))
+        other = self.authorities[EPFL if each.authority == PLC else PLC]
+        return (mine, TrustedRoot(hrn=other.hrn, papers=other.path, share=EPFL_SHARE))
+
+    def _inside(self, host: str, number: int) -> Inside:
+        if self.wires is None:
+            return Inside(capture=False)
+        node = self.wires.nodes[host]
+        address = network.uplink_address(number)
+        return Inside(netns=node.path, uplink=network.UPLINK, enter=node.enter, address=address)
+
+    def _driver(self) -> str:
+        """The driver that can be had; why it is not the better one is said in one line."""
+        missing = container_lacks(self.wires)
+        if self.wishes.driver == "container" and missing:
+            raise Unavailable(f"--driver container: {missing}")
+        if self.wishes.driver == "auto" and missing:
+            self.voice.note(f"driver memory, slivers are only remembered: {missing}")
+        return "memory" if missing or self.wishes.driver == "memory" else "container"
+
+    def _start_work(self) -> None:
+        if self.wires is None:
+            return
+        self.supervisor.start(work.stranger(self.wires, self.logs))
+        remembered = [each for each in self.nodes.values() if each.driver == "memory"]
+        self._work = work.Work(
+            [
+                work.NodeWork(
+                    str(each.hostname),
+                    Ask(f"unix:{each.socket}", reactor=self.reactor, tries=1, timeout=5.0),
+                    self.wires.nodes[str(each.hostname)],
+                    self.supervisor,
+                    self.logs,
+                )
+                for each in remembered
+            ]
+        )
+        self._work.start(self.reactor)
+
+    async def _until_up(self, whats: Iterable[str]) -> None:
+        """Wait until every authority answers. Raises `Unavailable` with a dead service's last words."""
+        for each in self.authorities.values():
+            await self._answers(self.admin(each.hrn), "AuthCheck", each.hrn)
+
+    async def _until_nodes_are_up(self) -> None:
+        for each in self.nodes.values():
+            url = f"http://127.0.0.1:{each.ports['pl_conf']}/"
+            await self._answers(Ask(url, reactor=self.reactor, tries=1), "version", each.hostname)
+
+    async def _answers(self, ask: Ask, method: str, who: object) -> None:
+        deadline = time.monotonic() + UP_WITHIN
+        while True:
+            try:
+                await ask.call(method)
+                return
+            except PeerError as error:
+                ends = [child.last_end for child in self.supervisor.children.values() if child.starts > 2]
+                if ends or time.monotonic() > deadline:
+                    raise Unavailable(f"{who} does not answer: {ends[0] if ends else error}") from error
+            if self.ending:
+                raise CancelledError
+            await deferLater(self.reactor, LOOK_EVERY)
+
+    def _tell(self) -> None:
+        """Write the facts, whole, once everything answers."""
+        authorities = {
+            str(each.hrn): told.authority(each, self.ports[str(each.hrn)], self.authorities[each.hrn].path)
+            for each in self.plan.authorities
+        }
+        nodes = {
+            host: told.node(one, self.ports[host], each.socket, each.node_id, each.key, each.driver)
+            for one in self.plan.nodes
+            for host, each in [(str(one.hostname), self.nodes[str(one.hostname)])]
+        }
+        slices = told.slices(self.plan)
+        archive = authorities["plc"]["web"]
+        self.facts = {
+            "ready": True,
+            "authorities": authorities,
+            "nodes": nodes,
+            "slices": slices,
+            "archive": archive,
+            "dir": str(self.wishes.path),
+        }
+        self._remember()
+        place.write(self.wishes.facts_file, json.dumps(self.facts, indent=1))
+
+    def banner(self) -> list[str]:
+        """What is printed when everything answers."""
+        page = next(iter(self.facts["nodes"].values()))["audit"].rstrip("/")
+        flag = "" if self.wishes.facts is None else f" --facts {self.wishes.facts}"
+        return [
+            *told.lines(self.facts),
+            f"Facts for programs: {self.wishes.facts_file}",
+            "Try next",
+            f"  plfed slice list{flag}",
+            f"  plfed ticket get princeton_scriptroute{flag} | plfed ticket redeem --all{flag}",
+            f"  {page}/to/{network.STRANGER}   as someone who got packets",
+            f"  plfed doctor{flag}",
+            "Ctrl-C ends it all; the same command resumes it.",
+        ]
+
+    async def until_told_to_end(self) -> None:
+        """Wait for the signal that cancels us, keeping the record of processes true meanwhile."""
+        while True:
+            await deferLater(self.reactor, 1.0)
+            self._remember()
+
+    async def end(self) -> None:
+        """Take everything away, the last first."""
+        if self._work is not None:
+            self._work.stop()
+        waves = [lambda name: name.startswith(("traffic", "web", "auditd")), lambda name: name.startswith("pl_conf")]
+        await self.supervisor.stop_all(waves)
+        if self.wires is not None:
+            self.wires.close()
+        (self.wishes.path / "processes.json").unlink(missing_ok=True)
+        self.wishes.facts_file.unlink(missing_ok=True)
+
+
+def container_lacks(there: network.Network | None) -> str:
+    """What keeps real slivers from being made here, in words; empty when nothing does."""
+    if os.geteuid() != 0:
+        return "real slivers need root"
+    missing = [tool for tool in ("crun", "ip", "nft") if shutil.which(tool) is None]
+    if missing:
+        return f"{', '.join(missing)} missing; install the packages of README's first lines"
+    if there is None:
+        return "network namespaces are not permitted here"
+    return ""
