@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import PurePosixPath
 from threading import Lock
 
 from attrs import frozen
@@ -142,9 +143,10 @@ class Groups:
                 raise DriverError(f"processes {self.pids(path)} of group {path} do not end")
             time.sleep(0.002)
         with self._levels:
-            for root in self._roots():
-                with suppress(OSError):  # others are still in it
-                    os.removedirs(root + os.path.dirname(path))
+            for level in PurePosixPath(path).parents[:-1]:
+                for root in self._roots():
+                    with suppress(OSError):  # others are still in it
+                        os.rmdir(f"{root}{level}")
 
     def _has(self, controller: str) -> bool:
         if self.v2_only:

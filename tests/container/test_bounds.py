@@ -1,0 +1,116 @@
+"""Limits hold, in the sliver's own errors, and new ones bind what already runs."""
+
+import time
+
+from planetlab.rspec import ResourceSpec
+from tests.container.ground import CODEEN, SIRIUS, STRANGER, Ground
+
+PAGES = 256  # per MiB
+
+
+class Bounds(Ground):
+    def setUp(self) -> None:
+        self.node = self.driver()
+
+    def limited(self, **rlimits: int) -> None:
+        self.running(self.node, rspec=ResourceSpec(rlimits=rlimits))
+
+    def test_one_process_too_many_is_refused_inside_and_nowhere_else(self) -> None:
+        self.running(self.node, SIRIUS)
+        self.limited(nproc_hard=20)
+        told = self.said(self.node, "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done 2>&1 | tail -1")
+        self.assertIn("can't fork", told)
+        self.assertLessEqual(self.node.stats(CODEEN).processes, 20)
+        self.assertEqual("yes", self.said(self.node, "echo yes", SIRIUS))
+
+    def test_memory_beyond_the_limit_ends_the_process_that_took_it(self) -> None:
+        self.limited(rss_hard=32 * PAGES)
+        take = "my $x = 'a' x (%d << 20); print length $x"
+        self.assertEqual(str(6 << 20), self.node.enter(CODEEN, ("perl", "-e", take % 6)).output)
+        self.assertNotEqual(0, self.node.enter(CODEEN, ("perl", "-e", take % 64)).code)
+        self.assertEqual("yes", self.said(self.node, "echo yes"))
+
+    def test_files_beyond_the_limit_cannot_be_opened(self) -> None:
+        self.limited(nofile_hard=32)
+        count = "my @f; while (open(my $f, '<', '/dev/null')) { push @f, $f } print $!"
+        self.assertEqual("Too many open files", self.node.enter(CODEEN, ("perl", "-e", count)).output)
+        self.assertIn("not permitted", self.said(self.node, "ulimit -n 64"))
+
+    def test_shared_memory_is_small(self) -> None:
+        self.running(self.node)
+        self.assertIn("No space left", self.said(self.node, "dd if=/dev/zero of=/dev/shm/x bs=1M count=40"))
+
+    def test_new_limits_bind_what_already_runs(self) -> None:
+        self.running(self.node)
+        self.said(self.node, "sleep 100 >/dev/null 2>&1 &")
+        self.node.set_limits(
+            CODEEN, ResourceSpec(rlimits={"nproc_hard": 10, "nofile_hard": 24, "rss_hard": 16 * PAGES})
+        )
+        told = self.said(self.node, "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done 2>&1 | tail -1")
+        self.assertIn("can't fork", told)
+        self.node.stop(CODEEN)
+        self.node.start(CODEEN)
+        self.said(self.node, "sleep 100 >/dev/null 2>&1 &")
+        self.node.set_limits(CODEEN, ResourceSpec(rlimits={"nofile_hard": 20}))
+        self.assertIn("20", self.said(self.node, "grep 'Max open files' /proc/$(pidof sleep)/limits"))
+
+    def test_what_cannot_be_held_is_named(self) -> None:
+        rspec = ResourceSpec(rlimits={"nsock_hard": 5, "nproc_hard": 50}, sysctl={"sysctl.kernel.shmmax": "1"})
+        unheld = self.node.create(self.sliver(rspec=rspec))
+        self.assertEqual(("nsock_hard", "sysctl.kernel.shmmax"), unheld)
+        self.assertEqual(unheld, self.node.look()[CODEEN].unbound)
+
+    def test_processor_time_is_divided_by_shares(self) -> None:
+        for name, share in ((CODEEN, 3), (SIRIUS, 1)):
+            self.running(self.node, name, rspec=ResourceSpec(cpu_share=share))
+            self.said(self.node, "for i in 1 2 3 4; do while :; do :; done >/dev/null 2>&1 & done", name)
+        before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
+        time.sleep(1.5)
+        used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
+        self.near(3.0, used[CODEEN] / used[SIRIUS], 0.3)
+
+
+class Bandwidth(Ground):
+    """Bytes that classes send while the slivers would send more."""
+
+    SECONDS = 1.5
+
+    def setUp(self) -> None:
+        self.node = self.driver(node_cap=20e6, link_rate=20e6)
+
+    def rates(self, **asked: ResourceSpec) -> dict[str, float]:
+        """What each sliver gets, in bit/s on the wire."""
+        slivers = {
+            label: self.sliver(CODEEN.parse(f"princeton_{label}"), rspec=rspec) for label, rspec in asked.items()
+        }
+        flood = "use Socket; socket(S,2,2,0);"
+        flood += f"$to=sockaddr_in(9,inet_aton('{STRANGER}')); send(S,'x' x 1400,0,$to) while 1"
+        for sliver in slivers.values():
+            self.node.create(sliver)
+            self.node.start(sliver.slice)
+            self.node.enter(sliver.slice, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=flood)
+        time.sleep(0.5)
+        before = {label: self.node.stats(sliver.slice).sent for label, sliver in slivers.items()}
+        since = time.monotonic()
+        time.sleep(self.SECONDS)
+        after = {label: self.node.stats(sliver.slice).sent for label, sliver in slivers.items()}
+        took = time.monotonic() - since
+        return {label: (after[label] - before[label]) * 8 / took for label in slivers}
+
+    def test_a_cap_holds_within_a_twentieth(self) -> None:
+        rates = self.rates(codeen=ResourceSpec(net_max_rate=10_000))
+        self.near(10e6, rates["codeen"], 0.5e6)
+
+    def test_two_at_a_full_link_share_it_by_their_shares(self) -> None:
+        rates = self.rates(codeen=ResourceSpec(net_share=3), sirius=ResourceSpec(net_share=1))
+        self.near(3.0, rates["codeen"] / rates["sirius"], 0.3)
+        self.near(20e6, sum(rates.values()), 1e6)
+
+    def test_a_guaranteed_rate_is_given_whatever_others_send(self) -> None:
+        rates = self.rates(codeen=ResourceSpec(net_min_rate=12_000, net_share=1), sirius=ResourceSpec(net_share=50))
+        self.assertGreater(rates["codeen"], 11.4e6)
+
+    def test_a_new_cap_binds_at_once(self) -> None:
+        self.rates(codeen=ResourceSpec())
+        rates = self.rates(codeen=ResourceSpec(net_max_rate=2_000))
+        self.near(2e6, rates["codeen"], 0.2e6)
