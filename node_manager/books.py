@@ -7,21 +7,23 @@ A file that is damaged or newer than this program is refused at start; it is nev
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import astuple, frozen
 from sqlite_utils import Database
 
+from node_manager.caps import Meter
 from node_manager.drivers import Owner, OwnerKind
 from node_manager.loans import Loan
 from node_manager.pools import Pool, Share, Span
 from node_manager.records import Entry, Record
 from planetlab.errors import BadSettings, DatabaseError
 from planetlab.names import Hrn, SliceName
+from planetlab.units import DAY
 
 VERSION = 1
 
@@ -46,6 +48,7 @@ class Books:
         self._db = _open(path)
         self.entries: dict[SliceName, Entry] = {entry.record.name: entry for entry in self._entries()}
         self.pools: dict[str, Pool] = {pool.rcap: pool for pool in self._pools()}
+        self.meters: dict[SliceName, Meter] = dict(self._meters())
         self._parts: dict[str, set[str]] = {}
         self._bound: dict[SliceName, set[str]] = {}
         self._facts: dict[str, str] = dict(self._rows("SELECT name, value FROM facts"))
@@ -181,6 +184,35 @@ class Books:
     def _authority(self, name: SliceName) -> str:
         entry = self.entries.get(name)
         return str(entry.record.authority) if entry else ""
+
+    # what slices sent
+
+    def put_meters(self, meters: Mapping[SliceName, Meter]) -> None:
+        """Keep what slices sent in their day; those whose day is long over and that are gone are forgotten."""
+        if not meters:
+            return
+        newest = max(meter.since for meter in meters.values())
+        rows = [(str(name), *astuple(meter)) for name, meter in meters.items()]
+        with self._writing() as execute:
+            for row in rows:
+                execute("INSERT OR REPLACE INTO meters VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            execute("DELETE FROM meters WHERE since < ?", (newest - 2 * DAY,))
+        self.meters.update(meters)
+        self.meters = {name: meter for name, meter in self.meters.items() if meter.since >= newest - 2 * DAY}
+
+    def _meters(self) -> Iterator[tuple[SliceName, Meter]]:
+        for name, since, sent, exempt, last_sent, last_exempt, is_told in self._rows("SELECT * FROM meters"):
+            yield (
+                SliceName.parse(name),
+                Meter(
+                    since=since,
+                    sent=sent,
+                    exempt=exempt,
+                    last_sent=last_sent,
+                    last_exempt=last_exempt,
+                    is_told=bool(is_told),
+                ),
+            )
 
     # single values
 

@@ -28,10 +28,10 @@ class Meter:
     def see(self, stats: Stats, now: float) -> "Meter":
         """The meter after a look at the counters; a new day when the old one is over."""
         sent, exempt = _more(self.last_sent, stats.sent), _more(self.last_exempt, stats.sent_exempt)
-        last = {"last_sent": stats.sent, "last_exempt": stats.sent_exempt}
+        looked = evolve(self, last_sent=stats.sent, last_exempt=stats.sent_exempt)
         if now - self.since >= DAY or now < self.since:
-            return Meter(since=now, **last)
-        return evolve(self, sent=self.sent + sent, exempt=self.exempt + exempt, **last)
+            return evolve(looked, since=now, sent=0, exempt=0, is_told=False)
+        return evolve(looked, sent=self.sent + sent, exempt=self.exempt + exempt)
 
 
 def _more(before: int, here: int) -> int:

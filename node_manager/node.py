@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from node_manager import limits, loans, pools
 from node_manager.books import Books
+from node_manager.caps import guaranteed, slowed
 from node_manager.converge import Wish, strays
 from node_manager.drivers import Driver, Sliver, State
 from node_manager.giving import Giving
@@ -23,6 +24,7 @@ from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
 from node_manager.steady import Steady
 from node_manager.tickets import Redeem
+from node_manager.watch import Watch
 from planetlab.clock import Clock
 from planetlab.errors import Conflict, Forbidden, NotFound, Unavailable
 from planetlab.failpoints import failpoint
@@ -64,6 +66,8 @@ class Node:
         self._unasked: dict[SliceName, float] = {}  # slivers without a record, and since when (ticks)
         self.strays_kept: dict[SliceName, str] = {}
         self.giving = Giving(settings, books)
+        self.watch = Watch(books, driver, in_thread, SliceName(settings.slice_prefix, "default"))
+        self.watch.begin(self.now())
         self.owners = OwnersLog(
             books, driver, self.now, reactor, in_thread, lag=settings.owners_lag, kept=settings.owners_kept
         )
@@ -261,7 +265,9 @@ class Node:
         record = entry.record
         rspec = limits.with_amounts(record.rspec, grants.get(record.name, {}))
         rspec = self.giving.spread(entry, rspec, now)
-        rspec, _ = limits.bounded(rspec, self.settings.ceilings)
+        rspec, _ = limits.bounded(guaranteed(rspec, self.settings.node_rate), self.settings.ceilings)
+        if slow := self.watch.caps.get(record.name):
+            rspec = slowed(rspec, slow)
         return Sliver(
             slice=record.name,
             authority=record.authority,
@@ -312,6 +318,13 @@ class Node:
         failed = await self.rounds.each(todo, lambda name: self.make(name) if name in asked else self.end(name))
         await self.owners.see()
         return Report(found=len(found), changed=tuple(todo), failed=failed, seconds=self._ticks() - began)
+
+    async def sample(self) -> None:
+        """Look at what slivers use, and slow down those that sent their day's amount."""
+        running = [name for name, found in self.rounds.found.items() if found.state is State.RUNNING]
+        await self.watch.sample(running, self._ticks())
+        changed = [name for name in self.watch.count(self.now()) if name in self.books.entries]
+        await self.rounds.each(changed, self.make)
 
     def _expire(self, now: float) -> None:
         """Slivers whose time is over stop; after a while they go, and a pool's time over gives it back."""

@@ -38,6 +38,16 @@ CREATE TABLE windows (               -- by what a slice's packets were known, an
 CREATE INDEX windows_changed ON windows (changed);
 CREATE INDEX windows_open ON windows (kind, tag) WHERE until IS NULL;
 
+CREATE TABLE meters (                -- what each slice sent in its day; stays when the slice goes
+    name TEXT PRIMARY KEY,
+    since REAL NOT NULL,             -- when its day began
+    sent INTEGER NOT NULL,           -- bytes
+    exempt INTEGER NOT NULL,         -- bytes to exempt destinations
+    last_sent INTEGER NOT NULL,      -- the counters at the last look
+    last_exempt INTEGER NOT NULL,
+    is_told INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE facts (                 -- single values, by name
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

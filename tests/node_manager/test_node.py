@@ -7,7 +7,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from node_manager.drivers import DriverError, Sliver, State
+from node_manager.drivers import DriverError, Sliver, State, Stats
 from node_manager.drivers.memory import MemoryDriver
 from node_manager.loans import Loan
 from node_manager.pools import NoRoom
@@ -412,6 +412,54 @@ class Lending(NodeTest):
         self.done(world.node.lend(CODEEN, (Loan(SIRIUS, "net_max_rate", 5),)))
         self.done(world.node.lend(CODEEN, ()))
         self.assertEqual((1_000_000, 1_000_000), (self.rate(world, CODEEN), self.rate(world, SIRIUS)))
+
+
+class Generous(MemoryDriver):
+    """Says that every sliver has sent as much as it is told to."""
+
+    sent = 0
+
+    def stats(self, name: SliceName) -> Stats:
+        return Stats(sent=self.sent)
+
+
+class SendingMuch(NodeTest):
+    def test_who_sent_its_days_amount_is_slowed_down_and_stays_so_over_a_restart(self) -> None:
+        driver = Generous()
+        world = World(driver)
+        self.done(world.node.instantiate(record()))
+        self.done(world.node.sample())
+        driver.sent = 9_492_187 * 1024
+        world.later(3600.0)
+        self.done(world.node.sample())
+        self.assertEqual(104, driver.look()[CODEEN].sliver.rspec.net_max_rate)
+        again = world.restarted()
+        self.done(again.node.round())
+        self.assertEqual(104, driver.look()[CODEEN].sliver.rspec.net_max_rate)
+
+    def test_the_next_day_lifts_it(self) -> None:
+        driver = Generous()
+        world = World(driver)
+        self.done(world.node.instantiate(record(expires=NOON + 1e6)))
+        self.done(world.node.sample())
+        driver.sent = 10**11
+        for hours in (1, 24):
+            world.later(3600.0 * hours)
+            self.done(world.node.sample())
+        self.assertEqual(1_000_000, driver.look()[CODEEN].sliver.rspec.net_max_rate)
+
+    def test_the_default_slice_can_switch_all_caps_off(self) -> None:
+        driver = Generous()
+        world = World(driver)
+        default = SliceName("pl", "default")
+        self.done(
+            world.node.instantiate(record(default, instantiation="nm-controller", rspec=ResourceSpec(net_max_rate=-1)))
+        )
+        self.done(world.node.instantiate(record()))
+        self.done(world.node.sample())
+        driver.sent = 10**12
+        self.done(world.node.sample())
+        self.assertEqual(1_000_000, driver.look()[CODEEN].sliver.rspec.net_max_rate)
 
 
 class Owners(NodeTest):

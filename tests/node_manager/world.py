@@ -47,9 +47,11 @@ def at_once(blocking: Callable[[], T], /) -> Deferred[T]:
 class World:
     """One node and the ways to talk to it."""
 
-    def __init__(self, driver: Driver | None = None, books: Books | None = None, **settings: Any) -> None:
+    def __init__(
+        self, driver: Driver | None = None, books: Books | None = None, at: float = NOON, **settings: Any
+    ) -> None:
         self.reactor = Clock()
-        self.clock = SetClock(NOON)
+        self.clock = SetClock(at)
         self.driver: Any = driver or MemoryDriver(now=self.clock.now)
         self.books = books or Books()
         self.settings = Settings(**{"pl_conf_uid": 901, "cores": 4, "node_rate": 100_000} | settings)
@@ -72,9 +74,7 @@ class World:
 
     def restarted(self, **settings: Any) -> "World":
         """The node after its manager was killed and started again: same books, same slivers."""
-        again = World(self.driver, self.books, **settings)
-        again.clock.at = self.clock.at
-        return again
+        return World(self.driver, self.books, self.clock.at, **settings)
 
     def call(self, caller: Caller, name: str, *args: Any) -> Any:
         """What the API gives; a Deferred for what takes time."""
