@@ -190,7 +190,9 @@ def _lines(value: Mapping[str, Any], table: str, says: Callable[[str], str]) -> 
 
 
 def _is_table(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and all(isinstance(i, dict) for i in value))
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and all(isinstance(i, dict) for i in value)
+    )
 
 
 def _comment(said: str) -> Iterator[str]:
@@ -240,5 +242,3 @@ def _said(kind: Any) -> str:
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(_said(part) for part in get_args(kind) if part is not NoneType)
     return getattr(kind, "__name__", str(kind))
-
-

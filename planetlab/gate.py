@@ -1,0 +1,146 @@
+"""Who may connect, and how often at once; and where a server listens.
+
+The gate stands below TLS, so that a connection that never ends its handshake is counted too. A peer is an IPv4 address,
+an IPv6 network of 64 bits, or on a Unix socket the user of the process that calls.
+"""
+
+import ipaddress
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from planetlab.limits import HardenedSite, Limits
+from planetlab.tls import ServerTLS
+
+_log = Logger()
+
+
+class _Visitor(ProtocolWrapper):
+    """One connection, once it is let in."""
+
+    factory: "Gate"
+    peer = ""
+    inside = False
+
+    def makeConnection(self, transport: ITransport) -> None:
+        self.peer = peer_key(transport)
+        if self.factory.admit(self):
+            self.inside = True
+            super().makeConnection(transport)
+        else:
+            transport.abortConnection()  # type: ignore[attr-defined]
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.inside:
+            super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.inside:
+            self.inside = False
+            self.factory.leave(self)
+            super().connectionLost(reason)
+
+    def abort(self) -> None:
+        """Make room."""
+        self.abortConnection()  # type: ignore[no-untyped-call]
+
+
+class Gate(WrappingFactory):
+    """Lets at most ``per_peer`` connections of one peer, and ``total`` of all, through to another factory."""
+
+    protocol = _Visitor
+    noisy = False
+
+    def __init__(self, inner: IProtocolFactory, limits: Limits) -> None:
+        super().__init__(inner)  # type: ignore[no-untyped-call]
+        self.limits = limits
+        self.inside: dict[str, dict[_Visitor, None]] = {}
+        self.count = 0
+        self.turned_away = 0
+
+    def admit(self, visitor: _Visitor) -> bool:
+        """Whether ``visitor`` may come in; when all is full, at the cost of the peer that holds most."""
+        own = len(self.inside.get(visitor.peer, ()))
+        if own >= self.limits.per_peer or (self.count >= self.limits.total and not self._make_room(own)):
+            self.turned_away += 1
+            if self.turned_away & (self.turned_away - 1) == 0:  # 1, 2, 4, …: a flood must not fill the log too
+                _log.warn("turned away {peer}: {n} so far", peer=visitor.peer or "a local process", n=self.turned_away)
+            return False
+        self.inside.setdefault(visitor.peer, {})[visitor] = None
+        self.count += 1
+        return True
+
+    def _make_room(self, own: int) -> bool:
+        greedy = max(self.inside.values(), key=len)
+        if len(greedy) <= own + 1:
+            return False
+        oldest = next(iter(greedy))
+        self.leave(oldest)
+        oldest.abort()
+        return True
+
+    def leave(self, visitor: _Visitor) -> None:
+        """Forget ``visitor``; it may be told twice."""
+        own = self.inside.get(visitor.peer, {})
+        if visitor in own:
+            del own[visitor]
+            self.count -= 1
+            if not own:
+                del self.inside[visitor.peer]
+
+
+def peer_key(transport: Any) -> str:
+    """Whom a connection counts for."""
+    host = getattr(transport.getPeer(), "host", None)
+    if host is None:
+        return _user(transport)
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _user(transport: Any) -> str:
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, socket.socket) or handle.family != socket.AF_UNIX:
+        return ""
+    return f"uid {struct.unpack('3i', handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]}"
+
+
+async def listen(
+    reactor: Any, where: str, site: HardenedSite, tls: ServerTLS | None = None, limits: Limits | None = None
+) -> IListeningPort:
+    """Serve ``site`` at an endpoint string, like ``tcp:443:interface=192.0.2.1`` or ``unix:/run/nm.sock:mode=666``.
+
+    Raises what the endpoint raises: `CannotListenError` for a port that is taken, `ValueError` for a string that is no
+    endpoint.
+    """
+    factory: IProtocolFactory = site
+    if tls is not None:
+        factory = TLSMemoryBIOFactory(tls, False, site, clock=_as_time(reactor))
+    endpoint = serverFromString(reactor, where)
+    port: IListeningPort = await endpoint.listen(Gate(factory, limits or site.limits))
+    return port
+
+
+def _as_time(reactor: Any) -> IReactorTime:
+    return IReactorTime(reactor)
+
+
+def address_text(address: IAddress) -> str:
+    """Where somebody listens, for people: ``127.0.0.1:80`` or a path."""
+    if hasattr(address, "port"):
+        host = f"[{address.host}]" if ":" in address.host else address.host  # type: ignore[attr-defined]
+        return f"{host}:{address.port}"
+    name = getattr(address, "name", b"")
+    return name.decode() if isinstance(name, bytes) else str(name)

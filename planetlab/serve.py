@@ -1,0 +1,311 @@
+"""An `Api` as a twisted.web resource: XML-RPC by POST, in the dialect of the interface that it stands for.
+
+A call that does not parse is answered as the PLC API did, with HTTP 500 and the text ``Internal Server Error`` (and, on a
+second line, what was expected); one that exceeds a limit gets a fault that names the limit. Errors that are ours to tell
+become faults; any other becomes an incident, whose number the caller is told and under which the log has the rest. A
+caller that goes away before its answer is there loses only the answer.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from xmlrpc.client import Fault
+
+from attrs import frozen
+from prometheus_client import Counter, Histogram
+from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from planetlab import introspection, xmlrpc
+from planetlab.ask import Ask
+from planetlab.calls import Call, dispatch
+from planetlab.errors import BadArgument, BadArgumentCount, PeerError, PlanetLabError
+from planetlab.failpoints import failpoint
+from planetlab.faults import fault
+from planetlab.gate import listen as listen
+from planetlab.limits import BULK as BULK
+from planetlab.limits import Limits as Limits
+from planetlab.limits import hardened_site as hardened_site
+from planetlab.limits import peer_of
+from planetlab.methods import Api, Method
+from planetlab.redact import one_line, redacted
+
+_log = Logger()
+_CALLS = Counter("plfed_calls", "Calls answered, by method and fault code (0: no fault).", ["method", "code"])
+_SECONDS = Histogram("plfed_call_seconds", "Seconds from a call's last octet to its answer.", ["method"])
+
+GreetRequest = Callable[[Method, tuple[Any, ...], Request], Call]
+"""Recognises the caller of a method, by its arguments and by its connection."""
+
+Run = Callable[[Method, Callable[[], Any]], Any]
+"""Runs one call: gives what ``thunk()`` gives, or something to await for it; a service puts its threads here."""
+
+FORWARDED = b"x-plfed-forwarded-for"
+"""Header of a call that one half of an authority passes to the other: the address of who called."""
+
+_LOCAL = frozenset({"127.0.0.1", "::1", ""})
+
+
+class Dialect(Protocol):
+    """How one family of interfaces says values and errors."""
+
+    def answer(self, value: Any) -> Any:
+        """What is sent for a method's value."""
+
+    def refuse(self, error: Exception, method: str, call: Call | None) -> Any:
+        """What is sent for an error: a `Fault`, or a value. ``call`` is None when the caller was not yet known.
+
+        An error that is not ours to tell comes as a plain `PlanetLabError` with the number of its incident.
+        """
+
+
+@frozen
+class Plc:
+    """The PLC API's dialect: values as they are, faults that say who called what."""
+
+    def answer(self, value: Any) -> Any:
+        return value
+
+    def refuse(self, error: Exception, method: str, call: Call | None) -> Fault:
+        caller = "" if call is None or call.caller is None else str(call.caller)
+        return fault(error, f"{caller}: {method}")
+
+
+PLC = Plc()
+
+
+def inline(method: Method, thunk: Callable[[], Any]) -> Any:
+    """Run a call where it is, in the reactor's thread."""
+    return thunk()
+
+
+class ApiResource(Resource):
+    """Answers ``POST`` with the methods of ``api``; any other HTTP method gets a short page.
+
+    A method that is not in ``api`` is passed, as it came, to ``elsewhere``, which has the other half of it.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        api: Api,
+        greet: GreetRequest,
+        dialect: Dialect = PLC,
+        run: Run = inline,
+        elsewhere: Ask | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__()
+        self.api, self.greet, self.dialect, self.run = api, greet, dialect, run
+        self.elsewhere, self.limits = elsewhere, limits or BULK
+
+    def render(self, request: Request) -> bytes | int:
+        if request.method != b"POST":
+            request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
+            return _PAGE
+        assert request.content is not None
+        gone: list[Failure] = []
+        request.notifyFinish().addErrback(gone.append)
+        body = request.content.read()
+        ensureDeferred(self._serve(request, body)).addCallback(self._send, request, gone).addErrback(_lost)
+        return NOT_DONE_YET
+
+    def _send(self, answer: bytes | None, request: Request, gone: list[Failure]) -> None:
+        if gone:
+            return
+        if answer is None:
+            request.setResponseCode(500)
+            request.setHeader(b"Content-Type", b"text/html")
+            answer = _NOT_UNDERSTOOD
+        else:
+            request.setHeader(b"Content-Type", b"text/xml; charset=utf-8")
+        request.setHeader(b"Content-Length", b"%d" % len(answer))
+        request.write(answer)
+        request.finish()
+        failpoint("answer.sent")
+
+    async def _serve(self, request: Request, body: bytes) -> bytes | None:
+        try:
+            name, args = xmlrpc.loads_call(
+                body, depth=self.limits.depth, values=self.limits.values, octets=self.limits.body
+            )
+        except xmlrpc.Malformed as error:
+            _log.info("no call from {peer}: {error}", peer=peer_of(request), error=one_line(str(error), 200))
+            request.setHeader(b"X-Expected", one_line(str(error), 200).encode("ascii", "replace"))
+            return None
+        except BadArgument as error:
+            return _written(fault(error))
+        if self._is_elsewhere(name, request):
+            return await self._forward(name, body, request)
+        answer = await self._answer(name, args, request)
+        try:
+            return _written(answer)
+        except Exception as error:  # a value that XML-RPC cannot say: ours, not the caller's
+            return _written(self.dialect.refuse(_incident(error, name), name, None))
+
+    def _is_elsewhere(self, name: str, request: Request) -> bool:
+        return (
+            self.elsewhere is not None
+            and name not in self.api
+            and name not in introspection.NAMES
+            and request.getHeader(FORWARDED) is None
+        )
+
+    async def _forward(self, name: str, body: bytes, request: Request) -> bytes:
+        """The other half's answer, octet by octet."""
+        assert self.elsewhere is not None
+        try:
+            return await self.elsewhere.post(body, headers={FORWARDED: address_of(request).encode() or b"unix"})
+        except PeerError as error:
+            _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
+            return _written(self.dialect.refuse(error, name, None))
+
+    async def _answer(self, name: str, args: tuple[Any, ...], request: Request) -> Any:
+        """What is said to one call: a value or a `Fault`, in our dialect."""
+        begun, calls = time.monotonic(), list[Call]()
+
+        def greeted(method: Method, given: tuple[Any, ...]) -> Call:
+            calls.append(self.greet(method, given, request))
+            return calls[0]
+
+        code = 0
+        try:
+            answer = self.dialect.answer(await self._value(name, args, request, greeted))
+        except Exception as error:
+            told = error if isinstance(error, PlanetLabError | Fault) else _incident(error, name)
+            answer = told if isinstance(told, Fault) else self.dialect.refuse(told, name, calls[0] if calls else None)
+            code = answer.faultCode if isinstance(answer, Fault) else getattr(told, "code", 1)
+        known = name if name in self.api or name in introspection.NAMES else "unknown"
+        seconds = time.monotonic() - begun
+        _CALLS.labels(known, str(code)).inc()
+        _SECONDS.labels(known).observe(seconds)
+        caller = str(calls[0].caller or "nobody") if calls else "nobody"
+        _log.info(
+            "{method} for {caller} at {peer}: {code} in {ms} ms",
+            method=one_line(name, 80), caller=one_line(caller, 80), peer=address_of(request) or "socket",
+            code=code, ms=round(seconds * 1000, 1), args=redacted(args[1:]),
+        )  # fmt: skip
+        return answer
+
+    async def _value(
+        self, name: str, args: tuple[Any, ...], request: Request, greet: Callable[[Method, tuple[Any, ...]], Call]
+    ) -> Any:
+        if name in introspection.NAMES and name not in self.api:
+            return await self._system(name, args, request)
+        method = self.api.find(name)
+        value = self.run(method, lambda: dispatch(self.api, name, args, greet))
+        while isinstance(value, Awaitable):
+            value = await value
+        return value
+
+    async def _system(self, name: str, args: tuple[Any, ...], request: Request) -> Any:
+        expected = 0 if name == "system.listMethods" else 1
+        if len(args) != expected:
+            raise BadArgumentCount(f"Expected {expected} arguments, got {len(args)}")
+        if name == "system.listMethods":
+            return await self._list_methods(request)
+        if name == "system.multicall":
+            return await self._multicall(args[0], request)
+        about = args[0]
+        if not isinstance(about, str):
+            raise BadArgument("expected string", "method")
+        if self._is_elsewhere(about, request):
+            assert self.elsewhere is not None
+            return await self._passed(name, args, request)
+        show = introspection.method_help if name == "system.methodHelp" else introspection.method_signature
+        return show(self.api, about)
+
+    async def _list_methods(self, request: Request) -> list[str]:
+        own = introspection.list_methods(self.api)
+        if self.elsewhere is None or request.getHeader(FORWARDED) is not None:
+            return own
+        try:
+            return sorted({*own, *map(str, await self._passed("system.listMethods", (), request))})
+        except (PeerError, TypeError) as error:
+            _log.warn("the other half does not list its methods: {error}", error=one_line(str(error)))
+            return own
+
+    async def _passed(self, name: str, args: tuple[Any, ...], request: Request) -> Any:
+        """The other half's value; its faults are ours."""
+        return xmlrpc.loads_answer(await self._forward(name, xmlrpc.dumps_call(name, args), request))
+
+    async def _multicall(self, calls: Any, request: Request) -> list[Any]:
+        if not isinstance(calls, list):
+            raise BadArgument("expected array", "calls")
+        if len(calls) > self.limits.inner:
+            raise BadArgument(f"expected at most {self.limits.inner} calls, got {len(calls)}", "calls")
+        answers = []
+        for call in calls:
+            answer = await self._inner(call, request)
+            failed = isinstance(answer, Fault)
+            answers.append({"faultCode": answer.faultCode, "faultString": answer.faultString} if failed else [answer])
+        return answers
+
+    async def _inner(self, call: Any, request: Request) -> Any:
+        """One call of a multicall; it authenticates and commits for itself."""
+        try:
+            name, args = call["methodName"], call["params"]
+        except (KeyError, TypeError, IndexError) as error:
+            return Fault(1, f"{type(error).__name__}:{error}")
+        if not isinstance(name, str) or not isinstance(args, list):
+            return Fault(1, "TypeError:expected methodName as string and params as array")
+        if name == "system.multicall":
+            return Fault(-507, "Recursive system.multicall is not allowed")
+        if self._is_elsewhere(name, request):
+            try:
+                return await self._passed(name, tuple(args), request)
+            except Fault as theirs:
+                return theirs
+        answer = await self._answer(name, tuple(args), request)
+        try:
+            _written(answer)
+        except (OverflowError, TypeError) as error:
+            return Fault(1, f"{type(error).__name__}:{error}")
+        return answer
+
+
+def address_of(request: Request) -> str:
+    """Who called, across a call that the other half of our authority passed on; empty for a Unix socket.
+
+    The header that says so is believed from this machine only.
+    """
+    direct = peer_of(request)
+    said = request.getHeader(FORWARDED)
+    return direct if said is None or direct not in _LOCAL else one_line(said.decode("ascii", "replace"), 64)
+
+
+def _incident(error: Exception, name: str) -> PlanetLabError:
+    """What is told of an error that is nobody's business but ours; the log has the rest under the same number."""
+    number = secrets.token_hex(4)
+    _log.failure("incident {incident} in {method}", Failure(error), incident=number, method=one_line(name, 80))
+    told = PlanetLabError(f"incident {number}")
+    told.__cause__ = error
+    return told
+
+
+def _written(answer: Any) -> bytes:
+    return xmlrpc.dumps_fault(answer) if isinstance(answer, Fault) else xmlrpc.dumps_answer(answer)
+
+
+def _lost(failure: Failure) -> None:
+    _log.failure("an answer could not be sent", failure)
+
+
+def mount(paths: Mapping[str, Resource]) -> Resource:
+    """A tree with a resource at each path: ``{"PLCAPI": …, "": …}``; the empty path is ``/`` itself."""
+    root = Resource()
+    for path, resource in paths.items():
+        root.putChild(path.strip("/").encode(), resource)
+    return root
+
+
+_PAGE = b"""<!DOCTYPE html>
+<html><head><title>XML-RPC interface</title></head>
+<body><p>This is an XML-RPC interface: send calls by POST. <code>system.listMethods</code> names its methods.</p></body></html>
+"""
+_NOT_UNDERSTOOD = b"Internal Server Error"
