@@ -64,7 +64,7 @@ class Remote:
             await self._ask.call("Release", rcap)
         except Refused as refused:
             if refused.fault_code != UNKNOWN:
-                raise NotAdmitted("node-refused", f"the node manager says: {refused}") from refused
+                raise _refusal(refused) from refused
         except PeerError as error:
             raise NotAdmitted("node-silent", f"the node manager does not answer ({error}); ask again") from error
 
@@ -76,10 +76,17 @@ class Remote:
         try:
             return await self._ask.call(name, *args)
         except Refused as refused:
-            raise NotAdmitted("node-refused", f"the node manager says: {refused}") from refused
+            raise _refusal(refused) from refused
         except PeerError as error:
             raise NotAdmitted("node-silent", f"the node manager does not answer ({error}); ask again") from error
 
 
+def _refusal(refused: Refused) -> NotAdmitted:
+    """A fault of the node manager; one that says to ask again means that the work goes on."""
+    goes_on = refused.fault_code == NOT_NOW and "ask again" in str(refused)
+    return NotAdmitted("node-silent" if goes_on else "node-refused", f"the node manager says: {refused}")
+
+
+NOT_NOW = 109  # the node manager's fault for what is not done yet, or not possible
 UNKNOWN = 102  # the node manager's fault for an rcap that it does not know
 LISTED = ("name", "authority", "rcap", "state", "reason")

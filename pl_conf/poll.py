@@ -102,6 +102,7 @@ class Poll:
         time, ledger = self.redeemer.time, self.redeemer.ledger
         if answer.now:
             time.confirm(answer.now)
+            await self._bear_witness(answer.now)
         mark = ledger.watermark(self.root.name)
         went_back = answer.stamp < mark.stamp
         complete = readable = True
@@ -116,6 +117,13 @@ class Poll:
             ended = await self._hear_silence() and ended
         self._stamp = answer.stamp if complete and ended else EVERYTHING
         ledger.heard(Watermark(authority=self.root.name, stamp=max(mark.stamp, answer.stamp), answered=time.wall()))
+
+    async def _bear_witness(self, said: float) -> None:
+        """Pass the authority's time on to the node manager, which has doubts of its own; it may be silent now."""
+        try:
+            await self.redeemer.manager.call("Witness", said)
+        except NotAdmitted as refusal:
+            log.debug("the node manager did not hear the time: {text}", text=str(refusal))
 
     async def _redeem_all(self, answer: Answer) -> tuple[set[SliceName], bool, bool]:
         """Take every ticket; gives the slices listed, whether none is to be asked for again, whether all were read."""

@@ -114,7 +114,7 @@ class Redeemer:
             )  # fmt: skip
         )
         failpoint("redeem.recorded")
-        handle = await self._instantiate(number, bound)
+        handle = await self._instantiate(number, bound, standing.held)
         failpoint("redeem.instantiated")
         held = standing.held
         wish = Wish(
@@ -128,13 +128,25 @@ class Redeemer:
         failpoint("redeem.answered")
         return wish
 
-    async def _instantiate(self, number: int, bound: Mapping[str, Any]) -> str:
+    async def _instantiate(self, number: int, bound: Mapping[str, Any], held: Wish | None) -> str:
         try:
             return await self.manager.instantiate(bound)
         except NotAdmitted as refusal:
-            if refusal.reason.word == "node-refused":  # silence may hide that it was done, so the journal keeps that
-                self.ledger.abandoned(number)
+            if refusal.reason.word == "node-refused":  # silence may hide that it was done; the journal keeps that
+                await self._take_back(number, bound, held)
             raise
+
+    async def _take_back(self, number: int, bound: Mapping[str, Any], held: Wish | None) -> None:
+        """Leave the node manager as it was before what it refused, since it may have kept a part of it."""
+        try:
+            await (self._undo(bound["authority"], bound["name"]) if held is None else self._tell(held))
+        except NotAdmitted as refusal:
+            log.warn("{slice} is not taken back yet: {text}", slice=bound["name"], text=str(refusal))
+        else:
+            self.ledger.abandoned(number)
+
+    async def _tell(self, wish: Wish) -> None:
+        await self.manager.instantiate(wish.told)
 
     def standing(self, ticket: Ticket) -> Standing:
         """What the ledger knows that bears on this ticket."""
@@ -206,13 +218,14 @@ class Redeemer:
         except NotAdmitted as refusal:
             if refusal.reason.word in TRANSIENT:
                 raise
-            await (self._undo(intent) if wish is None else self.manager.instantiate(wish.told))
+            undone = self._undo(str(intent.authority), str(intent.slice)) if wish is None else self._tell(wish)
+            await undone
         self.ledger.abandoned(intent.number)
 
-    async def _undo(self, intent: Intent) -> None:
-        """Take back what the node manager may have made for a redemption that is refused by now."""
+    async def _undo(self, authority: str, name: str) -> None:
+        """Take back what the node manager may have made of a redemption that came to nothing."""
         for sliver in await self.manager.slivers():
-            if (sliver.authority, sliver.name) == (str(intent.authority), str(intent.slice)):
+            if (sliver.authority, sliver.name) == (authority, name):
                 await self.manager.release(sliver.rcap)
 
     async def _try_release(self, wish: Wish, why: str, deed: str = "deleted") -> bool:

@@ -1,5 +1,7 @@
 """From a ticket to a sliver and back: refusals change nothing, answers stay the same, ends are remembered."""
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -179,19 +181,19 @@ class ATicketThatIsTaken(SynchronousTestCase):
         gate: Deferred[None] = Deferred()
         instantiate = self.world.node.instantiate
 
-        async def slow(record: object) -> str:
+        async def slow(record: Any) -> str:
             await gate
-            return await instantiate(record)  # type: ignore[arg-type]
+            return await instantiate(record)
 
-        self.world.redeemer.manager = _Slow(self.world.node, slow)
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
         both = [Deferred.fromCoroutine(self.world.redeemer.redeem(sealed, "push")) for _ in range(2)]
         gate.callback(None)
         rcaps = {self.successResultOf(each).rcap for each in both}
         self.assertEqual((1, 1), (len(rcaps), len(self.world.node.calls)))
 
 
-class _Slow:
-    """The scripted node, but for one call that waits."""
+class _But:
+    """The scripted node, but for one call."""
 
     def __init__(self, node: object, instantiate: object) -> None:
         self._node = node
@@ -213,6 +215,17 @@ class ANodeManagerThatFails(SynchronousTestCase):
     def test_by_refusing_leaves_nothing_begun(self) -> None:
         self.world.node.refusing = 1
         self.assertEqual(("node-refused", []), (self.refused(), self.world.ledger.begun()))
+
+    def test_by_refusing_after_it_made_a_part_has_it_taken_back(self) -> None:
+        instantiate = self.world.node.instantiate
+
+        async def half(record: Any) -> str:
+            await instantiate(record)
+            raise NotAdmitted("node-refused", "the node manager says: no room on the disk")
+
+        self.world.redeemer.manager = _But(self.world.node, half)  # type: ignore[assignment]
+        self.assertEqual(("node-refused", []), (self.refused(), self.world.ledger.begun()))
+        self.assertEqual([], self.world.node.names)
 
     def test_by_silence_leaves_what_was_begun_to_be_finished(self) -> None:
         self.world.node.silent = 1
