@@ -18,6 +18,7 @@ class Call:
     """Who calls, when (seconds since the epoch), by what, and the records at hand.
 
     ``caller`` is a word of the service that greeted: a person, a node, a peer, a slice, or None for nobody.
+    ``session`` is the session key that the auth struct held, if any.
     """
 
     caller: Any
@@ -27,6 +28,7 @@ class Call:
     method: str = ""
     address: str = ""
     auth_method: str = ""
+    session: str = ""
 
     def must(self, allowed: bool, why: str) -> None:
         """Go on if ``allowed``; else `Forbidden`, saying ``why``."""

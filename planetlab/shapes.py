@@ -47,8 +47,8 @@ class Of:
 
     kind: type
     field: str = ""
-    min: int | None = None
-    max: int | None = None
+    min: float | None = None
+    max: float | None = None
     nil: bool = False
     doc: str = ""
 
@@ -59,7 +59,7 @@ class Of:
     def text(self) -> str:
         bounds = [f"{word}={limit}" for word, limit in (("min", self.min), ("max", self.max)) if limit is not None]
         of = f"<{self.field}>" if self.field else ""
-        return self.wire + of + (f"({', '.join(bounds)})" if bounds else "") + ("?" if self.nil else "")
+        return self.wire + of + (f"({','.join(bounds)})" if bounds else "") + ("?" if self.nil else "")
 
     def read(self, value: Any, where: str) -> Any:
         if value is None and self.nil:

@@ -1,1 +1,1 @@
-"""The records of one PLC, behind one door."""
+"""The PLC's records in one SQLite file; the only place of the authorities that says SQL."""

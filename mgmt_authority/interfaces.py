@@ -1,0 +1,90 @@
+"""What an interface must say, by its type and method, and making one."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from planetlab.both import tagging, writing
+from planetlab.calls import Call
+from planetlab.errors import BadArgument, Conflict
+from planetlab.filters import Compare, Every
+from planetlab.records.nodes import INTERFACE
+from planetlab.registry.store import Row, Store
+
+FIELDS = INTERFACE.settable("node_id")
+OFFERED = (*FIELDS, "interface_tag_ids", "last_updated")  # the last two are accepted and not written
+
+NEEDS = {
+    ("static", "ipv4"): ("ip", "network", "broadcast", "netmask"),
+    ("static", "ipv6"): ("ip", "gateway"),
+    ("proxy", ""): ("ip",),
+    ("tap", ""): ("ip", "gateway"),
+    ("ipmi", ""): ("ip",),
+}
+"""What must be given, by method and type; type "" is any."""
+NO_MAC = ("proxy",)
+
+
+def fits(fields: Mapping[str, Any]) -> None:
+    """Raise `BadArgument` unless an interface with these fields can work. Pure; only this call's values count."""
+    method, kind = fields["method"], fields["type"]
+    needed = list(NEEDS.get((method, kind)) or NEEDS.get((method, "")) or ())
+    if (method, kind) == ("static", "ipv4") and fields.get("is_primary"):
+        needed += ["gateway", "dns1"]
+    missing = [name for name in needed if not fields.get(name)]
+    if missing:
+        raise BadArgument(f"a {method} {kind} interface needs {', '.join(missing)}", "interface_fields")
+    if method in NO_MAC and fields.get("mac"):
+        raise BadArgument(f"a {method} interface has no MAC address", "interface_fields['mac']")
+    if (method, kind) == ("static", "ipv4"):
+        _is_consistent(fields)
+
+
+def _is_consistent(fields: Mapping[str, Any]) -> None:
+    try:
+        network = ipaddress.IPv4Network(f"{fields['network']}/{fields['netmask']}")
+    except ValueError as wrong:
+        raise BadArgument(f"network and netmask do not fit: {wrong}", "interface_fields['network']") from None
+    if ipaddress.ip_address(fields["broadcast"]) != network.broadcast_address:
+        expected = f"the broadcast address of {network} is {network.broadcast_address}, got {fields['broadcast']}"
+        raise BadArgument(expected, "interface_fields['broadcast']")
+    for name in ("ip", "gateway"):
+        if fields.get(name) and ipaddress.ip_address(fields[name]) not in network:
+            raise BadArgument(f"{fields[name]} is not on {network}", f"interface_fields[{name!r}]")
+
+
+def make(call: Call, node: Row, said: Row) -> int:
+    """Add an interface to a node; the first one becomes the primary one, and there is only one of those."""
+    store: Store = call.store
+    given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
+    values = {name: value for name, value in given.native.items() if name in FIELDS}
+    primary = store.row(INTERFACE, _primary(node["node_id"]), ("interface_id",))
+    if primary is None:
+        values["is_primary"] = True
+    elif values.get("is_primary"):
+        raise Conflict(f"node {node['hostname']} has a primary interface already", "interface_fields['is_primary']")
+    row = writing.checked(store, INTERFACE, {**values, "node_id": node["node_id"]}, where="interface_fields")
+    fits(row)
+    number: int = store.insert(INTERFACE, row)
+    store.note(f"Interface {number} added to node {node['node_id']}", Interface=number, Node=node["node_id"])
+    tagging.put_exposed(call, INTERFACE, {"interface_id": number}, given.tags, checked=False)
+    return number
+
+
+def change(call: Call, there: Row, said: Row) -> None:
+    """Change an interface; only what is named is written, and the whole must work."""
+    store: Store = call.store
+    given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
+    values = {name: value for name, value in given.native.items() if name in FIELDS}
+    row = writing.checked(store, INTERFACE, values, there["interface_id"], "interface_fields")
+    if values.get("is_primary") and not there["is_primary"]:
+        if store.row(INTERFACE, _primary(there["node_id"]), ("interface_id",)) is not None:
+            raise Conflict("the node has a primary interface already", "interface_fields['is_primary']")
+    fits({**there, **row})
+    store.update(INTERFACE, there["interface_id"], row)
+    store.note(f"Interface {there['interface_id']} updated", Interface=there["interface_id"])
+    tagging.put_exposed(call, INTERFACE, there, given.tags, checked=True)
+
+
+def _primary(node_id: int) -> Every:
+    return Every((Compare("node_id", "=", node_id), Compare("is_primary", "=", 1)))

@@ -1,0 +1,227 @@
+"""Nodes: machines of a site, what they shall do at their next boot, and whom they take."""
+
+from typing import Annotated, Any
+
+from mgmt_authority import interfaces
+from planetlab.both import forms, getting, hrns, rights, tagging, writing
+from planetlab.both.callers import PersonCaller, slices_of
+from planetlab.both.methods.sites import SiteKey
+from planetlab.both.methods.sites import ours as our_site
+from planetlab.calls import Call
+from planetlab.errors import BadArgument
+from planetlab.filters import ALL, AmongValues, Condition, HasAny, Not, Some, both, by_keys, query
+from planetlab.methods import Api, Role
+from planetlab.records.nodes import CONF_FILE, INTERFACE, NODE
+from planetlab.records.sites import SITE
+from planetlab.records.slices import SLICE
+from planetlab.registry.store import Row, Store
+from planetlab.shapes import ListOf
+
+api = Api()
+
+NodeKey = Annotated[int | str, forms.id_or_name(NODE)]
+_NEW = "boot_state hostname model node_type version".split()
+_ADMINS_ONLY = "boot_nonce key session site_id".split()
+_CHANGES = [*_NEW, *_ADMINS_ONLY]
+_RELATED = ("conf_files", "interfaces", "slices", "slices_whitelist")
+NewNode = Annotated[Row, forms.struct(NODE, _NEW, tags=True)]
+NodeChanges = Annotated[
+    Row,
+    forms.struct(
+        NODE,
+        _CHANGES,
+        tags=True,
+        conf_files=ListOf((forms.ID,)),
+        interfaces=forms.ids_or_filters(INTERFACE),
+        slices=forms.IDS_OR_NAMES,
+        slices_whitelist=forms.IDS_OR_NAMES,
+    ),
+]
+
+
+def seen(call: Call) -> Condition:
+    """Who is no admin does not see a node with a whitelist, unless at its site or in a slice on the list."""
+    if call.is_admin:
+        return ALL
+    open_to_all: Condition = HasAny("slice_ids_whitelist", ())
+    if not isinstance(call.caller, PersonCaller):
+        return open_to_all
+    mine = slices_of(call.store, call.caller)
+    more: list[Condition] = [HasAny("slice_ids_whitelist", tuple(mine))] if mine else []
+    if call.caller.site_ids:
+        more.append(AmongValues("site_id", call.caller.site_ids))
+    return Some((open_to_all, *more))
+
+
+def whitelisted(call: Call) -> Condition:
+    """Nodes that have a whitelist; who is no admin sees those that list an own slice."""
+    has_one = Not(HasAny("slice_ids_whitelist", ()))
+    if call.is_admin:
+        return has_one
+    mine = slices_of(call.store, call.caller) if isinstance(call.caller, PersonCaller) else []
+    return HasAny("slice_ids_whitelist", tuple(mine)) if mine else both(has_one, Some())
+
+
+_ANYBODY = (Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, Role.ANONYMOUS)
+getting.declare(
+    api,
+    getting.Get(
+        "Nodes",
+        NODE,
+        _ANYBODY,
+        forms.wanted(NODE, scalars="string int"),
+        "node_filter",
+        "List nodes: all, those named by number or host name, or those that fit a filter. Keys are for admins only.",
+        narrow=seen,
+        example=([{"boot_state": "boot"}], ["node_id", "hostname"]),
+    ),
+)
+
+
+@api.method(*_ANYBODY, reads=True)
+def GetWhitelist(
+    call: Call,
+    node_filter: Annotated[Any, forms.wanted(NODE)] = None,
+    return_fields: Annotated[Any, forms.RETURN_FIELDS] = None,
+) -> Annotated[list[Row], forms.rows(NODE)]:
+    """List the nodes that take only slices on their whitelist."""
+    return getting.listed(call, NODE, query(NODE, node_filter), return_fields, whitelisted(call))
+
+
+@api.method(Role.ADMIN, Role.PI, Role.TECH)
+def AddNode(call: Call, site_id_or_login_base: SiteKey, node_fields: NewNode) -> int:
+    """Add a node to a site; PIs and techs add to their own. It will install itself at its first boot."""
+    site = our_site(call.store, site_id_or_login_base)
+    rights.must_be_at_site(call, site["site_id"], "add nodes")
+    given = writing.sort_out(NODE, node_fields, _NEW, where="node_fields")
+    number = writing.add(call.store, NODE, given.native, "node_fields", site_id=site["site_id"])
+    hostname = call.store.find(NODE, number, ("hostname",))["hostname"]
+    hrns.name_node(call.store, number, hostname, site["login_base"])
+    tagging.put_exposed(call, NODE, {"node_id": number}, given.tags, checked=False)
+    return number
+
+
+@api.method(Role.ADMIN, Role.PI, Role.TECH)
+def UpdateNode(call: Call, node_id_or_hostname: NodeKey, node_fields: NodeChanges) -> int:
+    """Change a node; PIs and techs those of their sites. Only what is named is written.
+
+    ``key``, ``session``, ``boot_nonce`` and ``site_id`` are the admins', and dropped from others' structs. The lists
+    ``interfaces``, ``conf_files``, ``slices`` and ``slices_whitelist`` are full lists.
+    """
+    node = ours(call.store, node_id_or_hostname)
+    rights.must_be_at_site(call, node["site_id"], "update nodes")
+    given = writing.sort_out(NODE, node_fields, _CHANGES, _RELATED, "node_fields")
+    native = {k: v for k, v in given.native.items() if k != "session" and (call.is_admin or k not in _ADMINS_ONLY)}
+    if "site_id" in native:
+        our_site(call.store, native["site_id"])
+    writing.update(call.store, NODE, node["node_id"], native, "node_fields")
+    if {"hostname", "site_id"} & native.keys():
+        now = call.store.find(NODE, node["node_id"], ("hostname", "site_id"))
+        site = call.store.find(SITE, now["site_id"], ("login_base",))
+        hrns.name_node(call.store, node["node_id"], now["hostname"], site["login_base"])
+    tagging.put_exposed(call, NODE, node, given.tags, checked=True)
+    for name, said in given.related.items():
+        _RELATE[name](call, node, said)
+    return 1
+
+
+@api.method(Role.ADMIN, Role.PI, Role.TECH)
+def DeleteNode(call: Call, node_id_or_hostname: NodeKey) -> int:
+    """Delete a node with its interfaces, slivers, tags and leases; its host name is free again."""
+    node = ours(call.store, node_id_or_hostname)
+    rights.must_be_at_site(call, node["site_id"], "delete nodes")
+    writing.remove(call.store, NODE, node["node_id"])
+    return 1
+
+
+@api.method(Role.ADMIN)
+def AddSliceToNodesWhitelist(
+    call: Call,
+    slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)],
+    node_id_or_hostname_list: Annotated[list[Any], ListOf((forms.id_or_name(NODE),))],
+) -> int:
+    """Let nodes take this slice, and no slice that is not on their list."""
+    one, nodes = _listed(call.store, slice_id_or_name, node_id_or_hostname_list)
+    for node in nodes:
+        call.store.link("node_slice_whitelist", node_id=node["node_id"], slice_id=one["slice_id"])
+    told = [node["node_id"] for node in nodes]
+    call.store.note(f"Slice {one['slice_id']} whitelisted", Slice=one["slice_id"], Node=told)
+    return 1
+
+
+@api.method(Role.ADMIN)
+def DeleteSliceFromNodesWhitelist(
+    call: Call,
+    slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)],
+    node_id_or_hostname_list: Annotated[list[Any], ListOf((forms.id_or_name(NODE),))],
+) -> int:
+    """Take a slice off nodes' whitelists; a node whose list is empty takes every slice."""
+    one, nodes = _listed(call.store, slice_id_or_name, node_id_or_hostname_list)
+    for node in nodes:
+        call.store.unlink("node_slice_whitelist", node_id=node["node_id"], slice_id=one["slice_id"])
+    told = [node["node_id"] for node in nodes]
+    call.store.note(f"Slice {one['slice_id']} no longer whitelisted", Slice=one["slice_id"], Node=told)
+    return 1
+
+
+def ours(store: Store, key: int | str) -> Row:
+    """A node of this PLC."""
+    node = store.find(NODE, key.lower() if isinstance(key, str) else key)
+    writing.must_be_ours(NODE, node)
+    return node
+
+
+def _listed(store: Store, slice_key: int | str, node_keys: list[Any]) -> tuple[Row, list[Row]]:
+    one = store.find(SLICE, slice_key)
+    writing.must_be_ours(SLICE, one)
+    nodes = store.rows(NODE, by_keys(NODE, node_keys), ("node_id", "peer_id"))
+    for node in nodes:
+        writing.must_be_ours(NODE, node)
+    return one, nodes
+
+
+def _set_interfaces(call: Call, node: Row, said: list[Any]) -> None:
+    from_numbers = {item for item in said if isinstance(item, int)}
+    if not from_numbers <= set(node["interface_ids"]):
+        raise BadArgument("names an interface that the node does not have", "node_fields['interfaces']")
+    for number in sorted(set(node["interface_ids"]) - from_numbers):
+        writing.remove(call.store, INTERFACE, number)
+    for item in said:
+        if isinstance(item, dict):
+            interfaces.make(call, node, item)
+
+
+def _set_links(call: Call, node: Row, record: Any, field: str, table: str, said: list[Any]) -> None:
+    wanted = [call.store.find(record, key, (record.key,))[record.key] for key in said]
+    new, gone = writing.relink(call.store, node[field], wanted)
+    for number in new:
+        call.store.link(table, **{record.key: number, "node_id": node["node_id"]})
+    for number in gone:
+        call.store.unlink(table, **{record.key: number, "node_id": node["node_id"]})
+    call.store.note(**{record.name: [*new, *gone], "Node": node["node_id"]})
+
+
+def _set_conf_files(call: Call, node: Row, said: list[Any]) -> None:
+    call.must(call.is_admin, "only admins link configuration files")
+    _set_links(call, node, CONF_FILE, "conf_file_ids", "conf_file_node", said)
+
+
+def _set_whitelist(call: Call, node: Row, said: list[Any]) -> None:
+    call.must(call.is_admin, "only admins change whitelists")
+    _set_links(call, node, SLICE, "slice_ids_whitelist", "node_slice_whitelist", said)
+
+
+def _set_slices(call: Call, node: Row, said: list[Any]) -> None:
+    wanted = [call.store.find(SLICE, key) for key in said]
+    new, gone = writing.relink(call.store, node["slice_ids"], (one["slice_id"] for one in wanted))
+    for number in (*new, *gone):
+        rights.must_change_slice(call, call.store.find(SLICE, number))
+    _set_links(call, node, SLICE, "slice_ids", "slice_node", said)
+
+
+_RELATE = {
+    "interfaces": _set_interfaces,
+    "conf_files": _set_conf_files,
+    "slices": _set_slices,
+    "slices_whitelist": _set_whitelist,
+}

@@ -1,0 +1,236 @@
+"""Where calls meet the registry: one call is one transaction, writes go through one thread, and each leaves an event.
+
+A reader that finds it must write begins again as a writer. A password whose check is slow is checked outside of the
+transaction, and the call begins again. When the disk is slow, writers wait and readers do not.
+"""
+
+import logging
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from planetlab.both import passwords
+from planetlab.both.callers import NodeCaller, PersonCaller
+from planetlab.both.greeting import FailedNode, Greeter, SlowPassword
+from planetlab.calls import Call
+from planetlab.errors import DatabaseError
+from planetlab.failpoints import failpoint
+from planetlab.methods import Method
+from planetlab.registry import events
+from planetlab.registry.opening import connect
+from planetlab.registry.plc import Plc
+from planetlab.registry.store import NeedsWriter, Store
+
+log = logging.getLogger(__name__)
+
+# What these write is worth less than the wait for the disk: a power cut may lose the last of it.
+_NOT_WORTH_THE_WAIT = {"GetSlivers", "ReportRunlevel", "BootNotifyOwners"}
+_FAILPOINTS = {
+    "AddSlice": "create",
+    "SliceCreate": "create",
+    "DeleteSlice": "delete",
+    "SliceDelete": "delete",
+    "UpdateSlice": "renew",
+    "SliceRenew": "renew",
+}
+READERS = 2  # threads; a listing keeps one busy for milliseconds
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+
+class Desk:
+    """The registry's file as one half of a PLC works on it."""
+
+    def __init__(
+        self, path: str, half: str, plc: Plc, greeter: Greeter, clock: Clock, reactor: IReactorFromThreads | None = None
+    ) -> None:
+        self._path, self._half, self._plc, self._greeter, self._clock = path, half, plc, greeter, clock
+        self._reactor = reactor
+        self._local = threading.local()
+        self._shared = connect(path, half) if path == ":memory:" else None
+        self._writer = ThreadPool(1, 1, "registry-writer")
+        self._readers = ThreadPool(READERS, READERS, "registry-readers")
+        self._slow = ThreadPool(0, 1, "passwords")
+        self._opened: list[sqlite3.Connection] = []
+        self.failed_node: Callable[[Store, FailedNode], None] | None = None
+
+    def start(self) -> None:
+        """Begin to take calls."""
+        for pool in (self._writer, self._readers, self._slow):
+            pool.start()
+
+    def stop(self) -> None:
+        """Let the calls at hand end, then close the file."""
+        for pool in (self._readers, self._slow, self._writer):
+            pool.stop()
+        for connection in self._opened:
+            connection.close()
+
+    # the two hooks of the API's resource
+
+    def greet(self, method: Method, args: tuple[Any, ...], address: str) -> Call:
+        """Recognise the caller, within the transaction that `run` or `run_now` has opened in this thread."""
+        call = self._greeter.greet(method, args, self._local.store, address)
+        self._local.call, self._local.args = call, args
+        return call
+
+    def run(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
+        """Run ``thunk`` (greeting, checks and body of one call) as one transaction in a thread."""
+        if method.reads:
+            waiting = self._in(self._readers, lambda: self._read(thunk))
+        else:
+            waiting = self._in(self._writer, lambda: self._write(method.name, thunk))
+        return waiting.addErrback(self._again, method, thunk)
+
+    def run_now(self, method: Method, thunk: Callable[[], Any]) -> Any:
+        """The same, in the calling thread; for tests and commands."""
+        try:
+            return self._read(thunk) if method.reads else self._write(method.name, thunk)
+        except SlowPassword as slow:
+            self._check(slow)
+            return self.run_now(method, thunk)
+        except NeedsWriter:
+            return self._write(method.name, thunk)
+
+    def job(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
+        """Run ``work`` of our own, no caller's, as one transaction of the writer."""
+        return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store)))
+
+    def look(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
+        """Run ``work`` of our own that only reads."""
+        return self._in(self._readers, lambda: self._read(lambda: work(self._local.store)))
+
+    def job_now(self, work: Callable[[Store], Any]) -> Any:
+        """As `job`, in the calling thread."""
+        return self._write("", lambda: work(self._local.store))
+
+    def _again(self, failure: Failure, method: Method, thunk: Callable[[], Any]) -> Any:
+        failure.trap(SlowPassword, NeedsWriter)
+        if failure.check(NeedsWriter):
+            return self._in(self._writer, lambda: self._write(method.name, thunk)).addErrback(
+                self._again, method, thunk
+            )
+        slow = failure.value
+        assert isinstance(slow, SlowPassword)
+        checked = self._in(self._slow, lambda: self._check(slow))
+        return checked.addCallback(lambda _: self.run(method, thunk))
+
+    def _check(self, slow: SlowPassword) -> None:
+        now = self._clock.now()
+        if not passwords.fits(slow.stored, slow.password):
+            self._greeter.guesses.refuse(slow.stored, slow.password, now)
+            return
+        self._greeter.guesses.right(slow.stored, slow.password, slow.name, slow.address, now)
+
+    def _in(self, pool: ThreadPool, work: Callable[[], Any]) -> "Deferred[Any]":
+        assert self._reactor is not None, "a desk without a reactor has run_now only"
+        return deferToThreadPool(self._reactor, pool, work)
+
+    # one transaction
+
+    def _read(self, thunk: Callable[[], Any]) -> Any:
+        db = self._connection("reads")
+        store = self._open(db, reads_only=True)
+        db.execute("BEGIN")
+        try:
+            return thunk()
+        except FailedNode as failed:
+            self._tell(failed)
+            raise
+        except sqlite3.Error as error:
+            raise _incident(error) from error
+        finally:
+            db.rollback()
+            store.touched.clear()
+
+    def _write(self, name: str, thunk: Callable[[], Any]) -> Any:
+        db = self._connection("soft" if name in _NOT_WORTH_THE_WAIT else "writes")
+        store = self._open(db)
+        point = _FAILPOINTS.get(name, "")
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            if point == "create":
+                failpoint("create.begun")
+            result = thunk()
+            if name and (store.touched or store.message):
+                self._record(store, name)
+            if point:
+                failpoint(f"{point}.before-commit")
+            db.execute("COMMIT")
+        except FailedNode as failed:
+            db.rollback()
+            self._tell(failed)
+            raise
+        except sqlite3.Error as error:
+            db.rollback()
+            raise _incident(error) from error
+        except BaseException:
+            db.rollback()
+            raise
+        if point:
+            failpoint(f"{point}.after-commit")
+        return result
+
+    def _open(self, db: sqlite3.Connection, reads_only: bool = False) -> Store:
+        store = Store(db, self._clock.now(), self._plc, reads_only and self._shared is None)
+        self._local.store, self._local.call, self._local.args = store, None, ()
+        return store
+
+    def _record(self, store: Store, name: str) -> None:
+        call: Call | None = self._local.call
+        caller = call.caller if call else None
+        events.record(
+            store,
+            name,
+            self._local.args,
+            caller.person_id if isinstance(caller, PersonCaller) else None,
+            caller.node_id if isinstance(caller, NodeCaller) else None,
+            call.auth_method if call else "",
+            max(0.0, self._clock.now() - store.now),
+        )
+
+    def _tell(self, failed: FailedNode) -> None:
+        tell = self.failed_node
+        if tell is None:
+            return
+        if self._shared is not None or threading.current_thread().name.startswith("PoolThread-registry-writer"):
+            self._write("", lambda: tell(self._local.store, failed))
+        elif self._reactor is not None:
+            self._reactor.callFromThread(lambda: self.job(lambda store: tell(store, failed)).addErrback(_logged))
+        else:
+            self._write("", lambda: tell(self._local.store, failed))
+
+    def _connection(self, kind: str) -> sqlite3.Connection:
+        if self._shared is not None:
+            return self._shared
+        there: sqlite3.Connection | None = getattr(self._local, kind, None)
+        if there is None:
+            there = connect(self._path, self._half, reads_only=kind == "reads", durable=kind == "writes")
+            setattr(self._local, kind, there)
+            self._opened.append(there)
+        return there
+
+
+def _incident(error: sqlite3.Error) -> DatabaseError:
+    number = secrets.token_hex(4)
+    log.error("incident %s", number, exc_info=error)
+    if "full" in str(error):
+        return DatabaseError(f"the registry's disk is full; its operator must make room (reference {number})")
+    return DatabaseError(f"please contact support, reference {number}")
+
+
+def _logged(failure: Failure) -> None:
+    log.error("a job of the registry failed: %s", failure.getErrorMessage())

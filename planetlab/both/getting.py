@@ -1,0 +1,92 @@
+"""Every Get method that lists rows is a row here: what selects, what is hidden from whom."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import frozen
+
+from planetlab import filters
+from planetlab.both import forms
+from planetlab.calls import Call
+from planetlab.errors import BadArgument
+from planetlab.filters import ALL, Condition, Query
+from planetlab.methods import Api, Argument, Method, Role
+from planetlab.records.fields import Record
+from planetlab.registry.store import Row
+from planetlab.shapes import Shape
+
+Narrow = Callable[[Call], Condition]
+
+
+def everything(call: Call) -> Condition:
+    """Whoever may call sees every row."""
+    return ALL
+
+
+@frozen
+class Get:
+    """One listing: ``Get<plural>(auth, filter, return_fields)``."""
+
+    plural: str
+    record: Record
+    roles: tuple[Role, ...]
+    accepts: Shape
+    argument: str
+    says: str
+    narrow: Narrow = everything
+    names_as: str = ""
+    returns: Shape | None = None
+    fields: bool = True
+    example: tuple[Any, ...] = ()
+
+
+def declare(api: Api, *gets: Get) -> None:
+    """Take each listing up as a method."""
+    for get in gets:
+        api.add(_method(get))
+
+
+def _method(get: Get) -> Method:
+    def body(call: Call, said: Any = None, return_fields: list[str] | None = None) -> list[Row]:
+        return listed(call, get.record, filters.query(get.record, said, get.names_as), return_fields, get.narrow(call))
+
+    accepts = [Argument(get.argument, get.accepts, optional=True)]
+    if get.fields:
+        accepts.append(Argument("return_fields", forms.RETURN_FIELDS, optional=True))
+    return Method(
+        name=f"Get{get.plural}",
+        roles=frozenset(get.roles),
+        accepts=tuple(accepts),
+        returns=get.returns or forms.rows(get.record),
+        doc=get.says,
+        body=body,
+        reads=True,
+        example=get.example,
+    )
+
+
+def listed(
+    call: Call, record: Record, query: Query, return_fields: Iterable[str] | None = None, narrow: Condition = ALL
+) -> list[Row]:
+    """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
+    wanted = shown(record, return_fields, call.is_admin)
+    return call.store.rows(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+
+
+def shown(record: Record, return_fields: Iterable[str] | None, is_admin: bool) -> tuple[str, ...]:
+    """The fields of an answer. Raises `BadArgument` naming all that ``record`` does not have."""
+    if return_fields is None:
+        asked = record.names()
+    else:
+        asked = tuple(dict.fromkeys(return_fields))
+        unknown = [name for name in asked if not record.has(name) and name not in record.tags]
+        if unknown:
+            raise BadArgument(f"{record.name} has no field {', '.join(unknown)}", "return_fields")
+    return tuple(name for name in asked if _visible(record, name, is_admin))
+
+
+def _visible(record: Record, name: str, is_admin: bool) -> bool:
+    if not record.has(name):
+        return True
+    said = record.field(name)
+    return not said.never and (is_admin or not said.only_admin)

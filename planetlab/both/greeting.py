@@ -1,0 +1,222 @@
+"""Recognising a caller by the auth struct, in the original's order and with its codes.
+
+1. the struct has the members of its kind (102), 2. it is right (103), 3. a person or peer has a role for the method
+(103; 108 for a session).
+"""
+
+import hmac
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from planetlab import auth_text
+from planetlab.both import callers, passwords
+from planetlab.both.callers import PERSON_FIELDS, Caller
+from planetlab.calls import Call
+from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
+from planetlab.filters import Compare, IsNil, both
+from planetlab.methods import Method, Role
+from planetlab.records.nodes import NODE
+from planetlab.records.peers import PEER
+from planetlab.records.persons import KEY, PERSON, SESSION
+from planetlab.registry.store import Row, Store
+from planetlab.shapes import Of, Struct
+
+_NODE_KEY = Struct({"AuthMethod": Of(str), "node_id": Of(int), "value": Of(str)}, frozenset({"node_id", "value"}))
+_PASSWORD = Struct(
+    {"AuthMethod": Of(str), "Username": Of(str), "AuthString": Of(str)}, frozenset({"Username", "AuthString"})
+)
+MEMBERS = {
+    "password": _PASSWORD,
+    "capability": _PASSWORD,
+    "session": Struct({"AuthMethod": Of(str), "session": Of(str)}, frozenset({"session"})),
+    "gpg": Struct({"AuthMethod": Of(str), "name": Of(str), "signature": Of(str)}, frozenset({"name", "signature"})),
+    "hmac": _NODE_KEY,
+    "hmac_dummybox": _NODE_KEY,
+    "anonymous": Struct({"AuthMethod": Of(str)}),
+}
+
+Verify = Callable[[str, str, bytes], bool]
+"""(armoured public key, armoured signature, signed bytes) -> whether it fits."""
+Signed = Callable[[str, tuple[Any, ...]], list[bytes]]
+"""The canonical forms of a call that a signature may be over."""
+
+
+@frozen
+class Maintenance:
+    """The account that operators' own programs use, from listed addresses only."""
+
+    username: str = ""
+    password: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+class SlowPassword(Exception):
+    """The password must first be checked outside of the transaction; carried to whoever can do that."""
+
+    def __init__(self, stored: str, password: str, name: str, address: str) -> None:
+        super().__init__(name)
+        self.stored, self.password, self.name, self.address = stored, password, name, address
+
+
+@frozen
+class Greeter:
+    """Knows how callers show who they are. ``verify`` and ``signed`` are for calls signed with OpenPGP keys."""
+
+    maintenance: Maintenance
+    guesses: passwords.Guesses
+    verify: Verify
+    signed: Signed
+
+    def greet(self, method: Method, args: tuple[Any, ...], store: Store, address: str) -> Call:
+        """The call with its caller. Raises `BadArgument`, `NotAuthenticated` or `Forbidden`."""
+        if method.auth is None:
+            return Call(None, frozenset(), store, store.now, method.name, address)
+        kind, auth = _read(method, args[0])
+        caller, roles = self._recognise(kind, auth, method, args[1:], store, address)
+        session = auth.get("session", "")
+        if not isinstance(session, str):
+            raise BadArgument("expected string", "auth['session']")
+        return Call(caller, roles, store, store.now, method.name, address, kind, session)
+
+    def _recognise(
+        self, kind: str, auth: dict[str, Any], method: Method, args: tuple[Any, ...], store: Store, address: str
+    ) -> tuple[Caller | None, frozenset[Role]]:
+        if kind == "anonymous":
+            if Role.ANONYMOUS not in method.roles:
+                raise NotAuthenticated(f"{method.name} is not for anonymous callers")
+            return None, frozenset({Role.ANONYMOUS})
+        if kind in ("password", "capability"):
+            caller: Caller = self._person_by_password(auth, store, address)
+        elif kind == "session":
+            caller = _by_session(auth["session"], store)
+            if not caller.roles & method.roles:
+                raise Forbidden(_lacking(method, caller))
+            return caller, caller.roles
+        elif kind == "gpg":
+            caller = self._by_signature(auth, method, args, store)
+        else:
+            caller = _by_node_key(auth, method, args, store)
+        if not caller.roles & method.roles:
+            raise NotAuthenticated(_lacking(method, caller))
+        return caller, caller.roles
+
+    def _person_by_password(self, auth: dict[str, Any], store: Store, address: str) -> Caller:
+        name, password = auth["Username"], auth["AuthString"]
+        row = _account(store, name)
+        self.guesses.slow_down(name.lower(), address, store.now)
+        if self.maintenance.username and name == self.maintenance.username:
+            right = address in self.maintenance.addresses and hmac.compare_digest(
+                password.encode(), self.maintenance.password.encode()
+            )
+        else:
+            right = self._is_right(row["password"], password, name.lower(), address, store.now)
+        if not right:
+            self.guesses.wrong(name.lower(), address, store.now)
+            raise NotAuthenticated("Password verification failed")
+        return callers.person(row)
+
+    def _is_right(self, stored: str, password: str, name: str, address: str, now: float) -> bool:
+        if self.guesses.known(stored, password, now):
+            return True
+        if self.guesses.known_wrong(stored, password, now):
+            return False
+        if passwords.is_slow(stored):
+            raise SlowPassword(stored, password, name, address)
+        if passwords.fits(stored, password):
+            self.guesses.right(stored, password, name, address, now)
+            return True
+        return False
+
+    def _by_signature(self, auth: dict[str, Any], method: Method, args: tuple[Any, ...], store: Store) -> Caller:
+        peer = store.row(PEER, Compare("peername", "=", auth["name"]))
+        if peer is not None:
+            caller: Caller = callers.PeerCaller(peer["peer_id"], peer["peername"])
+            keys = [peer["key"] or ""]
+        else:
+            person = _account(store, auth["name"])
+            caller = callers.person(person)
+            owned = both(Compare("person_id", "=", person["person_id"]), Compare("key_type", "=", "gpg"))
+            keys = [row["key"] for row in store.rows(KEY, owned, ("key",))]
+        forms = self.signed(method.name, args)
+        if not any(self.verify(key, auth["signature"], form) for key in keys if key for form in forms):
+            raise NotAuthenticated("Signature verification failed")
+        return caller
+
+
+def _read(method: Method, said: Any) -> tuple[str, dict[str, Any]]:
+    """The kind and the checked struct. A method that accepts few kinds checks for theirs, whatever the struct says."""
+    if type(said) is not dict:
+        raise BadArgument(f"expected struct, got {type(said).__name__}", "auth")
+    named = Of(str).read(said.get("AuthMethod"), "auth['AuthMethod']") if "AuthMethod" in said else None
+    if method.auth:
+        error: BadArgument | None = None
+        for kind in method.auth:
+            try:
+                return kind, MEMBERS[kind].read(said, "auth")
+            except BadArgument as wrong:
+                error = wrong
+        assert error is not None
+        raise error
+    if named is None:
+        raise BadArgument("AuthMethod not specified", "auth")
+    if named not in MEMBERS:
+        raise BadArgument(f"unknown AuthMethod {named!r}; known are {', '.join(sorted(MEMBERS))}", "auth")
+    return named, MEMBERS[named].read(said, "auth")
+
+
+def _account(store: Store, name: str) -> Row:
+    found = store.rows(
+        PERSON,
+        both(both(Compare("email", "=", name.lower()), Compare("enabled", "=", 1)), IsNil("peer_id")),
+        PERSON_FIELDS,
+    )
+    if len(found) != 1:
+        raise NotAuthenticated("No such account")
+    return found[0]
+
+
+def _by_session(key: str, store: Store) -> Caller:
+    row = store.row(SESSION, Compare("session_id", "=", key))
+    if row is None:
+        raise NotAuthenticated("No such session")
+    if row["node_id"] is not None:
+        node = store.row(NODE, both(Compare("node_id", "=", row["node_id"]), IsNil("peer_id")), _NODE_FIELDS)
+        if node is None:
+            raise NotAuthenticated("No such node")
+        return callers.node(node)
+    person = None
+    if row["person_id"] is not None and row["expires"] is not None and row["expires"] > store.now:
+        mine = both(Compare("person_id", "=", row["person_id"]), both(Compare("enabled", "=", 1), IsNil("peer_id")))
+        person = store.row(PERSON, mine, PERSON_FIELDS)
+    if person is None:
+        raise NotAuthenticated("Invalid session")
+    return callers.person(person)
+
+
+_NODE_FIELDS = ("node_id", "hostname", "site_id", "key")
+
+
+def _by_node_key(auth: dict[str, Any], method: Method, args: tuple[Any, ...], store: Store) -> Caller:
+    if Role.NODE not in method.roles:
+        raise NotAuthenticated(f"{method.name} is not for nodes")
+    row = store.row(NODE, both(Compare("node_id", "=", int(auth["node_id"])), IsNil("peer_id")), _NODE_FIELDS)
+    if row is None:
+        raise NotAuthenticated("No such node")
+    if not row["key"] or not auth_text.fits(row["key"], args, auth["value"]):
+        raise FailedNode(row["node_id"], row["hostname"])
+    return callers.node(row)
+
+
+class FailedNode(NotAuthenticated):
+    """A node that exists did not show its key; its owners are told."""
+
+    def __init__(self, node_id: int, hostname: str) -> None:
+        super().__init__(f"Node {hostname}: HMAC verification failed")
+        self.node_id, self.hostname = node_id, hostname
+
+
+def _lacking(method: Method, caller: Caller) -> str:
+    needs, has = (sorted(role.value for role in roles) for roles in (method.roles, caller.roles))
+    return f"Not allowed to call {method.name}: it needs one of {', '.join(needs)}; {caller} has {', '.join(has) or 'none'}"

@@ -1,0 +1,38 @@
+"""The federation's names of our objects, kept as their ``hrn`` tags."""
+
+from planetlab.names import Email, Hostname, SliceName
+from planetlab.records.nodes import NODE
+from planetlab.records.persons import PERSON
+from planetlab.records.sites import SITE
+from planetlab.records.slices import SLICE
+from planetlab.registry import tags
+from planetlab.registry.store import Store
+
+ROLES = ("admin", "pi", "tech", "user", "node")
+CATEGORY = "node/person/slice/site/sfa"
+
+
+def name_site(store: Store, site_id: int, login_base: str) -> None:
+    """A site is named below the PLC."""
+    tags.put(store, SITE, site_id, "hrn", str(store.plc.hrn.child(login_base)), _kind(store))
+
+
+def name_slice(store: Store, slice_id: int, name: str) -> None:
+    """A slice is named below its site, with the whole label."""
+    tags.put(store, SLICE, slice_id, "hrn", str(SliceName.parse(name).hrn(store.plc.hrn)), _kind(store))
+
+
+def name_node(store: Store, node_id: int, hostname: str, login_base: str) -> None:
+    """A node is named below its site, its dots escaped."""
+    said = Hostname.parse(hostname).hrn(store.plc.hrn.child(login_base))
+    tags.put(store, NODE, node_id, "hrn", str(said), _kind(store))
+
+
+def name_person(store: Store, person_id: int, email: str, login_base: str) -> None:
+    """A person is named below the first site, by the local part of the address."""
+    said = Email.parse(email).hrn(store.plc.hrn.child(login_base))
+    tags.put(store, PERSON, person_id, "hrn", str(said), _kind(store))
+
+
+def _kind(store: Store) -> dict[str, object]:
+    return tags.kind(store, "hrn", CATEGORY, ROLES, "human-readable name")

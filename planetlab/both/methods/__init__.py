@@ -1,0 +1,1 @@
+"""Methods that either authority answers, one module per noun."""

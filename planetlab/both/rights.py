@@ -1,0 +1,78 @@
+"""Who may do what to whom: the rules that many methods share. Pure: values in, yes or no out."""
+
+from typing import Any
+
+from planetlab.both.callers import NodeCaller, PersonCaller
+from planetlab.calls import Call
+from planetlab.methods import Role
+from planetlab.records.persons import PERSON
+from planetlab.registry.store import Row
+
+SITE_STAFF = frozenset({Role.PI, Role.TECH})
+
+
+def at_site(call: Call, site_id: int) -> bool:
+    """Whether the caller belongs to the site."""
+    if isinstance(call.caller, PersonCaller):
+        return site_id in call.caller.site_ids
+    return isinstance(call.caller, NodeCaller) and call.caller.site_id == site_id
+
+
+def must_be_at_site(call: Call, site_id: int, what: str) -> None:
+    """An admin may; anybody else only at an own site."""
+    call.must(call.is_admin or at_site(call, site_id), f"Not allowed to {what} of site {site_id}")
+
+
+def is_pi_at(call: Call, site_id: int) -> bool:
+    """Whether the caller is PI of the site."""
+    return Role.PI in call.roles and at_site(call, site_id)
+
+
+def may_update_person(call: Call, person: Row) -> bool:
+    """The person itself, an admin, or a PI who shares a site with somebody who is neither PI nor admin."""
+    if call.is_admin:
+        return True
+    if not isinstance(call.caller, PersonCaller):
+        return False
+    if call.caller.person_id == person["person_id"]:
+        return True
+    return (
+        Role.PI in call.roles
+        and bool(set(call.caller.site_ids) & set(person["site_ids"]))
+        and not {"pi", "admin"} & set(person["roles"])
+    )
+
+
+def may_see_person(call: Call, person: Row) -> bool:
+    """Who may update, and PIs and techs who share a site."""
+    shares = isinstance(call.caller, PersonCaller) and bool(set(call.caller.site_ids) & set(person["site_ids"]))
+    return may_update_person(call, person) or (bool(SITE_STAFF & call.roles) and shares)
+
+
+def may_change_slice(call: Call, one: Row) -> bool:
+    """An admin, a member, or a PI of the slice's site."""
+    if call.is_admin:
+        return True
+    if not isinstance(call.caller, PersonCaller):
+        return False
+    return call.caller.person_id in one["person_ids"] or is_pi_at(call, one["site_id"])
+
+
+def must_change_slice(call: Call, one: Row) -> None:
+    """Refuse who may not change the slice, saying why."""
+    if may_change_slice(call, one):
+        return
+    call.must(False, "Not a member of the specified slice, nor a PI of its site")
+
+
+def strongest(roles: tuple[int, ...]) -> int:
+    """The number of the strongest role; smaller is stronger. 100 for none."""
+    return min(roles, default=100)
+
+
+def own_roles(call: Call) -> tuple[int, ...]:
+    """The numbers of the caller's roles."""
+    if not isinstance(call.caller, PersonCaller):
+        return ()
+    numbers: list[Any] = call.store.list_of(PERSON, "role_ids", call.caller.person_id)
+    return tuple(numbers)

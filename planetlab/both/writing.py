@@ -1,0 +1,100 @@
+"""What Add and Update methods do alike: sort the given keys, check each value, write, and say so in an event."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from planetlab.errors import BadArgument
+from planetlab.records.fields import Field, Record
+from planetlab.registry.store import Row, Store, unique
+
+
+@frozen
+class Given:
+    """What a struct of fields said, by kind."""
+
+    native: Row
+    related: Row
+    tags: dict[str, str]
+
+
+def sort_out(
+    record: Record, said: Mapping[str, Any], offered: Iterable[str], related: Iterable[str] = (), where: str = "fields"
+) -> Given:
+    """Tell fields, related lists and exposed tags apart.
+
+    A strict record refuses a key that is unknown or not offered; a lenient one drops it.
+    """
+    allowed, lists = set(offered), set(related)
+    refused = sorted(str(key) for key in said if key not in allowed | lists and key not in record.tags)
+    if refused and record.strict:
+        known = ", ".join(sorted(allowed | lists | set(record.tags)))
+        raise BadArgument(f"cannot be set: {', '.join(refused)}; settable are {known}", where)
+    return Given(
+        {key: value for key, value in said.items() if key in allowed},
+        {key: value for key, value in said.items() if key in lists},
+        {key: value for key, value in said.items() if key in record.tags and key not in allowed},
+    )
+
+
+def checked(
+    store: Store, record: Record, values: Mapping[str, Any], key: int | str | None = None, where: str = "fields"
+) -> Row:
+    """``values`` in the form that is kept: required ones are there, each obeys its rule, refers to what is, is unique.
+
+    ``key`` is the row that is being changed; None for a new one.
+    """
+    for said in record.fields:
+        missing = values.get(said.name) is None if key is None else said.name in values and values[said.name] is None
+        if said.required and missing:
+            raise BadArgument(f"{said.name} must be specified", where)
+    return {name: _checked(store, record, record.field(name), value, key, where) for name, value in values.items()}
+
+
+def _checked(store: Store, record: Record, said: Field, value: Any, key: int | str | None, where: str) -> Any:
+    if value is None:
+        return None
+    path = f"{where}[{said.name!r}]"
+    if said.rule:
+        try:
+            value = said.rule(value)
+        except BadArgument as wrong:
+            raise BadArgument(wrong.detail, path) from wrong
+    if said.refers and not store.word(said.refers, value):
+        raise BadArgument(f"{value!r} is no registered {said.name.replace('_', ' ')}", path)
+    if said.unique:
+        unique(store, record, said.name, value, key)
+    return value
+
+
+def add(store: Store, record: Record, values: Mapping[str, Any], where: str = "fields", **set_by_us: Any) -> int:
+    """Check ``values``, write a row, note it, and give its number."""
+    row = checked(store, record, {**values, **set_by_us}, where=where)
+    number: int = store.insert(record, row)
+    store.note(f"{record.name} {number} created", **{record.name: number})
+    return number
+
+
+def update(store: Store, record: Record, key: int, values: Mapping[str, Any], where: str = "fields") -> None:
+    """Check ``values`` and change only them."""
+    store.update(record, key, checked(store, record, values, key, where))
+    store.note(f"{record.name} {key} updated", **{record.name: key})
+
+
+def remove(store: Store, record: Record, key: int) -> None:
+    """Delete a row, with what hangs on it."""
+    store.remove(record, key)
+    store.note(f"{record.name} {key} deleted", **{record.name: key})
+
+
+def must_be_ours(record: Record, row: Row) -> None:
+    """Refuse to change a peer's object."""
+    if row.get("peer_id") is not None:
+        raise BadArgument(f"{record.name} {row[record.key]} is not local; its own PLC must be asked")
+
+
+def relink(store: Store, now: Iterable[int], wanted: Iterable[int]) -> tuple[list[int], list[int]]:
+    """What to add and what to remove so that a list becomes the wanted one."""
+    have, want = set(now), set(wanted)
+    return sorted(want - have), sorted(have - want)

@@ -1,0 +1,139 @@
+"""Opening the registry's file: made when there is none, stepped up when older, refused when newer or already served."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from planetlab.errors import BadSettings
+from planetlab.registry.halves import guard
+
+VERSION = 1
+APPLICATION = 0x706C6664  # "plfd", in the file's header
+SCHEMA = Path(__file__).parent / "schema"
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Nobody else makes or steps this file meanwhile."""
+    with open(f"{path}.opening", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def hold(path: str, half: str) -> int:
+    """Claim the file for the one process that serves ``half`` of it; the claim ends with the process.
+
+    Raises `BadSettings` when another process has it.
+    """
+    claim = os.open(f"{path}.{half}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(claim)
+        raise BadSettings(f"{path} is already served by another {half} authority; stop that one first") from None
+    return claim
+
+
+def prepare(path: str) -> None:
+    """Make the file if there is none, or bring it to this version; an older one is copied aside first."""
+    if path == ":memory:":
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path):
+        fresh = not os.path.exists(path) or os.path.getsize(path) == 0
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            _check(connection, path, fresh)
+            connection.execute("PRAGMA journal_mode = WAL")
+            if fresh:
+                _create(connection)
+                os.chmod(path, 0o600)
+            else:
+                _step(connection, path)
+        finally:
+            connection.close()
+
+
+def _check(connection: sqlite3.Connection, path: str, fresh: bool) -> None:
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as wrong:
+        raise BadSettings(f"{path} is no registry: {wrong}") from None
+    if not fresh and application != APPLICATION:
+        raise BadSettings(f"{path} is no registry of a PLC; name another file")
+    if version > VERSION:
+        raise BadSettings(
+            f"{path} has schema version {version}, this program knows up to {VERSION}; install the newer program"
+        )
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.executescript(
+        f"BEGIN; {(SCHEMA / f'{VERSION}.sql').read_text()}"
+        f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _step(connection: sqlite3.Connection, path: str) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    with sqlite3.connect(f"{path}.version-{version}") as aside:
+        connection.backup(aside)
+    aside.close()
+    os.chmod(f"{path}.version-{version}", 0o600)
+    for target in range(version + 1, VERSION + 1):
+        step = (SCHEMA / f"{target}-from-{target - 1}.sql").read_text()
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {target}; COMMIT;")
+
+
+def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> sqlite3.Connection:
+    """A connection with the settings that the registry relies on, for one thread at a time.
+
+    ``durable`` ones wait for the disk at each commit; the others may lose the last commits to a power cut, never the
+    file's consistency.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=512)
+    if path == ":memory:":
+        _create(connection)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+    connection.execute("PRAGMA trusted_schema = ON")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA mmap_size = 268435456")
+    connection.create_function("folded_like", 2, _folded_like, deterministic=True)
+    if reads_only:
+        connection.execute("PRAGMA query_only = ON")
+    else:
+        guard(connection, half)
+    return connection
+
+
+def _folded_like(pattern: str | None, text: str | None) -> bool | None:
+    """LIKE that folds the case of every script, where SQLite's own knows ASCII only."""
+    if pattern is None or text is None:
+        return None
+    return _matches(pattern.casefold(), text.casefold())
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Match ``%`` (any run) and ``_`` (any one) without trying more than one way back."""
+    at, start, mark, back = 0, 0, -1, 0
+    while at < len(text):
+        if start < len(pattern) and pattern[start] == "%":
+            mark, back = start, at
+            start += 1
+        elif start < len(pattern) and pattern[start] in ("_", text[at]):
+            start, at = start + 1, at + 1
+        elif mark >= 0:
+            back += 1
+            start, at = mark + 1, back
+        else:
+            return False
+    return all(rest == "%" for rest in pattern[start:])

@@ -1,0 +1,204 @@
+"""The records as one transaction sees them: found, listed, added, changed and removed by the tables of fields."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from planetlab.errors import Conflict, DatabaseError, NotFound
+from planetlab.filters import ALL, Compare, Condition, Query, both
+from planetlab.records.catalogue import RECORDS
+from planetlab.records.fields import Links, Record
+from planetlab.registry.compile import select
+from planetlab.registry.plc import Plc
+
+Row = dict[str, Any]
+
+
+class NeedsWriter(Exception):
+    """A call that began as a reader has something to write; it is run again from its start by the writer."""
+
+
+class Store:
+    """One transaction's view of the registry, at one time ``now``; ``touched`` gathers what its event will name."""
+
+    def __init__(self, db: sqlite3.Connection, now: float, plc: Plc, reads_only: bool = False) -> None:
+        self.db = db
+        self.reads_only = reads_only
+        self.now = now
+        self.plc = plc
+        self.touched: list[tuple[str, int]] = []
+        self.message = ""
+        db.create_function("call_time", 0, lambda: int(now))
+
+    def must_write(self) -> None:
+        """Go on if this transaction may write; else the whole call begins again in one that may."""
+        if self.reads_only:
+            raise NeedsWriter
+
+    # reading
+
+    def rows(self, record: Record, query: Query | Condition = ALL, fields: Iterable[str] | None = None) -> list[Row]:
+        """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None)."""
+        wanted = tuple(dict.fromkeys(record.names() if fields is None else fields))
+        asked = query if isinstance(query, Query) else Query(query)
+        lists = [name for name in wanted if record.has(name) and record.field(name).links]
+        plain = tuple(name for name in wanted if name not in lists)
+        columns = plain if record.key in plain or not lists else (*plain, record.key)
+        flags = [name for name in plain if record.has(name) and record.field(name).kind is bool]
+        found = [dict(zip(columns, row, strict=True)) for row in self._run(*select(record, asked, columns))]
+        for row in found:
+            for name in flags:
+                row[name] = None if row[name] is None else bool(row[name])
+        if lists:
+            keys = None if asked.where == ALL and asked.limit is None else [row[record.key] for row in found]
+            for name in lists:
+                links = record.field(name).links
+                assert links is not None
+                grouped = self._grouped(links, keys)
+                for row in found:
+                    row[name] = grouped.get(row[record.key], [])
+            if columns != wanted:
+                found = [{name: row[name] for name in wanted} for row in found]
+        return found
+
+    def row(self, record: Record, condition: Condition, fields: Iterable[str] | None = None) -> Row | None:
+        """The first row that fits, or None."""
+        return next(iter(self.rows(record, Query(condition, limit=1), fields)), None)
+
+    def find(self, record: Record, key: int | str, fields: Iterable[str] | None = None) -> Row:
+        """The live row with this number or name. Raises `NotFound`."""
+        if type(key) is bool:
+            raise DatabaseError("a boolean is no identifier")
+        name = record.name_key if isinstance(key, str) and record.name_key else record.key
+        row = self.row(record, both(Compare(name, "=", key), self.live(record)), fields)
+        if row is None:
+            raise NotFound(f"No such {_noun(record)}: {key!r}")
+        return row
+
+    def live(self, record: Record) -> Condition:
+        """The condition that a row's time is not over."""
+        return Compare(record.until, ">", int(self.now)) if record.until else ALL
+
+    def linked(self, links: Links, key: int | str) -> list[Any]:
+        """The values of one list."""
+        return self._grouped(links, [key]).get(key, [])
+
+    def list_of(self, record: Record, field: str, key: int | str) -> list[Any]:
+        """The values of the list field ``field`` of one row."""
+        links = record.field(field).links
+        assert links is not None
+        return self.linked(links, key)
+
+    def word(self, list_name: str, word: str) -> bool:
+        """Whether ``word`` is in the word list of this name."""
+        record = RECORDS[list_name]
+        return bool(self._run(f"SELECT 1 FROM {record.table} WHERE {record.key} = ?", [word]))
+
+    # writing
+
+    def insert(self, record: Record, values: Mapping[str, Any]) -> Any:
+        """Add a row and give its number; times of making are set to now."""
+        made = {name: int(self.now) for name in ("date_created", "created", "last_updated") if record.has(name)}
+        row = {**made, **values}
+        names = ", ".join(f'"{_column(record, name)}"' for name in row)
+        if not row:
+            text = f"INSERT INTO {record.table} DEFAULT VALUES"
+        else:
+            text = f"INSERT INTO {record.table} ({names}) VALUES ({', '.join('?' * len(row))})"
+        number = self._change(text, list(row.values())).lastrowid
+        return values.get(record.key, number)
+
+    def update(self, record: Record, key: int | str, values: Mapping[str, Any]) -> None:
+        """Change only ``values`` of one row; its ``last_updated`` follows where it has one."""
+        row = dict(values)
+        if record.has("last_updated") and row:
+            row.setdefault("last_updated", int(self.now))
+        if row:
+            pairs = ", ".join(f'"{_column(record, name)}" = ?' for name in row)
+            self._change(f'UPDATE {record.table} SET {pairs} WHERE "{record.key}" = ?', [*row.values(), key])
+
+    def remove(self, record: Record, key: int | str) -> None:
+        """Delete one row: marked where the record keeps deleted rows, else for good."""
+        if record.soft:
+            self._change(f"UPDATE {record.table} SET {record.soft} = 1 WHERE {record.key} = ?", [key])
+        else:
+            self._change(f'DELETE FROM {record.table} WHERE "{record.key}" = ?', [key])
+
+    def link(self, table: str, **columns: Any) -> bool:
+        """Add a row of a link table unless it is there; whether it was added."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        text = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
+        return self._change(text, list(columns.values())).rowcount > 0
+
+    def unlink(self, table: str, **columns: Any) -> bool:
+        """Remove the rows of a link table with these values; whether there were any."""
+        test = " AND ".join(f"{name} = ?" for name in columns)
+        return self._change(f"DELETE FROM {table} WHERE {test}", list(columns.values())).rowcount > 0
+
+    def note(self, message: str = "", **objects: int | Iterable[int]) -> None:
+        """Say what this call did and to which objects, ``Slice=31``; it becomes the call's event."""
+        self.message = f"{self.message}, {message}" if self.message and message else message or self.message
+        for noun, said in objects.items():
+            self.touched += [(noun, number) for number in ([said] if isinstance(said, int) else said)]
+
+    # the two doors to SQLite
+
+    def ask(self, text: str, values: Iterable[Any] = ()) -> list[Row]:
+        """Rows of a statement of this package, by column name."""
+        cursor = self._execute(text, list(values))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, text: str, values: Iterable[Any] = ()) -> int:
+        """Run a statement of this package that writes; how many rows it changed."""
+        return self._change(text, list(values)).rowcount
+
+    def _run(self, text: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        return self._execute(text, values).fetchall()
+
+    def _change(self, text: str, values: list[Any]) -> sqlite3.Cursor:
+        try:
+            return self._execute(text, values)
+        except sqlite3.IntegrityError as wrong:
+            raise DatabaseError(_told(wrong)) from wrong
+
+    def _execute(self, text: str, values: list[Any]) -> sqlite3.Cursor:
+        try:
+            return self.db.execute(text, values)
+        except OverflowError:
+            raise DatabaseError("a number is too large to be stored") from None
+
+    def _grouped(self, links: Links, keys: list[Any] | None) -> dict[Any, list[Any]]:
+        text, values = f"SELECT {links.own}, {links.other} FROM {links.source}", []
+        if keys is not None and len(keys) == 1:
+            text, values = f"{text} WHERE {links.own} = ?", keys
+        elif keys is not None:
+            text, values = f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
+        grouped: dict[Any, list[Any]] = {}
+        for own, other in self._run(f"{text} ORDER BY {links.own}, {links.order or links.other}", values):
+            grouped.setdefault(own, []).append(other)
+        return grouped
+
+
+def unique(store: Store, record: Record, name: str, value: Any, but: int | str | None = None) -> None:
+    """Raise `Conflict` when another live row has ``value`` in the field ``name``."""
+    condition = both(Compare(name, "=", value), store.live(record))
+    for row in store.rows(record, condition, (record.key,)):
+        if row[record.key] != but:
+            raise Conflict(f"{_noun(record)} {value!r} exists already", name)
+
+
+def _column(record: Record, name: str) -> str:
+    if name == record.key or record.has(name) or name in ("is_blacklisted",):
+        return name
+    raise KeyError(f"{record.name} has no column {name}")
+
+
+def _noun(record: Record) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() and record.name != "PCU" else c for c in record.name).strip()
+
+
+def _told(wrong: sqlite3.IntegrityError) -> str:
+    """What a refused statement says of the caller's values; names of tables are no secret, values do not occur."""
+    return str(wrong)

@@ -1,0 +1,81 @@
+"""Keys that persons log in with."""
+
+from typing import Annotated, Any
+
+from planetlab.both import forms, writing
+from planetlab.both.callers import PersonCaller
+from planetlab.both.getting import listed
+from planetlab.calls import Call
+from planetlab.filters import ALL, Compare, query
+from planetlab.methods import Api, Role
+from planetlab.records.persons import KEY
+from planetlab.registry import people
+from planetlab.registry.store import Row
+from slice_authority.methods import persons
+from slice_authority.methods.persons import PersonKey
+
+api = Api()
+
+KeyId = Annotated[int, forms.of(KEY, "key_id")]
+KeyFields = Annotated[Row, forms.struct(KEY, "key key_type")]
+Keys = Annotated[list[Row], forms.rows(KEY)]
+PERSONS = (Role.ADMIN, Role.PI, Role.TECH, Role.USER)
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, reads=True)
+def GetKeys(
+    call: Call,
+    key_filter: Annotated[Any, forms.wanted(KEY, "(id)")] = None,
+    return_fields: Annotated[Any, forms.RETURN_FIELDS] = None,
+) -> Keys:
+    """List keys: persons see their own, admins and nodes all; blacklisted ones are never shown."""
+    own = ALL
+    if isinstance(call.caller, PersonCaller) and not call.is_admin:
+        own = Compare("person_id", "=", call.caller.person_id)
+    return listed(call, KEY, query(KEY, key_filter), return_fields, own)
+
+
+@api.method(*PERSONS)
+def AddPersonKey(call: Call, person_id_or_email: PersonKey, key_fields: KeyFields) -> int:
+    """Give an account a key: one's own, or any as admin."""
+    person = persons.ours(call.store, person_id_or_email)
+    own = isinstance(call.caller, PersonCaller) and call.caller.person_id == person["person_id"]
+    call.must(call.is_admin or own, "You may only add keys to your own account")
+    return persons.add_key(call.store, person["person_id"], key_fields)
+
+
+@api.method(*PERSONS)
+def UpdateKey(call: Call, key_id: KeyId, key_fields: KeyFields) -> int:
+    """Change a key: one's own, or any as admin."""
+    key = _own(call, key_id)
+    said = {name: key_fields[name] for name in ("key", "key_type") if name in key_fields}
+    persons.must_be_usable(call.store, {**key, **said})
+    writing.update(call.store, KEY, key_id, said, "key_fields")
+    return 1
+
+
+@api.method(*PERSONS)
+def DeleteKey(call: Call, key_id: KeyId) -> int:
+    """Delete a key: one's own, or any as admin."""
+    _own(call, key_id)
+    writing.remove(call.store, KEY, key_id)
+    return 1
+
+
+@api.method(Role.ADMIN)
+def BlacklistKey(call: Call, key_id: KeyId) -> int:
+    """Take a key from everybody who has it; the same material is refused from now on."""
+    key = call.store.find(KEY, key_id)
+    numbers = people.blacklist(call.store, key["key"])
+    call.store.note(f"Key {key_id} blacklisted", Key=numbers)
+    return 1
+
+
+def _own(call: Call, key_id: int) -> Row:
+    key: Row = call.store.find(KEY, key_id)
+    writing.must_be_ours(KEY, key)
+    mine = isinstance(call.caller, PersonCaller) and key["person_id"] == call.caller.person_id
+    call.must(call.is_admin or mine, "Key must be associated with your account")
+    return key
+
+

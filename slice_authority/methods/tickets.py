@@ -1,0 +1,120 @@
+"""Tickets: signed words that a sliver may be made, asked for by people, or fetched by the nodes of a slice."""
+
+from typing import Annotated
+
+from planetlab.both import forms, rights
+from planetlab.both.callers import NodeCaller, PeerCaller, PersonCaller
+from planetlab.calls import Call
+from planetlab.errors import BadArgument
+from planetlab.failpoints import failpoint
+from planetlab.methods import Api, Role
+from planetlab.records.slices import SLICE
+from planetlab.registry import tickets as issued
+from planetlab.registry.store import Row
+from slice_authority.issuing import fresh_serial, sealer, ticket_of
+from slice_authority.methods.slices import SliceKey, find, ours
+
+api = Api()
+tickets_api = Api()
+
+DELEGATED = "delegated"
+Since = Annotated[int, forms.ID]
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, example=("princeton_codeen",))
+def GetSliceTicket(call: Call, slice_id_or_name: SliceKey) -> str:
+    """Give the slice's ticket as an OpenPGP signed message, armoured: whoever presents it at a node gets a sliver.
+
+    Members, PIs of the site and admins may ask; a peer for its own slices. The ticket ends with the slice.
+    """
+    one = find(call, slice_id_or_name)
+    _must_have(call, one)
+    serial = fresh_serial()
+    ticket = ticket_of(call.store, one, serial)
+    sealed = sealer(call.store).openpgp(ticket)
+    failpoint("ticket.signed")
+    _record(call, one, serial, "openpgp", sealed, ticket.expires)
+    return sealed.decode()
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, status="deprecated")
+def SliceGetTicket(call: Call, slice_id_or_name: SliceKey) -> str:
+    """Give a delegated slice's ticket as the XML document that v3 nodes read."""
+    return _document(call, slice_id_or_name)
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, status="deprecated")
+def SliceTicketGet(call: Call, slice_id_or_name: SliceKey) -> str:
+    """Give a delegated slice's ticket as the XML document that v3 nodes read."""
+    return _document(call, slice_id_or_name)
+
+
+@tickets_api.method(Role.NODE, reads=True, example=(0,))
+def GetNodeTickets(call: Call, since: Since) -> dict[str, object]:
+    """Give the calling node the tickets of its slices that changed after the stamp ``since``; 0 for all.
+
+    ``stamp`` is to be sent next time. Nothing new: ``unchanged`` is true. Else ``tickets`` holds sealed tickets, and
+    ``deleted`` the names of slices that left this node. Slices that are delegated are not among them: their tickets
+    are brought by whoever holds them.
+    """
+    assert isinstance(call.caller, NodeCaller)
+    store, node_id = call.store, call.caller.node_id
+    stamp = issued.version(store)
+    known = since if 0 <= since <= stamp else 0
+    if known and not issued.changed_for(store, node_id, known):
+        return {"stamp": stamp, "unchanged": True}
+    sealed = []
+    for standing in issued.standing(store, node_id, known):
+        sealed.append(_standing(call, standing.slice_id) if standing.sealed is None else standing.sealed)
+    return {
+        "stamp": stamp,
+        "tickets": [text.decode() for text in sealed],
+        "deleted": issued.departed(store, node_id, known),
+    }
+
+
+def _standing(call: Call, slice_id: int) -> bytes:
+    """Seal a slice's ticket anew and keep it for the other nodes."""
+    store = call.store
+    store.must_write()
+    one = store.find(SLICE, slice_id)
+    serial = fresh_serial()
+    ticket = ticket_of(store, one, serial)
+    sealed = sealer(store).xmldsig(ticket)
+    failpoint("ticket.signed")
+    issued.keep_standing(store, slice_id, serial, sealed)
+    issued.record(store, serial, slice_id, "xmldsig", "polled", sealed, ticket.expires)
+    return sealed
+
+
+def _document(call: Call, key: int | str) -> str:
+    one = ours(call, key)
+    if one["instantiation"] != DELEGATED:
+        raise BadArgument(f"slice {one['name']} is {one['instantiation']}, not {DELEGATED}: its nodes fetch its ticket")
+    _must_have(call, one)
+    serial = fresh_serial()
+    ticket = ticket_of(call.store, one, serial)
+    sealed = sealer(call.store).xmldsig(ticket)
+    failpoint("ticket.signed")
+    _record(call, one, serial, "xmldsig", sealed, ticket.expires)
+    return sealed.decode()
+
+
+def _must_have(call: Call, one: Row) -> None:
+    """Who may hold a ticket of this slice."""
+    if isinstance(call.caller, PeerCaller):
+        if one["peer_id"] != call.caller.peer_id:
+            raise BadArgument(f"slice {one['name']} is not yours")
+        return
+    if one["peer_id"] is not None:
+        raise BadArgument(f"slice {one['name']} belongs to a peer, which issues its tickets")
+    if not call.store.plc.any_user_any_ticket:
+        rights.must_change_slice(call, one)
+
+
+def _record(call: Call, one: Row, serial: str, codec: str, sealed: bytes, expires: float) -> None:
+    person = call.caller.person_id if isinstance(call.caller, PersonCaller) else None
+    peer = call.caller.peer_id if isinstance(call.caller, PeerCaller) else None
+    issued.record(call.store, serial, one["slice_id"], codec, "delegated", sealed, expires, person, peer)
+    call.store.note(f"Ticket {serial} of slice {one['slice_id']} issued", Slice=one["slice_id"])
+    failpoint("ticket.stored")
