@@ -17,7 +17,8 @@ class Settings:
     username: str = field(metadata=_said("The account that asks; what it may see is what the pages may show."))
     password_file: str = field(metadata=_said("File with that account's password; mode 0600."))
     listen: tuple[str, ...] = field(
-        default=("tcp:80",), metadata=_said("Endpoints of the pages, as Twisted writes them: tcp:80:interface=192.0.2.1.")
+        default=("tcp:80",),
+        metadata=_said("Endpoints of the pages, as Twisted writes them: tcp:80:interface=192.0.2.1."),
     )
     operator_listen: str = field(
         default="", metadata=_said('Endpoint of /healthz and /metrics, for the operator; "" for none.')

@@ -1,0 +1,82 @@
+"""The pages as a resource: what is answered, also when the authority is silent."""
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab.errors import Unreachable
+from web.front import Front, Records
+
+RECORDS = {
+    "GetSites": [
+        {"login_base": "princeton", "name": "Princeton", "url": "http://x.example/", "node_ids": [1], "slice_ids": []}
+    ],
+    "GetNodes": [{"hostname": "n1.plc.example", "boot_state": "boot", "last_contact": None, "slice_ids": []}],
+    "GetSlices": [],
+}
+
+
+class Authority:
+    """An authority that answers from a table, or not at all; it counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.silent, self.asked = False, list[str]()
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        self.asked.append(method)
+        if self.silent:
+            raise Unreachable("no answer within 10 s")
+        return RECORDS[method]
+
+
+class Pages(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.now = 1000.0
+        self.authority = Authority()
+        records = Records(self.authority, lambda: self.now, 10.0)  # type: ignore[arg-type]
+        self.front = Front("plc", "https://plc.example/PLCAPI/", b"CA", records)
+
+    def page(self, path: str) -> Any:
+        coroutine = self.front.answer(path)
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            return done.value
+        raise AssertionError("the page waited for something that is not there")
+
+    def test_a_silent_authority_gives_a_page_that_says_so_and_no_empty_table(self) -> None:
+        self.authority.silent = True
+        answer = self.page("/nodes")
+        self.assertEqual(503, answer.code)
+        self.assertIn(b"did not answer", answer.body)
+
+    def test_a_page_that_is_not_there_is_said_so(self) -> None:
+        for path in ("/nowhere", "/../setup.cfg", "/nodes/1", "/style.css.json"):
+            self.assertEqual(404, self.page(path).code, path)
+        self.assertEqual([], self.authority.asked)
+
+    def test_every_page_has_a_twin_for_programs(self) -> None:
+        for path in ("sites", "nodes", "slices"):
+            self.assertEqual(200, self.page(f"/{path}").code)
+            self.assertIsInstance(json.loads(self.page(f"/{path}.json").body), list)
+        counted = json.loads(self.page("/index.json").body)
+        self.assertEqual((1, 1, 0, 1), tuple(counted[name] for name in ("sites", "nodes", "slices", "up")))
+
+    def test_an_answer_is_asked_for_once_while_it_is_fresh(self) -> None:
+        self.page("/nodes")
+        self.now += 9.0
+        self.page("/nodes.json")
+        self.assertEqual(["GetNodes"], self.authority.asked)
+        self.now += 1.0
+        self.page("/nodes")
+        self.assertEqual(["GetNodes"] * 2, self.authority.asked)
+
+    def test_a_clock_that_was_set_back_does_not_keep_an_answer_for_ever(self) -> None:
+        self.page("/nodes")
+        self.now -= 500.0
+        self.page("/nodes")
+        self.assertEqual(2, len(self.authority.asked))
+
+    def test_the_CA_is_handed_out(self) -> None:
+        self.assertEqual((b"CA", "pem"), (self.page("/ca.pem").body, self.page("/ca.pem").kind))
