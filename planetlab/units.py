@@ -12,7 +12,7 @@ KIB = 1024  # bytes per KiB
 DAY = 86400.0  # seconds
 NEVER = 2**31 - 1  # "does not expire" on a wire whose integers have 32 bits
 
-_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*([+-]?[0-9]{1,16}(?:\.[0-9]{1,9})?)\s*([A-Za-z]*)\s*", re.ASCII)
 _STEPS = "kmgt"
 
 # As the rate strings of tc: decimal and binary multiples of bits and of bytes.
