@@ -55,6 +55,15 @@ class Books:
         for pool in self.pools.values():
             self._remember(pool)
 
+    @classmethod
+    def at(cls, path: str) -> "Books":
+        """The books in the file at ``path``, made with its directory when there is none. Raises `BadSettings`."""
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSettings(f"{path}: cannot be used as the node's books: {error.strerror}") from error
+        return cls(Path(path))
+
     def close(self) -> None:
         """Let go of the file."""
         self._db.conn.execute("PRAGMA optimize")

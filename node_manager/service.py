@@ -1,7 +1,38 @@
-"""The node manager, put together."""
+"""The node manager, put together: books, driver, rounds on a timer, and the interfaces by which it is asked."""
 
-from node_manager.methods import NodeApi, local, pools, slivers
+from collections.abc import Callable
+from typing import Any, TypeVar
+from xmlrpc.client import Fault
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from node_manager.books import Books
+from node_manager.drivers import Driver
+from node_manager.drivers.choice import choose
+from node_manager.identity import Accounts
+from node_manager.methods import Gate, NodeApi, local, pools, slivers
+from node_manager.node import Node
+from node_manager.sensors import Figures, Kernel, Page
+from node_manager.settings import Settings
+from node_manager.tickets import redeemer
+from planetlab import xmlrpc
+from planetlab.ask import Ask
+from planetlab.calls import Call
+from planetlab.clock import Clock
 from planetlab.methods import Api
+from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, listen, mount
+
+T = TypeVar("T")
+
+LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
 
 
 def api() -> Api:
@@ -11,3 +42,130 @@ def api() -> Api:
         for method in part.values():
             whole.add(method)
     return whole
+
+
+class NodeDialect:
+    """How the v4 node manager says values and errors: None as 1, its own codes and texts."""
+
+    def answer(self, value: Any) -> Any:
+        return 1 if value is None else value
+
+    def refuse(self, error: Exception, method: str, call: Call | None) -> Fault:
+        return slivers.refused(error, method)
+
+
+class NodeResource(ApiResource):
+    """The interface as it was: no introspection, and fault 1 for what is no call."""
+
+    def __init__(self, methods: Api, greet: GreetRequest) -> None:
+        super().__init__(methods, greet, NodeDialect(), limits=LIMITS)
+
+    async def _value(self, name: str, args: tuple[Any, ...], request: Request, greet: Any) -> Any:
+        self.api.find(name)
+        return await super()._value(name, args, request, greet)
+
+    async def _serve(self, request: Request, body: bytes) -> bytes | None:
+        answer = await super()._serve(request, body)
+        if answer is not None:
+            return answer
+        why = (request.responseHeaders.getRawHeaders("x-expected") or [""])[0]
+        return xmlrpc.dumps_fault(Fault(1, f"<class 'xml.parsers.expat.ExpatError'>:{why}"))
+
+
+@define
+class NodeManager:
+    """One running node manager."""
+
+    settings: Settings
+    clock: Clock
+    ticks: Callable[[], float]  # counts seconds, never jumps
+    reactor: Any
+    driver: Driver
+    books: Books
+    node: Node = field(init=False)
+    _threads: ThreadPool = field(init=False)
+    _ports: list[IListeningPort] = field(factory=list, init=False)
+    _timers: list[LoopingCall] = field(factory=list, init=False)
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        kernel = Kernel()
+        settings = self.settings
+        if not settings.cores or not settings.memory:
+            memory = int(kernel.meminfo()["MemTotal"] * (1 - settings.reserve))
+            settings = evolve(settings, cores=settings.cores or kernel.cores(), memory=settings.memory or memory)
+        self._threads = ThreadPool(1, settings.at_once + 2, "slivers")
+        service = Ask(settings.pl_conf, timeout=2 * settings.answer_within, reactor=self.reactor).repeatable
+        self.node = Node(
+            settings,
+            self.books,
+            self.driver,
+            self.clock,
+            self.ticks,
+            self.reactor,
+            self._in_thread,
+            redeemer(service, public=not settings.pl_conf.startswith("unix:")),
+        )
+        self.node.methods = api()
+
+    def _in_thread(self, blocking: Callable[[], T], /) -> Deferred[T]:
+        return deferToThreadPool(self.reactor, self._threads, blocking)
+
+    async def start(self) -> None:
+        """Look, answer, and begin with rounds. Raises what a place to listen raises."""
+        self._threads.start()
+        await self.node.rounds.look()
+        settings = self.settings
+        accounts = Accounts(lambda: self.node.rounds.found, settings.accounts)
+        resource = NodeResource(api(), Gate(self.node, accounts).greet)
+        figures = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
+        sensors = Page(figures.answer, self.reactor)
+        slicestat = mount({"slicestat": Page(lambda _: figures.slicestat())})
+        interface = mount({"": resource, "RPC2": resource})
+        for where, page in (
+            (settings.socket, interface),
+            (settings.tcp, interface),
+            (settings.sensors, sensors),
+            (settings.slicestat, slicestat),
+        ):
+            if where:
+                await self._listen(where, page)
+        self._every(settings.round_every, self.node.round)
+        self._every(settings.sample_every, self.node.sample)
+
+    async def _listen(self, where: str, page: Resource) -> None:
+        site = hardened_site(page, self.reactor, LIMITS)
+        self._ports.append(await listen(self.reactor, where, site))
+
+    def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+        def once() -> Deferred[Any]:
+            return Deferred.fromCoroutine(work()).addErrback(
+                lambda failure: self._log.failure("a round was cut short", failure)
+            )
+
+        timer = LoopingCall(once)
+        timer.clock = self.reactor
+        self._timers.append(timer)
+        timer.start(seconds)
+
+    async def stop(self) -> None:
+        """Answer no more and let go of everything; the slivers run on."""
+        for port in self._ports:
+            await _maybe(port.stopListening())
+        for timer in self._timers:
+            if timer.running:
+                timer.stop()
+        self._threads.stop()
+        self.driver.close()
+        self.books.close()
+
+
+async def _maybe(result: Any) -> None:
+    if result is not None:
+        await result
+
+
+def node_manager(settings: Settings, clock: Clock, ticks: Callable[[], float], reactor: Any) -> tuple[NodeManager, str]:
+    """A node manager, not started, and a line on its driver. Raises `BadSettings`."""
+    driver, note = choose(settings, clock.now)
+    return NodeManager(settings, clock, ticks, reactor, driver, Books.at(settings.books)), note

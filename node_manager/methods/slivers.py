@@ -174,13 +174,9 @@ def _whole(node: Node, entry: Entry, record: Record, now: float) -> dict[str, An
 V4 = frozenset(api)
 
 
-def refused(error: Exception, method_name: str, incident: str) -> Fault:
-    """The fault of the v4 interface for ``error``."""
-    if isinstance(error, Fault):
-        return error
-    code = getattr(error, "code", None)
-    if code in (100, 101, 102, 108) or (code is not None and code != 111 and method_name not in V4):
+def refused(error: Exception, method_name: str) -> Fault:
+    """The fault for ``error``: in a v4 method what is not about the call itself is 104, as it was."""
+    code = getattr(error, "code", 111)
+    if code in (100, 101, 102, 108) or method_name not in V4:
         return Fault(code, str(error))
-    if code is None:
-        return Fault(104 if method_name in V4 else 111, f"Error in call: internal error, incident {incident}")
-    return Fault(104, f"Error in call: {error}") if method_name in V4 else Fault(111, str(error))
+    return Fault(104, f"Error in call: {error}")

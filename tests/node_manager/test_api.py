@@ -1,7 +1,6 @@
 """The node manager's interface: order of checks, codes and texts of the last original, its accidents cured."""
 
 from typing import Any
-from xmlrpc.client import Fault
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -46,7 +45,7 @@ class ApiTest(SynchronousTestCase):
                 given = self.failureResultOf(Deferred.fromCoroutine(given)).value
                 raise given
         except Exception as error:
-            told = refused(error, name, "12345678")
+            told = refused(error, name)
             return told.faultCode, told.faultString
         raise AssertionError(f"{name} answered {given!r}")
 
@@ -406,12 +405,3 @@ class Slivers(ApiTest):
         self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
         listed = [(each["name"], each["authority"], each["state"]) for each in self.ok(PL_CONF, "Slivers")]
         self.assertEqual([("princeton_codeen", "plc", "running"), ("utah_elab", "", "stray")], listed)
-
-
-class Faults(SynchronousTestCase):
-    def test_what_is_not_ours_to_tell_becomes_an_incident(self) -> None:
-        told = refused(ZeroDivisionError("secret"), "Start", "0badcafe")
-        self.assertEqual((104, "Error in call: internal error, incident 0badcafe"), (told.faultCode, told.faultString))
-
-    def test_a_fault_is_passed_on(self) -> None:
-        self.assertEqual(7, refused(Fault(7, "x"), "Start", "").faultCode)
