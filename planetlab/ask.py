@@ -3,9 +3,9 @@
 A peer may be slow, silent or wrong. Each try ends after ``timeout`` seconds whatever the peer does, answers are limited
 in size and read as strictly as calls are, redirects are not followed, and TLS is checked by `planetlab.tls`. What did
 not work is `Refused` (the peer answered with a fault), `Unreachable` (no connection, no answer, not the peer that was
-called) or `PeerError` (an answer that is none). A call is tried again only if nothing was sent, or if the peer said that
-it did nothing, or if the call may be repeated without harm: that is so for the methods that only read, and for all calls
-of ``ask.repeatable``.
+called) or `PeerError` (an answer that is none). A call is tried again only if nothing was sent, or if the peer said
+that it did nothing, or if the call may be repeated without harm: that is so for the methods that only read, and for all
+calls of ``ask.repeatable``.
 """
 
 import random
@@ -18,14 +18,16 @@ from weakref import WeakKeyDictionary
 from xmlrpc.client import Fault
 
 from attrs import evolve, field, frozen
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError, gatherResults, succeed
+from twisted.internet import defer
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults, succeed
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, PotentialDataLoss, ResponseDone
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
@@ -278,7 +280,7 @@ class Ask:
         for one in (error, *reasons):
             if isinstance(one, PeerError):
                 return one
-        if isinstance(error, TimeoutError | CancelledError) and not isinstance(error, ConnectError):
+        if isinstance(error, defer.TimeoutError | CancelledError) and not isinstance(error, ConnectError):
             return Unreachable(f"no answer within {self.timeout:g} s")
         if isinstance(error, DNSLookupError):
             return _NothingSent(f"its name is not known: {error}")
@@ -349,5 +351,8 @@ async def each(
             on_done(outcome)
         return outcome
 
-    running = [places.run(lambda item=item: Deferred.fromCoroutine(one(item))) for item in items]
+    def start(item: T) -> Deferred[Outcome[T, V]]:
+        return Deferred.fromCoroutine(one(item))
+
+    running = [places.run(start, item) for item in items]
     return list(await gatherResults(running, consumeErrors=True))

@@ -1,7 +1,7 @@
 """Places where a test makes a running program die, fail or stall.
 
-``PLFED_FAILPOINT=name[:n]:kill|raise|sleep[,…]``, read only when ``PLFED_TESTING=1``: the n-th time (1 if not said) that
-the program passes ``failpoint(name)``, it kills itself as `kill -9` would, raises `Failed`, or sleeps for
+``PLFED_FAILPOINT=name[:n]:kill|raise|sleep[,…]``, read only when ``PLFED_TESTING=1``: the n-th time (1 if not said)
+that the program passes ``failpoint(name)``, it kills itself as `kill -9` would, raises `Failed`, or sleeps for
 ``PLFED_FAILPOINT_SLEEP`` seconds (2 if not said). Otherwise a failpoint is a look into an empty dict.
 """
 

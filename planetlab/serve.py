@@ -1,9 +1,9 @@
 """An `Api` as a twisted.web resource: XML-RPC by POST, in the dialect of the interface that it stands for.
 
-A call that does not parse is answered as the PLC API did, with HTTP 500 and the text ``Internal Server Error`` (and, on a
-second line, what was expected); one that exceeds a limit gets a fault that names the limit. Errors that are ours to tell
-become faults; any other becomes an incident, whose number the caller is told and under which the log has the rest. A
-caller that goes away before its answer is there loses only the answer.
+A call that does not parse is answered as the PLC API did, with HTTP 500 and the text ``Internal Server Error`` (what was
+expected stands in the header ``X-Expected``); one that exceeds a limit gets a fault that names the limit. Errors that
+are ours to tell become faults; any other becomes an incident, whose number the caller is told and under which the log
+has the rest. A caller that goes away before its answer is there loses only the answer.
 """
 
 import secrets
@@ -27,6 +27,8 @@ from planetlab.errors import BadArgument, BadArgumentCount, PeerError, PlanetLab
 from planetlab.failpoints import failpoint
 from planetlab.faults import fault
 from planetlab.gate import listen as listen
+from planetlab.launch import Running as Running
+from planetlab.launch import run_service as run_service
 from planetlab.limits import BULK as BULK
 from planetlab.limits import Limits as Limits
 from planetlab.limits import hardened_site as hardened_site
@@ -165,8 +167,8 @@ class ApiResource(Resource):
             _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
             return _written(self.dialect.refuse(error, name, None))
 
-    async def _answer(self, name: str, args: tuple[Any, ...], request: Request) -> Any:
-        """What is said to one call: a value or a `Fault`, in our dialect."""
+    async def _answer(self, name: str, args: tuple[Any, ...], request: Request, inner: bool = False) -> Any:
+        """What is said to one call: a value or a `Fault`, in our dialect; ``inner`` to a multicall is as PLCAPI's."""
         begun, calls = time.monotonic(), list[Call]()
 
         def greeted(method: Method, given: tuple[Any, ...]) -> Call:
@@ -178,7 +180,12 @@ class ApiResource(Resource):
             answer = self.dialect.answer(await self._value(name, args, request, greeted))
         except Exception as error:
             told = error if isinstance(error, PlanetLabError | Fault) else _incident(error, name)
-            answer = told if isinstance(told, Fault) else self.dialect.refuse(told, name, calls[0] if calls else None)
+            if isinstance(told, Fault):
+                answer = told
+            elif inner and told is not error:
+                answer = Fault(1, f"{type(error).__name__}:{told}")
+            else:
+                answer = self.dialect.refuse(told, name, calls[0] if calls else None)
             code = answer.faultCode if isinstance(answer, Fault) else getattr(told, "code", 1)
         known = name if name in self.api or name in introspection.NAMES else "unknown"
         seconds = time.monotonic() - begun
@@ -261,11 +268,11 @@ class ApiResource(Resource):
                 return await self._passed(name, tuple(args), request)
             except Fault as theirs:
                 return theirs
-        answer = await self._answer(name, tuple(args), request)
+        answer = await self._answer(name, tuple(args), request, inner=True)
         try:
             _written(answer)
-        except (OverflowError, TypeError) as error:
-            return Fault(1, f"{type(error).__name__}:{error}")
+        except Exception as error:
+            return Fault(1, f"{type(error).__name__}:{_incident(error, name)}")
         return answer
 
 
@@ -306,6 +313,7 @@ def mount(paths: Mapping[str, Resource]) -> Resource:
 
 _PAGE = b"""<!DOCTYPE html>
 <html><head><title>XML-RPC interface</title></head>
-<body><p>This is an XML-RPC interface: send calls by POST. <code>system.listMethods</code> names its methods.</p></body></html>
+<body><p>This is an XML-RPC interface: send calls by POST; <code>system.listMethods</code> names its methods.</p></body>
+</html>
 """
 _NOT_UNDERSTOOD = b"Internal Server Error"

@@ -62,6 +62,11 @@ def _is_word(kind: Any) -> bool:
     return isinstance(kind, type) and hasattr(kind, "parse")
 
 
+def _is_choice(kind: Any) -> bool:
+    origin: Any = get_origin(kind)
+    return origin is Union or origin is UnionType
+
+
 def _choice(kind: Any) -> Callable[[Any], Any]:
     """Read ``X | None`` of scalars and classes: TOML has no nil, so what stands there is an ``X``."""
     kinds = [one for one in get_args(kind) if one is not NoneType]
@@ -85,9 +90,7 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _exactly(kind, said))
     converter.register_structure_hook(Path, _path)
     converter.register_unstructure_hook(Path, str)
-    converter.register_structure_hook_factory(
-        lambda kind: get_origin(kind) in (Union, UnionType), lambda kind: lambda value, _: _choice(kind)(value)
-    )
+    converter.register_structure_hook_factory(_is_choice, lambda kind: lambda value, _: _choice(kind)(value))
     converter.register_structure_hook_func(_is_word, _parsed)
     converter.register_unstructure_hook_func(_is_word, str)
     return converter
@@ -229,7 +232,8 @@ def sample(cls: type) -> str:
 def _sampled(one: "attrs.Attribute[Any]") -> list[str]:
     if one.default is attrs.NOTHING:
         return [f"# {one.name} =        # {_said(one.type)}; must be stated"]
-    default = one.default.factory() if isinstance(one.default, attrs.Factory) else one.default  # type: ignore[arg-type]
+    factory = getattr(one.default, "factory", None)  # of attrs.Factory
+    default = one.default if factory is None else factory()
     if default is None:
         return [f"# {one.name} =        # {_said(one.type)}; may be left out"]
     value = _pruned(_converter.unstructure(default))
@@ -239,6 +243,6 @@ def _sampled(one: "attrs.Attribute[Any]") -> list[str]:
 
 
 def _said(kind: Any) -> str:
-    if get_origin(kind) in (Union, UnionType):
+    if _is_choice(kind):
         return " or ".join(_said(part) for part in get_args(kind) if part is not NoneType)
     return getattr(kind, "__name__", str(kind))

@@ -1,9 +1,9 @@
 """TLS as every part speaks it: version 1.2 or newer, an authority's own CA, certificates with names, and no doubt.
 
-A server's certificate always carries subjectAltNames. A client trusts the roots it was given and nobody else, checks the
-name it called, and refuses whatever it cannot check: the name check of Twisted 26.4 to 26.10 lets a certificate without
-DNS or IP names pass for any host, so ours is our own and fails closed. What a client refuses it says in one sentence:
-which certificate, and what is wrong with it.
+A server's certificate always carries subjectAltNames. A client trusts the roots it was given and nobody else, checks
+the name it called, and refuses whatever it cannot check: the name check of Twisted 26.4 to 26.10 lets a certificate
+without DNS or IP names pass for any host, so ours is our own and fails closed. What a client refuses it says in one
+sentence: which certificate, and what is wrong with it.
 """
 
 import datetime
@@ -302,6 +302,18 @@ class StrictClient:
         return ""
 
 
+_REASONS = {
+    7: "its signature is wrong",
+    23: "it is revoked",
+    24: "its issuer is no CA",
+    26: "it is not meant for servers",
+    32: "its issuer may not sign certificates",
+    66: "its key is too small",
+    67: "its issuer's key is too small",
+    68: "its digest is too weak",
+}  # X509_V_ERR_…, of openssl/x509_vfy.h
+
+
 def _fault(certificate: x509.Certificate, error: int) -> str:
     who = _who(certificate)
     if error == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
@@ -312,7 +324,7 @@ def _fault(certificate: x509.Certificate, error: int) -> str:
         return f"{who} is signed by itself and not among those trusted here"
     if error in (2, 20, 21):  # no issuer certificate, not locally, no second certificate to verify the first
         return f"{who} is issued by {certificate.issuer.rfc4514_string()}, which is not trusted here"
-    return f"{who}: {SSL._ffi.string(SSL._lib.X509_verify_cert_error_string(error)).decode()}"
+    return f"{who} does not verify: {_REASONS.get(error, f'OpenSSL error {error}')}"
 
 
 def _who(certificate: x509.Certificate) -> str:

@@ -1,0 +1,112 @@
+"""Logs: twisted.logger's events to stderr, as lines for people or as JSON lines for programs.
+
+Whatever an event carries may have come off the wire, so every line is one line: control and direction characters are
+written as escapes, and no field is longer than a bound.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    PredicateResult,
+    eventAsText,
+    formatEvent,
+    globalLogBeginner,
+)
+from zope.interface import implementer
+
+from planetlab.redact import one_line
+
+_FIELD = 4000  # characters of one field
+_TRACE = 20_000  # characters of a traceback
+_OURS = ("log_", "message", "isError", "failure", "why", "format", "time", "system", "logLevel", "id", "printed")
+
+
+@implementer(ILogObserver)
+class TextLines:
+    """``2026-11-21T10:00:00Z warn planetlab.gate: what happened``, a traceback indented below."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: LogEvent) -> None:
+        level = event.get("log_level", LogLevel.info).name
+        line = f"{_time(event)} {level} {event.get('log_namespace', '-')}: {one_line(formatEvent(event), _FIELD)}\n"
+        _put(self._stream, line + "".join(f"    {one_line(row, _FIELD)}\n" for row in _trace(event)))
+
+
+@implementer(ILogObserver)
+class JsonLines:
+    """One object per line: ``time level from text`` and the event's own fields; a traceback is ``trace``."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: LogEvent) -> None:
+        said: dict[str, Any] = {
+            "time": _time(event),
+            "level": event.get("log_level", LogLevel.info).name,
+            "from": event.get("log_namespace", "-"),
+            "text": one_line(formatEvent(event), _FIELD),
+        }
+        for key, value in event.items():
+            if not key.startswith(_OURS) and key not in said:
+                said[key] = _plain(value)
+        if trace := _trace(event):
+            said["trace"] = [one_line(row, _FIELD) for row in trace]
+        _put(self._stream, json.dumps(said, ensure_ascii=True) + "\n")
+
+
+def _time(event: Mapping[str, Any]) -> str:
+    return datetime.fromtimestamp(event.get("log_time", 0.0), UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return one_line(value if isinstance(value, str) else str(value), _FIELD)
+
+
+def _trace(event: LogEvent) -> list[str]:
+    if event.get("log_failure") is None:
+        return []
+    return eventAsText(event, includeTimestamp=False, includeSystem=False)[-_TRACE:].splitlines()[1:]
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):  # nobody reads our stderr any more; that is no reason to fail
+        return
+
+
+_NOISE = ("twisted.internet", "twisted.web", "twisted.protocols", "log_legacy")
+
+
+def _is_worth(event: LogEvent) -> PredicateResult:  # type: ignore[valid-type]
+    """Twisted's own remarks below a warning tell of each connection's coming and going."""
+    chatter = str(event.get("log_namespace", "")).startswith(_NOISE) or "log_legacy" in event
+    if chatter and event.get("log_level", LogLevel.info) < LogLevel.warn:
+        return PredicateResult.no
+    return PredicateResult.maybe
+
+
+def observer(stream: TextIO, as_json: bool = False, level: str = "info") -> ILogObserver:
+    """What writes events of ``level`` (``debug info warn error``) and above to ``stream``."""
+    lines = JsonLines(stream) if as_json else TextLines(stream)
+    enough = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
+    return FilteringLogObserver(lines, [_is_worth, enough])  # type: ignore[list-item]
+
+
+def begin(as_json: bool = False, level: str = "info", stream: TextIO | None = None) -> None:
+    """Send the process's log to stderr; what libraries print there stays theirs."""
+    globalLogBeginner.beginLoggingTo([observer(stream or sys.stderr, as_json, level)], redirectStandardIO=False)
