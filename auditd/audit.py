@@ -13,6 +13,7 @@ import numpy as np
 from attrs import define, field
 
 from auditd import rows
+from auditd.clean import line
 from auditd.flows import Flows
 from auditd.gaps import Gap, Gaps, Lack
 from auditd.hour import HOUR, Hour, Question
@@ -97,7 +98,7 @@ class Audit:
     def _links(self, told: object) -> None:
         for index, name in told.items() if isinstance(told, dict) else ():
             if index.isdigit() and isinstance(name, str):
-                self.owners.link(int(index), name[:64])
+                self.owners.link(int(index), line(name, 64))
 
     def blind(self, since: int, until: int, reason: str) -> None:
         """Declare that nothing was seen between two moments of the steady clock."""
@@ -131,7 +132,7 @@ class Audit:
         try:
             kind = Kind(told["kind"])
             tag = read_tag(kind, str(told["tag"]), cgroup_id or (lambda path: None))
-            sender = Sender(str(told["slice"])[:64], str(told.get("authority", ""))[:255])
+            sender = Sender(line(told["slice"], 64), line(told.get("authority", ""), 255))
             until = told.get("until")
             since = self.timeline.steady(float(told["from"]))
             ended = None if until in (None, "", 0) else self.timeline.steady(float(until))
