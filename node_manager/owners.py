@@ -7,7 +7,7 @@ before its sliver could send and until after it could not, and is never two slic
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from node_manager.books import Books, Window
@@ -39,14 +39,22 @@ class OwnersLog:
         self._lag = lag
         self._kept = kept
         self._began: float | None = None  # when the oldest change began that is not noted
+        self._timer: IDelayedCall | None = None
 
     def changed(self, began: float) -> None:
         """Something may have changed since ``began``."""
         if self._began is None:
             self._began = began
-            self._reactor.callLater(self._lag, self._due)
+            self._timer = self._timer or self._reactor.callLater(self._lag, self._due)
+
+    def stop(self) -> None:
+        """Note nothing by itself any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _due(self) -> None:
+        self._timer = None
         if self._began is not None:
             Deferred.fromCoroutine(self.see()).addErrback(
                 lambda failure: self.log.failure("owners of packets could not be noted", failure)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from xmlrpc.client import Fault
 
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
@@ -27,11 +27,13 @@ from planetlab import xmlrpc
 from planetlab.ask import Ask
 from planetlab.calls import Call
 from planetlab.clock import Clock
+from planetlab.limits import HardenedSite
 from planetlab.methods import Api
 from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, listen, mount
 
 T = TypeVar("T")
 
+DRAIN = 3.0  # seconds that calls in work have when the service ends
 LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
 
 
@@ -85,6 +87,8 @@ class NodeManager:
     node: Node = field(init=False)
     _threads: ThreadPool = field(init=False)
     _ports: list[IListeningPort] = field(factory=list, init=False)
+    _sites: list[HardenedSite] = field(factory=list, init=False)
+    _running: set[Deferred[None]] = field(factory=set, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
     _log = Logger()
 
@@ -136,25 +140,39 @@ class NodeManager:
     async def _listen(self, where: str, page: Resource) -> None:
         site = hardened_site(page, self.reactor, LIMITS)
         self._ports.append(await listen(self.reactor, where, site))
+        self._sites.append(site)
 
     def _every(self, seconds: float, work: Callable[[], Any]) -> None:
         def once() -> Deferred[Any]:
-            return Deferred.fromCoroutine(work()).addErrback(
-                lambda failure: self._log.failure("a round was cut short", failure)
-            )
+            done = Deferred.fromCoroutine(self._guarded(work))
+            self._running.add(done)
+            return done.addBoth(lambda _: self._running.discard(done))
 
         timer = LoopingCall(once)
         timer.clock = self.reactor
         self._timers.append(timer)
         timer.start(seconds)
 
+    async def _guarded(self, work: Callable[[], Any]) -> None:
+        try:
+            await work()
+        except Exception:
+            self._log.failure("this round was cut short")
+
     async def stop(self) -> None:
         """Answer no more and let go of everything; the slivers run on."""
-        for port in self._ports:
-            await _maybe(port.stopListening())
         for timer in self._timers:
             if timer.running:
                 timer.stop()
+        for port in self._ports:
+            await _maybe(port.stopListening())
+        late = self.reactor.callLater(DRAIN, lambda: [site.abort() for site in self._sites])
+        for site in self._sites:
+            await site.drain()
+        if late.active():
+            late.cancel()
+        await gatherResults(list(self._running))
+        self.node.owners.stop()
         self._threads.stop()
         self.driver.close()
         self.books.close()
