@@ -119,26 +119,27 @@ class Audit:
         for told in owners:
             if (read := self._owner(told, cgroup_id)) is None:
                 continue
-            kind, tag, sender, since, until = read
+            kind, tag, sender, since, until, began = read
             used += 1
-            news += self.owners.learn(kind, tag, sender, since, until)
+            news += self.owners.learn(kind, tag, sender, since, until, began)
         self.owners.covered, self.owners_error = asked, ""
         self.settle(asked)
         if news:
             self._claim()
         return used
 
-    def _owner(self, told: Any, cgroup_id: Any) -> tuple[Kind, object, Sender, int, int | None] | None:
+    def _owner(self, told: Any, cgroup_id: Any) -> tuple[Kind, object, Sender, int, int | None, float] | None:
         try:
             kind = Kind(told["kind"])
             tag = read_tag(kind, str(told["tag"]), cgroup_id or (lambda path: None))
             sender = Sender(line(told["slice"], 64), line(told.get("authority", ""), 255))
             until = told.get("until")
-            since = self.timeline.steady(float(told["from"]))
+            began = float(told["from"])
+            since = self.timeline.steady(began)
             ended = None if until in (None, "", 0) else self.timeline.steady(float(until))
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # an owner of a kind that this version does not know
-        return None if tag is None else (kind, tag, sender, since, ended)
+        return None if tag is None else (kind, tag, sender, since, ended, began)
 
     def _claim(self) -> None:
         """Late knowledge: look again whose the unknown flows are."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from auditd import rows
 from auditd.rows import Numbers, Rows
@@ -25,7 +25,7 @@ KERNEL = 1  # cgroup id of the root: the kernel itself, and programs outside of 
 LINGER = 60_000_000  # microseconds that the kernel goes on sending for a sliver that is gone (TIME_WAIT, RFC 9293)
 EARLY = 2_000_000  # microseconds before a window in which a tag that is never used twice can only be its own
 MOST_WINDOWS = 100_000
-_SAME = 100_000  # microseconds; the wall clock may have drifted since a window was told first
+_SAME = 5_000  # microseconds; a window that an earlier run wrote down may come back with another clock's rounding
 EVER = np.iinfo(np.int64).max
 
 
@@ -52,11 +52,20 @@ class Sender:
 
 @frozen
 class Window:
-    """A tag was one sender's from ``since`` until ``until``: microseconds of the steady clock."""
+    """A tag was one sender's from ``since`` until ``until``: microseconds of the steady clock.
+
+    ``told`` is the beginning as the node manager tells it, by which the window is known again.
+    """
 
     number: int
     since: int
     until: int = EVER
+    told: float = 0.0
+
+    def same(self, other: "Window") -> bool:
+        """Whether this is the other one, told again."""
+        near = abs(self.since - other.since) < _SAME
+        return self.number == other.number and (near or (self.told == other.told and self.told > 0))
 
 
 def read_tag(kind: Kind, text: str, cgroup_id: Callable[[str], int | None]) -> object | None:
@@ -114,14 +123,16 @@ class Owners:
         """Names of interfaces by index, also of those that are gone."""
         return self._links
 
-    def learn(self, kind: Kind, tag: object, sender: Sender, since: int, until: int | None) -> bool:
+    def learn(
+        self, kind: Kind, tag: object, sender: Sender, since: int, until: int | None, told_since: float = 0.0
+    ) -> bool:
         """Note a window, or its end. True when that is news."""
-        told = Window(self.number(sender), since, EVER if until is None else until)
+        told = Window(self.number(sender), since, EVER if until is None else until, told_since)
         windows = self._windows.setdefault((kind, tag), [])
         for at, window in enumerate(windows):
-            if window.number == told.number and abs(window.since - told.since) < _SAME:
-                windows[at] = told
-                return window != told
+            if window.same(told):
+                windows[at] = evolve(told, since=window.since)
+                return window.until != told.until
         windows.append(told)
         windows.sort(key=lambda window: window.since)
         return True
