@@ -10,25 +10,16 @@ from collections.abc import Sequence
 
 import pysequoia
 from attrs import field, frozen
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa, utils
 
+from planetlab import openpgp_legacy
 from planetlab import pgp_packets as packets
 from planetlab.errors import BadArgument
-from planetlab.pgp_packets import Packet, bad
+from planetlab.pgp_packets import bad
 
 SHA1 = 2
 DSA = 17
-_RSA = (1, 3)
 _KEYS = frozenset({1, 3, DSA, 19, 22, 27})
 _HASHES = {SHA1: "sha1", 8: "sha256", 9: "sha384", 10: "sha512"}
-_ALGORITHMS: dict[int, hashes.HashAlgorithm] = {
-    SHA1: hashes.SHA1(),
-    8: hashes.SHA256(),
-    9: hashes.SHA384(),
-    10: hashes.SHA512(),
-}
 _BINARY = 0
 _CREATED, _ISSUER, _FINGERPRINT = 2, 16, 33
 _WHILE_SIGNING = 60  # seconds between the date of the data and that of the signature
@@ -65,9 +56,9 @@ def public(secret: bytes) -> bytes:
     return str(_secret(secret).extract_certificate()).encode()
 
 
-def binary(certificate: bytes) -> bytes:
-    """A certificate without armour."""
-    return bytes(_certificates([certificate])[0])
+def each(certificates: bytes) -> tuple[bytes, ...]:
+    """The certificates in a file, armoured or not, without armour. Raises `BadArgument`."""
+    return tuple(map(bytes, _certificates([certificates])))
 
 
 def fingerprint(certificate: bytes) -> str:
@@ -130,7 +121,7 @@ def holds(message: Message, certificates: Sequence[bytes], legacy: bool = False)
     try:
         verdict = pysequoia.verify(message.plain, lambda _: held)
     except Exception:  # Sequoia raises its own errors as plain exceptions; each means that nobody here signed it
-        return _legacy_holds(message, held) if legacy else ""
+        return openpgp_legacy.holds(message.body, message.signature, message.signer, held) if legacy else ""
     signers = {str(signature.certificate) for signature in verdict.valid_sigs}
     if len(verdict.valid_sigs) != 1 or verdict.bytes != message.body:
         return ""
@@ -141,14 +132,22 @@ def _secret(armoured: bytes) -> pysequoia.Tsk:
     try:
         return pysequoia.Tsk.from_bytes(armoured)
     except Exception as error:  # as above
-        raise BadArgument(f"expected an OpenPGP secret key, got {armoured[:40]!r}: {error}") from None
+        raise BadArgument(f"expected an OpenPGP secret key: {_first_line(error)}") from None
 
 
 def _certificates(given: Sequence[bytes]) -> list[pysequoia.Cert]:
     try:
-        return [certificate for data in given for certificate in pysequoia.Cert.split_bytes(data)]
+        found = [certificate for data in given for certificate in pysequoia.Cert.split_bytes(data)]
     except Exception as error:  # as above
-        raise BadArgument(f"expected OpenPGP certificates: {error}") from None
+        raise BadArgument(f"expected OpenPGP certificates: {_first_line(error)}") from None
+    if given and not found:
+        raise BadArgument(f"expected OpenPGP certificates, got {given[0][:40]!r}")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    """What Sequoia says, without the trace of its insides that it adds."""
+    return str(error).partition("\n")[0]
 
 
 def _literal(body: bytes) -> tuple[tuple[bytes, bytes], bytes]:
@@ -176,7 +175,7 @@ def _signature(body: bytes, data: bytes) -> tuple[int, str]:
     digest = hashlib.new(_HASHES[body[3]], data + body[:signed] + b"\x04\xff" + signed.to_bytes(4, "big")).digest()
     if digest[:2] != body[free : free + 2]:
         raise bad("the message was changed after it was signed (its digest differs)", "forged")
-    _numbers(body[free + 2 :])
+    packets.numbers(body[free + 2 :])
     return int.from_bytes(covered.get(_CREATED, b""), "big"), (fingerprint_ or issuer).hex()
 
 
@@ -195,58 +194,7 @@ def _subpackets(area: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-def _numbers(data: bytes) -> list[int]:
-    """Multiprecision integers, each with the bit count that it has, and nothing behind."""
-    numbers: list[int] = []
-    while data:
-        bits = int.from_bytes(data[:2], "big")
-        size = (bits + 7) // 8
-        number = int.from_bytes(data[2 : 2 + size], "big")
-        if len(data) < 2 + size or number.bit_length() != bits or len(numbers) == 8:
-            raise bad("the signature's numbers are damaged")
-        numbers.append(number)
-        data = data[2 + size :]
-    return numbers
-
-
 def _must_announce(one_pass: bytes, signature: bytes, signer: str) -> None:
     expected = bytes([3, signature[1], signature[3], signature[2]]) + bytes.fromhex(signer[-16:]) + b"\x01"
     if one_pass != expected:
         raise bad("the one-pass signature announces another signature than the one that follows")
-
-
-def _legacy_holds(message: Message, certificates: Sequence[pysequoia.Cert]) -> str:
-    for certificate in certificates:
-        primary = packets.split(bytes(certificate))[0]
-        fingerprint_ = str(certificate.fingerprint)
-        if fingerprint_.endswith(message.signer[-16:]) and _legacy_signed(primary, message):
-            return fingerprint_
-    return ""
-
-
-def _legacy_signed(primary: Packet, message: Message) -> bool:
-    """Whether a version 4 primary key, RSA or DSA, made the signature."""
-    if primary.tag != packets.PUBLIC_KEY or primary.body[:1] != b"\x04" or primary.body[5] != message.key_algorithm:
-        return False
-    signed = 6 + int.from_bytes(message.signature[4:6], "big")
-    free = signed + 2 + int.from_bytes(message.signature[signed : signed + 2], "big")
-    numbers = _numbers(message.signature[free + 2 :])
-    covered = message.body + message.signature[:signed] + b"\x04\xff" + signed.to_bytes(4, "big")
-    algorithm = _ALGORITHMS[message.hash_algorithm]
-    try:
-        key = _numbers(primary.body[6:])
-        if message.key_algorithm in _RSA and len(numbers) == 1:
-            e, n = key[1], key[0]
-            size = (n.bit_length() + 7) // 8
-            rsa.RSAPublicNumbers(e, n).public_key().verify(
-                numbers[0].to_bytes(size, "big"), covered, padding.PKCS1v15(), algorithm
-            )
-            return True
-        if message.key_algorithm == DSA and len(numbers) == 2:
-            p, q, g, y = key
-            public_key = dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
-            public_key.verify(utils.encode_dss_signature(*numbers), covered, algorithm)
-            return True
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, OverflowError):
-        return False
-    return False

@@ -182,3 +182,17 @@ def unpack(packet: Packet) -> tuple[bytes, bool]:
 def _squeezed(data: bytes, level: int, window: int) -> bytes:
     writer = zlib.compressobj(level, zlib.DEFLATED, window, 8)
     return writer.compress(data) + writer.flush()
+
+
+def numbers(data: bytes) -> list[int]:
+    """Multiprecision integers, each with the bit count that it has, and nothing behind."""
+    found: list[int] = []
+    while data:
+        bits = int.from_bytes(data[:2], "big")
+        size = (bits + 7) // 8
+        number = int.from_bytes(data[2 : 2 + size], "big")
+        if len(data) < 2 + size or number.bit_length() != bits or len(found) == 8:
+            raise bad("the signature's numbers are damaged")
+        found.append(number)
+        data = data[2 + size :]
+    return found

@@ -42,7 +42,7 @@ def seal_xmldsig(ticket: Ticket, key: keys.PrivateKey, legacy: bool = False) -> 
 
 def seal_openpgp(ticket: Ticket, secret: bytes) -> bytes:
     """``ticket`` as a signed v4 message, armoured. ``secret`` is an OpenPGP secret key, armoured."""
-    pgp = openpgp.binary(openpgp.public(secret)) if ticket.chain else b""
+    pgp = openpgp.each(openpgp.public(secret))[0] if ticket.chain else b""
     return openpgp.sign(secret, ticket_pgp.to_body(ticket, pgp))
 
 
@@ -133,7 +133,7 @@ def _vouched(claims: ticket_xml.Claims, trust: Roots, now: float) -> Gid:
 
 def _vouched_pgp(claims: ticket_xml.Claims, trust: Roots, now: float) -> bytes:
     gid = _vouched(claims, trust, now)
-    if openpgp.fingerprint(claims.pgp) not in gid.openpgp:
+    if len(openpgp.each(claims.pgp)) != 1 or openpgp.fingerprint(claims.pgp) not in gid.openpgp:
         raise BadTicket("chain-broken", f"the certificate of {gid.hrn} vouches for another OpenPGP key")
     return claims.pgp
 

@@ -2,7 +2,7 @@
 
 from attrs import field, frozen
 
-from planetlab import gids, keys
+from planetlab import gids, keys, openpgp
 from planetlab.gids import Gid
 from planetlab.names import Hrn, longest_governing
 from planetlab.refusals import BadGid
@@ -54,7 +54,7 @@ class Root:
             hrn=hrn,
             gid=gids.read(gid) if gid else None,
             ticket_keys=tuple(map(keys.load_public, ticket_keys)),
-            pgp_keys=pgp_keys,
+            pgp_keys=tuple(certificate for given in pgp_keys for certificate in openpgp.each(given)),
             subtree=subtree or hrn,
             legacy=legacy,
         )
