@@ -44,6 +44,8 @@ def figures() -> Iterator[Figure]:
     document, message = tickets.seal_xmldsig(ticket(), key), tickets.seal_openpgp(ticket(), secret)
     yield figure("parse a slice name", lambda: SliceName.parse("princeton_codeen"))
     yield figure(f"seal a v3 ticket, RSA-2048 ({len(document)} bytes)", lambda: tickets.seal_xmldsig(ticket(), key))
+    p256 = keys.new_p256()
+    yield figure("seal a v3 ticket, P-256", lambda: tickets.seal_xmldsig(ticket(), p256))
     yield figure("open a v3 ticket", lambda: tickets.open_ticket(document, roots, NOW))
     yield figure(f"seal a v4 ticket, Ed25519 ({len(message)} bytes)", lambda: tickets.seal_openpgp(ticket(), secret))
     yield figure("open a v4 ticket", lambda: tickets.open_ticket(message, roots, NOW))

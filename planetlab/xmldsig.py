@@ -1,7 +1,7 @@
 """Enveloped XML signatures in the one form that v3 tickets have, written and read without a second meaning.
 
-The only ``Signature`` is the last child of the root, its only ``Reference`` is the whole document (``URI=""``), there
-is no ``KeyInfo``: the reader knows the key. What a caller gets to read are the canonical bytes that were digested.
+The only ``Signature`` is the last child of the root, its only ``Reference`` is the whole document (``URI=""``), and a
+``KeyInfo`` decides nothing: the reader knows the key. A caller gets to read the canonical bytes that were digested.
 
 Canonical XML hides some changes of a document, and whatever stands in ``Signature`` beside ``SignedInfo`` is signed
 by nobody. So a document is read only if it is laid out as libxml2 (xmlsec1, and we) lays it out: then there is one
@@ -32,6 +32,10 @@ LEGACY = frozenset({RSA_SHA1, SHA1})
 METHODS = frozenset({RSA_SHA1, RSA_SHA256, ECDSA_SHA256})
 DIGESTS = {SHA1: hashlib.sha1, SHA256: hashlib.sha256}
 
+_KEY_INFO = tuple(
+    f"{{{DS}}}{name}" for name in ("KeyInfo", "KeyName", "X509Data", "KeyValue", "RSAKeyValue", "Modulus", "Exponent")
+)
+
 _TEMPLATE = f"""<Signature xmlns="{DS}">
     <SignedInfo>
       <CanonicalizationMethod Algorithm="{INCLUSIVE}"/>
@@ -57,9 +61,13 @@ class Envelope:
     signature: bytes = field(repr=False)
     method: str
     legacy: bool  # SHA-1 is used somewhere
+    key_info: bool = False  # there is a KeyInfo, which nobody signed
+    stated: tuple[int, ...] = ()  # the RSA key that it states, modulus and exponent
 
     def holds(self, key: keys.PublicKey) -> bool:
-        """Whether ``key`` made the signature."""
+        """Whether ``key`` made the signature, and is the key that the document states, if it states one."""
+        if self.stated and not (isinstance(key, rsa.RSAPublicKey) and self.stated == _numbers(key)):
+            return False
         return verify(key, self.method, self.signature, self.signed)
 
     def root(self) -> etree._Element:
@@ -121,7 +129,8 @@ def examine(data: bytes) -> Envelope:
     root = xml_text.parse(data)
     signature = _only_signature(root)
     xml_text.must_be_plain(data, root)
-    info, value = signature
+    info, value, *more = signature
+    stated = tuple(number for element in more for number in _stated(element))
     method, transform, digest_method, digest = _signed_info(info)
     signed = xml_text.canonical(info, str(info[0].get("Algorithm")))
     raw = xml_text.unwrapped(value.text or "", "SignatureValue")
@@ -129,7 +138,7 @@ def examine(data: bytes) -> Envelope:
     content = xml_text.canonical(root, transform)
     if not hmac.compare_digest(DIGESTS[digest_method](content).digest(), digest):
         raise BadSignature("forged", "the document was changed after it was signed (its digest differs)")
-    return Envelope(content, signed, raw, method, bool(LEGACY & {method, digest_method}))
+    return Envelope(content, signed, raw, method, bool(LEGACY & {method, digest_method}), bool(more), stated)
 
 
 def _only_signature(root: etree._Element) -> etree._Element:
@@ -143,12 +152,33 @@ def _only_signature(root: etree._Element) -> etree._Element:
         raise BadSignature("wrapped", "expected the Signature as last child of the root")
     if len(list(root.iter(f"{{{DS}}}*"))) != len(list(signature.iter())):
         raise BadSignature("wrapped", "parts of a signature lie outside the Signature, or strange ones inside")
-    if [child.tag for child in signature] != [f"{{{DS}}}SignedInfo", f"{{{DS}}}SignatureValue"]:
-        raise BadSignature("wrapped", "expected SignedInfo and SignatureValue in the Signature, nothing else")
+    names = [f"{{{DS}}}{name}" for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
+    if [child.tag for child in signature] not in (names, names[:2]):
+        raise BadSignature("wrapped", "expected SignedInfo, SignatureValue and perhaps KeyInfo in the Signature")
     if signature.attrib or any(child.attrib for child in signature) or len(signature[1]):
         raise BadSignature("malformed", "attributes and children that nobody signed are not accepted in the Signature")
-    xml_text.must_be_indents(signature.text, signature[0].tail, signature[1].tail)
+    xml_text.must_be_indents(signature.text, *(child.tail for child in signature))
     return signature
+
+
+def _stated(info: etree._Element) -> tuple[int, ...]:
+    """The RSA key in a KeyInfo, the way xmlsec1 fills in a template; beside it only empty elements are accepted."""
+    numbers = []
+    for element in info.iter():
+        if element.attrib or element.tag not in _KEY_INFO:
+            raise BadSignature("malformed", f"{element.tag!s:.80}: nobody signed it, and it is not accepted in KeyInfo")
+        if element.tag in _KEY_INFO[-2:] and not len(element):
+            numbers.append(int.from_bytes(xml_text.unwrapped(element.text or "", "KeyInfo"), "big"))
+        else:
+            xml_text.must_be_indents(element.text)
+        if element is not info:
+            xml_text.must_be_indents(element.tail)
+    return tuple(numbers)
+
+
+def _numbers(key: rsa.RSAPublicKey) -> tuple[int, int]:
+    numbers = key.public_numbers()
+    return numbers.n, numbers.e
 
 
 def _signed_info(info: etree._Element) -> tuple[str, str, str, bytes]:

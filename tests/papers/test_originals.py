@@ -147,6 +147,18 @@ class WithXmlsec1(SynchronousTestCase):
         for name, document in layouts.items():
             self.assertEqual("utah_elab_42", str(open_ticket(self.sign(document), TRUST, NOW).slice), name)
 
+    def with_key_info(self, info: str) -> str:
+        return self.original().replace("</SignatureValue>", f"</SignatureValue>\n    <KeyInfo>{info}</KeyInfo>")
+
+    def test_a_key_info_that_the_program_fills_in_decides_nothing(self):
+        for info in ("", "<KeyName/>", "<KeyValue/>", "\n      <X509Data/>\n      <KeyValue/>\n    "):
+            sealed = self.sign(self.with_key_info(info))
+            self.assertEqual(17, open_ticket(sealed, TRUST, NOW).slice_id)
+            flip_every_byte(self, sealed, TRUST)
+        self.put("other.key", keys.private_pem(keys.new_rsa()))
+        sealed = self.sign(self.with_key_info("<KeyValue/>"), "other.key")
+        self.assertEqual("forged", self.assertRaises(BadTicket, open_ticket, sealed, TRUST, NOW).reason)
+
     def prefixed(self) -> str:
         head, mark, tail = self.original().partition("  <Signature")
         tail = (

@@ -173,7 +173,7 @@ class Wrapping(SynchronousTestCase):
 
     def test_key_info_is_nobodys_word(self):
         for info in (b"<KeyInfo/>", b"<KeyInfo><KeyName>plc</KeyName></KeyInfo>", b"<Object/>"):
-            self.refused(SEALED.replace(b"</SignatureValue>", b"</SignatureValue>" + info), "wrapped")
+            self.refused(SEALED.replace(b"</SignatureValue>", b"</SignatureValue>" + info), "wrapped", "malformed")
 
     def test_text_split_by_a_comment_is_refused(self):
         self.refused(SEALED.replace(b"true", b"tr<!-- -->ue"), "malformed")
