@@ -29,6 +29,8 @@ Steady = Callable[[], int]
 class Source(Protocol):
     """Where messages of a capture come from."""
 
+    error: str  # why there is no capture, "" when there is one
+
     def start(self) -> None:
         """Begin to feed the audit."""
 
@@ -87,7 +89,6 @@ class Collector:
     reactor: Any
     steady: Steady
     error: str = field(default="", init=False)  # why there is no capture, "" when there is one
-    on_hello: Callable[[dict[str, Any]], None] = field(default=lambda facts: None)
     _child: _Child | None = field(default=None, init=False)
     _process: Any = field(default=None, init=False)
     _started: float = field(default=0.0, init=False)
@@ -109,7 +110,6 @@ class Collector:
         if message.kind is Kind.HELLO:
             self._heard, self.error = True, ""
             self.audit.begins(message, now)
-            self.on_hello(self.audit.hello)
         elif not self._heard:
             raise BadStream("capture stream: expected a hello first")
         elif message.kind is Kind.ROWS:

@@ -8,7 +8,6 @@ from secrets import randbits
 from typing import Any
 
 from attrs import define, field
-from planetlab.ask import Ask
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -24,6 +23,7 @@ from auditd.recovery import Journal, recovered
 from auditd.settings import Settings
 from auditd.simulated import Player, recorded
 from auditd.store import opened
+from planetlab.ask import Ask
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
 
@@ -118,6 +118,12 @@ class Service:
             work()
         except Exception:
             _log.failure("a round of the audit failed")
+
+    def why_not(self) -> str:
+        """Why there is no capture just now; "" when there is."""
+        if self.audit.blind_since(self.steady()) is None:
+            return ""
+        return f"nothing is captured: {self.source.error or 'the capture has not begun'}"
 
     def turn(self) -> None:
         """What time brings."""

@@ -71,7 +71,8 @@ class Settling(SynchronousTestCase):
     def test_owners_that_say_nothing_of_use_are_passed_over(self) -> None:
         odd = [
             {}, None, 7, {"slice": "a_b"}, window(CODEEN, float("nan"), tag="10.0.0.9"),
-            {**window(CODEEN, 0.0), "kind": "smoke"}, {**window(CODEEN, 0.0), "from": "noon"}, {**window(CODEEN, 0.0), "tag": "10.0.0.300"},
+            {**window(CODEEN, 0.0), "kind": "smoke"}, {**window(CODEEN, 0.0), "from": "noon"},
+            {**window(CODEEN, 0.0), "tag": "10.0.0.300"},
         ]  # fmt: skip
         self.assertEqual(0, self.world.audit.learn(odd, int(self.world.steady * S)))
 
