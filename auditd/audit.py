@@ -17,7 +17,7 @@ from auditd.clean import line
 from auditd.flows import Flows
 from auditd.gaps import Gap, Gaps, Lack
 from auditd.hour import HOUR, Hour, Question
-from auditd.owners import Kind, Owners, Sender, read_tag
+from auditd.owners import FIRST, Kind, Owners, Sender, read_tag
 from auditd.rows import Rows
 from auditd.stream import Message
 from auditd.timeline import Timeline
@@ -142,14 +142,13 @@ class Audit:
         return None if tag is None else (kind, tag, sender, since, ended, began)
 
     def _claim(self) -> None:
-        """Late knowledge: look again whose the unknown flows are."""
-        open_flows = self.flows.all()
-        unknown = open_flows["slice"] == 0
-        if unknown.any():
-            told = self.owners.resolve(open_flows[unknown])
-            found = unknown.copy()
-            found[unknown] = told != 0
-            self.flows.claim(found, told[told != 0])
+        """Late knowledge: look again whose the flows are that no slice has."""
+        unclaimed = self.flows.all()["slice"] < FIRST
+        if unclaimed.any():
+            told = self.owners.resolve(self.flows.all()[unclaimed])
+            found = unclaimed.copy()
+            found[unclaimed] = told >= FIRST
+            self.flows.claim(found, told[told >= FIRST])
         self.hour.claim(lambda told: self.owners.resolve(self.timeline.steadied(told)))
 
     # Time

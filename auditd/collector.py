@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from attrs import define, field
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -34,8 +35,8 @@ class Source(Protocol):
     def start(self) -> None:
         """Begin to feed the audit."""
 
-    def stop(self) -> None:
-        """End, and leave no process behind."""
+    def stop(self) -> Deferred[None]:
+        """End, and leave no process behind; fires when none is."""
 
     def watch(self) -> None:
         """Called twice a second: notice what has fallen silent."""
@@ -96,6 +97,7 @@ class Collector:
     _pause: float = field(default=FIRST_PAUSE, init=False)
     _again: Any = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)
+    _gone: Deferred[None] = field(factory=Deferred, init=False)
 
     def start(self) -> None:
         """Start the program."""
@@ -133,6 +135,7 @@ class Collector:
             return
         self._child = self._process = None
         if self._stopping:
+            self._gone.callback(None)
             return
         self.error = why
         lasted = self.reactor.seconds() - self._started
@@ -140,10 +143,12 @@ class Collector:
         _log.warn("the capture ended: {why}; next start in {pause:.2f} s", why=why, pause=self._pause)
         self._again = self.reactor.callLater(self._pause, self.start)
 
-    def stop(self) -> None:
-        """End the child, and start no other."""
+    def stop(self) -> Deferred[None]:
+        """End the child, and start no other; fires when it is gone."""
         self._stopping = True
         if self._again is not None and self._again.active():
             self._again.cancel()
-        if self._child is not None:
-            self._child.kill()
+        if self._child is None:
+            return succeed(None)
+        self._child.kill()
+        return self._gone

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from attrs import define, field, frozen
 
 from auditd import rows
+from auditd.owners import FIRST
 from auditd.rows import ROW, Array, Numbers, Rows
 
 HOUR = 3600.0  # seconds
@@ -127,14 +128,14 @@ class Hour:
         return {name: np.concatenate([column[name][which] for column, which in parts]) for name in names}
 
     def claim(self, resolve: Callable[[Rows], Numbers]) -> int:
-        """Ask again whose the records of unknown senders are; gives how many have found theirs."""
+        """Ask again whose the records are that no slice has; gives how many have found theirs."""
         found = 0
         for column in (chunk.column for chunk in self._chunks):
-            unknown = column["slice"] == 0
-            if unknown.any():
-                told = resolve(_rows(column, unknown))
-                column["slice"][unknown] = told
-                found += int(np.count_nonzero(told))
+            unclaimed = column["slice"] < FIRST
+            if unclaimed.any():
+                told = resolve(_rows(column, unclaimed))
+                column["slice"][unclaimed] = np.where(told >= FIRST, told, column["slice"][unclaimed])
+                found += int(np.count_nonzero(told >= FIRST))
         return found
 
     def _all(self) -> Iterator[dict[str, Array]]:

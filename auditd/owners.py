@@ -19,7 +19,7 @@ from auditd import rows
 from auditd.rows import Numbers, Rows
 
 UNKNOWN, NODE = 0, 1  # numbers that are no slice's
-_FIRST = 16  # number of the first slice
+FIRST = 16  # number of the first slice; what is below may find its slice later
 FORWARDED = 1 << 31  # from here on a tag is of a packet that no socket of this machine sent
 KERNEL = 1  # cgroup id of the root: the kernel itself, and programs outside of any group
 LINGER = 60_000_000  # microseconds that the kernel goes on sending for a sliver that is gone (TIME_WAIT, RFC 9293)
@@ -101,13 +101,13 @@ class Owners:
     def number(self, sender: Sender) -> int:
         """The number that rows carry for ``sender``."""
         if sender not in self._numbers:
-            self._numbers[sender] = _FIRST + len(self._senders)
+            self._numbers[sender] = FIRST + len(self._senders)
             self._senders.append(sender)
         return self._numbers[sender]
 
     def sender(self, number: int) -> Sender | None:
         """Who has this number; None for the node itself and for the unknown."""
-        at = number - _FIRST
+        at = number - FIRST
         return self._senders[at] if 0 <= at < len(self._senders) else None
 
     def senders(self) -> Mapping[Sender, int]:

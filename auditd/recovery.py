@@ -7,7 +7,7 @@ from auditd import rows
 from auditd.audit import Audit
 from auditd.gaps import Gap, Lack
 from auditd.hour import HOUR
-from auditd.owners import EVER, Kind, Sender, read_tag
+from auditd.owners import EVER, FIRST, Kind, Sender, read_tag
 from auditd.store import SavedWindow, Store
 
 CHECKPOINT = 30_000_000  # microseconds between checkpoints
@@ -29,8 +29,8 @@ def recovered(audit: Audit, store: Store, steady: int, wall: int) -> None:
         audit.hour.add(recent, steady / 1e6)
     for pieces in store.pieces():
         found = audit.timeline.steadied(pieces)
-        unknown = found["slice"] == 0
-        found["slice"][unknown] = audit.owners.resolve(found[unknown])
+        unclaimed = found["slice"] < FIRST
+        found["slice"][unclaimed] = audit.owners.resolve(found[unclaimed])
         audit.flows.see(found)
     through = store.through()
     if through is not None and through > wall - STALE:

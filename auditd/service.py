@@ -161,10 +161,10 @@ class Service:
         self._stamp = stamp
         self.audit.learn(owners, asked, cgroup_id)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End the capture, and write down the last."""
-        self.source.stop()
         for loop in self._loops:
             loop.stop()
+        await self.source.stop()
         self.turn()
         self._journal.close(self.steady())

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from auditd.audit import Audit
@@ -112,7 +113,8 @@ class Player:
     def watch(self) -> None:
         """A recording does not fall silent."""
 
-    def stop(self) -> None:
+    def stop(self) -> Deferred[None]:
         """Play no more."""
         if self._call is not None and self._call.active():
             self._call.cancel()
+        return succeed(None)
