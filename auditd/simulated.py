@@ -18,10 +18,11 @@ from twisted.logger import Logger
 from auditd.audit import Audit
 from auditd.collector import Steady
 from auditd.owners import EVER, Kind
-from auditd.stream import Kind as Message_Kind
+from auditd.stream import Kind as MessageKind
 from auditd.stream import Message, Reader
 from planetlab.errors import BadSettings
 
+Pair = tuple[int, int]  # the halves of an address
 _log = Logger()
 
 
@@ -32,15 +33,25 @@ def recorded(path: str) -> list[Message]:
     except OSError as error:
         raise BadSettings(f"recording {path}: expected a recorded stream, {error.strerror}") from error
     found = list(Reader().feed(data))
-    if len(found) < 2 or found[0].kind is not Message_Kind.HELLO:
+    if len(found) < 2 or found[0].kind is not MessageKind.HELLO:
         raise BadSettings(f"recording {path}: expected a recorded stream that begins with a hello")
     return found
 
 
-def shifted(message: Message, by: int, stand_ins: dict[tuple[int, int], tuple[int, int]]) -> Message:
+def sources(messages: list[Message]) -> list[Pair]:
+    """What slivers sent from in a recording, in the order in which they come; the machine's own noise is left out."""
+    found: dict[Pair, None] = {}
+    for message in messages:
+        if message.kind is MessageKind.ROWS:
+            halves = zip(message.rows["s_hi"].tolist(), message.rows["s_lo"].tolist(), strict=True)
+            found.update(dict.fromkeys(halves))
+    return [pair for pair in found if not (rows.address(*pair).is_link_local or rows.address(*pair).is_unspecified)]
+
+
+def shifted(message: Message, by: int, stand_ins: dict[Pair, Pair]) -> Message:
     """``message`` as if it came ``by`` microseconds later, from other addresses."""
     moved = evolve(message, steady=message.steady + by, wall=message.wall + by)
-    if message.kind is Message_Kind.ROWS:
+    if message.kind is MessageKind.ROWS:
         found = message.rows.copy()
         found["first"] += by
         found["last"] += by
@@ -63,9 +74,14 @@ class Player:
     steady: Steady
     messages: list[Message]
     error: str = field(default="", init=False)
+    _sources: list[Pair] = field(init=False)
+    _round: int = field(default=-1, init=False)
     _next: Iterator[Message] = field(factory=lambda: iter(()), init=False)
     _by: int = field(default=0, init=False)
     _call: Any = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._sources = sources(self.messages)
 
     def start(self) -> None:
         """Begin at the beginning."""
@@ -74,6 +90,7 @@ class Player:
         self._again()
 
     def _again(self) -> None:
+        self._round += 1
         self._next = iter(self.messages[1:])
         self._by = self.steady() - self.messages[0].steady
         self._step(None)
@@ -81,7 +98,7 @@ class Player:
     def _step(self, message: Message | None) -> None:
         if message is not None:
             moved = shifted(message, self._by, self._stand_ins())
-            if message.kind is Message_Kind.ROWS:
+            if message.kind is MessageKind.ROWS:
                 self.audit.counted(moved)
             else:
                 self.audit.beats(evolve(moved, body=b'{"through":%d}' % self.steady()), self.steady())
@@ -92,23 +109,14 @@ class Player:
             due = (upcoming.steady + self._by - self.steady()) / 1e6
             self._call = self.reactor.callLater(max(0.0, due), self._step, upcoming)
 
-    def _stand_ins(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """Recorded sources, each with an address that a sliver of this node has now."""
+    def _stand_ins(self) -> dict[Pair, Pair]:
+        """Recorded sources, each with an address that a sliver of this node has now; another one in each round."""
         known: list[Any] = sorted(
             tag for kind, tag, window in self.audit.owners.windows() if kind is Kind.ADDRESS and window.until == EVER
         )
         if not known:
             return {}
-        return {source: known[number % len(known)] for number, source in enumerate(self._sources())}
-
-    def _sources(self) -> list[tuple[int, int]]:
-        pairs: dict[tuple[int, int], None] = {}
-        for message in self.messages:
-            if message.kind is Message_Kind.ROWS:
-                pairs.update(
-                    dict.fromkeys(zip(message.rows["s_hi"].tolist(), message.rows["s_lo"].tolist(), strict=True))
-                )
-        return list(pairs)
+        return {source: known[(number + self._round) % len(known)] for number, source in enumerate(self._sources)}
 
     def watch(self) -> None:
         """A recording does not fall silent."""
