@@ -15,6 +15,7 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from auditd import rows
 from auditd.audit import Audit
 from auditd.collector import Steady
 from auditd.owners import EVER, Kind
