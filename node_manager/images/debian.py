@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+APT = Path("/etc/apt")
 _UNREAD = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
 _APT = re.compile(r"Acquire::(https?::Proxy|Check-Valid-Until|Check-Date|Retries|AllowInsecureRepositories)\b")
 _MACHINES_OWN = (
@@ -30,12 +31,13 @@ def build(target: Path, packages: tuple[str, ...], tell: Callable[[str], None]) 
     """
     if not shutil.which("mmdebstrap"):
         raise CannotBuild("mmdebstrap is not installed")
-    suite, sources = _suite(), "\n\n".join(_sources(_suite()))
-    if not sources:
+    suite = _suite()
+    told = sources(suite)
+    if not told:
         raise CannotBuild(f"no source of {suite} main in /etc/apt/sources.list and sources.list.d")
     with tempfile.TemporaryDirectory(prefix="plfed-image.") as scratch:
         mirrors, options = Path(scratch, "image.sources"), Path(scratch, "apt.conf")
-        mirrors.write_text(sources + "\n", "utf-8")
+        mirrors.write_text("\n\n".join(told) + "\n", "utf-8")
         options.write_text(_apt_options(), "utf-8")
         command = ["mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(packages)}"]
         command += [f"--dpkgopt=path-exclude={pattern}" for pattern in _UNREAD]
@@ -67,15 +69,19 @@ def _suite() -> str:
     return rows.get("VERSION_CODENAME", "bookworm").strip('"')
 
 
-def _sources(suite: str) -> Iterator[str]:
-    """The apt sources of this machine that carry ``suite``'s main packages, in deb822 form."""
-    for path in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
+def sources(suite: str, apt: Path = APT) -> list[str]:
+    """The sources in apt's directory that carry ``suite``'s main packages, a stanza of deb822 each."""
+    return list(_sources(suite, apt))
+
+
+def _sources(suite: str, apt: Path) -> Iterator[str]:
+    for path in sorted((apt / "sources.list.d").glob("*.sources")):
         for stanza in re.split(r"\n\s*\n", path.read_text("utf-8")):
             lines = [line for line in stanza.splitlines() if not line.startswith("#")]
             fields = {key.lower(): value.split() for key, _, value in (line.partition(":") for line in lines)}
             if _carries(suite, fields.get("suites", []), fields.get("components", [])):
                 yield "\n".join(lines)
-    for path in (Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*.list"))):
+    for path in (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*.list"))):
         for line in path.read_text("utf-8").splitlines() if path.exists() else ():
             match = re.fullmatch(
                 r"deb\s+(?:\[(?P<options>.*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<parts>.*)", line

@@ -99,7 +99,13 @@ class Ground(SynchronousTestCase):
     @classmethod
     def settings(cls, work: Path) -> ContainerSettings:
         return ContainerSettings(
-            work=str(work), images=str(cls.top / "images"), netns=cls.netns, uplink="up0", cgroup=f"/{_PREFIX}"
+            work=str(work),
+            images=str(cls.top / "images"),
+            netns=cls.netns,
+            uplink="up0",
+            cgroup=f"/{_PREFIX}",
+            first_uid=0x60000000 + (os.getpid() % 1024 << 20),  # apart from other runs and from a node's own slivers
+            most=15,
         )
 
     def driver(self, **settings: Any) -> ContainerDriver:

@@ -22,9 +22,10 @@ from node_manager.drivers.container.settings import ContainerSettings
 from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec
 
-work, images, netns, uplink, group = sys.argv[1:]
+work, images, netns, uplink, group, uid = sys.argv[1:]
 driver = ContainerDriver(
-    ContainerSettings(work=work, images=images, netns=netns, uplink=uplink, cgroup=group), now=time.time
+    ContainerSettings(work=work, images=images, netns=netns, uplink=uplink, cgroup=group, first_uid=int(uid)),
+    now=time.time,
 )
 name = SliceName.parse("princeton_codeen")
 driver.create(Sliver(slice=name, authority=Hrn.parse("plc"), rspec=ResourceSpec()))
@@ -45,7 +46,14 @@ class AManagerThatIsKilled(Ground):
         self.work = Path(tempfile.mkdtemp(dir=self.top))
 
     def manager(self, settings: ContainerSettings) -> subprocess.Popen[str]:
-        words = (settings.work, settings.images, settings.netns, settings.uplink, settings.cgroup)
+        words = (
+            settings.work,
+            settings.images,
+            settings.netns,
+            settings.uplink,
+            settings.cgroup,
+            str(settings.first_uid),
+        )
         return subprocess.Popen((sys.executable, "-c", _MANAGER, *words), stdout=subprocess.PIPE, text=True)
 
     def kill_after(self, word: str, seconds: float = 0.0) -> None:

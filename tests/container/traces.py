@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from node_manager.drivers.container.settings import UIDS, ContainerSettings
 from tests.container.ground import Ground, within
 
 _OURS = ("slivers", "slots", "trash", "runtime", "last")  # what the driver keeps when it has no sliver
@@ -17,7 +18,7 @@ def traces(ground: Ground, work: Path) -> list[str]:
     classes = within(ground.netns, "tc", "class", "show", "dev", "up0")
     mounts = Path("/proc/self/mountinfo").read_text("utf-8")
     return [
-        *(f"process {pid}" for pid in os.listdir("/proc") if pid.isdigit() and _runs(pid, settings.first_uid)),
+        *(f"process {pid}" for pid in os.listdir("/proc") if pid.isdigit() and _runs(pid, settings)),
         *(f"group {path}" for path in Path("/sys/fs/cgroup").glob(f"**{settings.cgroup}")),
         *(f"mount {line}" for line in mounts.splitlines() if str(work) in line or "overlay" in line and "/lo," in line),
         *(f"interface {name}" for name in re.findall(r" (sl\d+)", links)),
@@ -28,11 +29,12 @@ def traces(ground: Ground, work: Path) -> list[str]:
     ]
 
 
-def _runs(pid: str, first_uid: int) -> bool:
+def _runs(pid: str, settings: ContainerSettings) -> bool:
     """Whether the process has such an owner and has not ended (then it waits for the machine's init to note it)."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2][0]
-        return os.stat(f"/proc/{pid}").st_uid >= first_uid and state != "Z"
+        own = range(settings.first_uid, settings.first_uid + UIDS * (settings.most + 1))
+        return os.stat(f"/proc/{pid}").st_uid in own and state != "Z"
     except OSError:
         return False
 

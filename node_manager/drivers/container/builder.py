@@ -69,7 +69,7 @@ class Builder:
         try:
             lay_out(self.records.folder(sliver.slice), base, slot.uid(self.settings))
         except OSError:
-            self.records.drop(sliver.slice)
+            self.records.drop(sliver.slice, slot)
             raise
         self.records.write(evolve(record, stage=Stage.MADE))
         return record.unbound
@@ -77,9 +77,11 @@ class Builder:
     def start(self, record: Record) -> None:
         if record.stage is Stage.MAKING:
             raise DriverError(f"cannot start {record.sliver.slice}: it was never completed; create it again")
-        if self.looker.state(record, set(links.counters())) is State.RUNNING:
+        state = self.looker.state(record, set(links.counters()))
+        if state is State.RUNNING:
             return
-        self._end(record)
+        if state is State.HALF:
+            self._end(record)
         self.records.write(evolve(record, stage=Stage.STARTING))
         try:
             self._run(record)
@@ -100,9 +102,10 @@ class Builder:
         self.records.write(evolve(record, stage=Stage.MADE, changed=self.now()))
 
     def destroy(self, name: SliceName) -> None:
-        if record := self.records.read(name):
+        record = self.records.read(name)
+        if record:
             self._end(record)
-        self.records.drop(name)
+        self.records.drop(name, record.slot if record else None)
 
     def rebind(self, record: Record, sliver: Sliver) -> tuple[str, ...]:
         """Hold the sliver to what ``sliver`` says; what runs goes on."""
@@ -149,16 +152,17 @@ class Builder:
     def _boot(self, record: Record, bound: Limits, network: str) -> int:
         """Mount, furnish, describe and run; the number of the first process."""
         folder = self.records.folder(record.sliver.slice)
+        hostname = self.settings.hostname or socket.gethostname()
         base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
         with mounted(self.room.desk, folder, base, uid) as root:
             with inside(root, uid) as files:
-                guest.furnish(files, record.sliver, self.settings.nameservers or _nameservers())
+                guest.furnish(files, record.sliver, hostname, self.settings.nameservers or _nameservers())
             place = bundle.Place(
                 root=root,
                 init=init_program(),
                 network=network,
                 group=record.group,
-                hostname=self.settings.hostname or socket.gethostname(),
+                hostname=hostname,
                 uid=uid,
             )
             (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")

@@ -25,17 +25,21 @@ exec {SCRIPT} "$1" "$slice" </dev/null >>{_LOG} 2>&1
 """
 
 
-def furnish(files: Inside, sliver: Sliver, nameservers: Sequence[str]) -> None:
-    """Put everything in place; done twice it changes nothing. Raises `OSError`, or `DriverError` on hostile paths."""
+def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[str]) -> None:
+    """Put everything in place; done twice it changes nothing. Raises `OSError`, or `DriverError` on hostile paths.
+
+    ``hostname`` resolves inside, so that sudo need not wait for a name server that does not know it.
+    """
     name = str(sliver.slice)
     for path in ("/dev", "/proc", "/sys", "/run"):
         files.insist(path)
     for path in ("/etc", "/home", "/var/log"):
         files.directory(path)
     home = f"/home/{name}"
-    _add(files, "/etc/group", "slices", f"slices:x:{GROUP}:")
-    _add(files, "/etc/passwd", name, f"{name}:x:{USER}:{GROUP}:{name}:{home}:/bin/sh")
-    _add(files, "/etc/shadow", name, f"{name}:*:14610::::::", mode=0o640)
+    _add(files, "/etc/hosts", f"127.0.1.1\t{hostname}", "")
+    _add(files, "/etc/group", "slices:", f"x:{GROUP}:")
+    _add(files, "/etc/passwd", f"{name}:", f"x:{USER}:{GROUP}:{name}:{home}:/bin/sh")
+    _add(files, "/etc/shadow", f"{name}:", "*:14610::::::", mode=0o640)
     files.directory(home, 0o755, USER, GROUP)
     files.directory("/etc/sudoers.d", 0o750)
     files.write("/etc/sudoers.d/slice", f"{name} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
@@ -69,7 +73,9 @@ def vinit(verb: str) -> tuple[str, ...]:
     return ("/bin/sh", "-c", f"{VINIT} {verb} </dev/null >/dev/null 2>&1 &")
 
 
-def _add(files: Inside, path: str, name: str, line: str, mode: int = 0o644) -> None:
+def _add(files: Inside, path: str, start: str, rest: str, mode: int = 0o644) -> None:
+    """Add a line to a file, unless one begins like it; mode and owner stay what the image or the slice gave it."""
     text = files.read(path) or ""
-    if not any(row.startswith(f"{name}:") for row in text.splitlines()):
-        files.write(path, text.rstrip("\n") + "\n" * bool(text.strip()) + line + "\n", mode)
+    if not any(row.startswith(start) for row in text.splitlines()):
+        kept = files.status(path) or (mode, 0, 0)
+        files.write(path, text.rstrip("\n") + "\n" * bool(text.strip()) + start + rest + "\n", *kept)

@@ -61,6 +61,18 @@ class Inside:
         finally:
             os.close(file)
 
+    def status(self, path: str) -> tuple[int, int, int] | None:
+        """Mode, owner and group (as numbered inside) of what is at ``path``; None when there is nothing."""
+        try:
+            file = kernel.open_inside(self._root, path, os.O_PATH)
+        except OSError:
+            return None
+        try:
+            found = os.fstat(file)
+            return stat.S_IMODE(found.st_mode), found.st_uid - self._uid, found.st_gid - self._uid
+        finally:
+            os.close(file)
+
     def remove(self, path: str) -> None:
         """Delete the file at ``path``, should it be there."""
         with suppress(FileNotFoundError), self._directory(path) as (parent, name):

@@ -11,7 +11,8 @@ from node_manager.drivers.container.files import lay_out, mounted
 from node_manager.drivers.container.room import Room
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.runtime import RUNTIME
-from node_manager.drivers.container.settings import ContainerSettings
+from node_manager.drivers.container.settings import ContainerSettings, group
+from planetlab.names import Hrn
 
 _PROGRAMS = {
     RUNTIME: ("--version",),
@@ -75,7 +76,7 @@ def _files(room: Room, settings: ContainerSettings) -> str:
 
 
 def _groups(room: Room, settings: ContainerSettings) -> str:
-    path = f"{settings.cgroup.rstrip('/')}/probe"
+    path = group(settings, Hrn(("probe",)), "probe")
     try:
         groups = Groups(room.desk)
         groups.make(path)

@@ -8,6 +8,7 @@ Slots are taken in turn, so that ids and addresses come back as late as possible
 """
 
 import json
+import os
 import shutil
 from enum import StrEnum
 from itertools import chain
@@ -84,34 +85,38 @@ class Records:
     def claim(self, name: SliceName) -> Slot:
         """A folder for the sliver and a slot that nobody else has. Raises `DriverError` when all are in use."""
         with self._lock:
-            self.folder(name).mkdir(exist_ok=True, mode=0o711)
-            holders = self._holders()
-            own = (number for number, holder in holders.items() if holder == str(name))
-            return Slot(next(own, 0) or self._take(name, set(holders)))
+            try:
+                self.folder(name).mkdir(mode=0o711)
+            except FileExistsError:
+                for number, holder in self._holders().items():
+                    if holder == str(name):
+                        return Slot(number)
+            return Slot(self._take(name, set(os.listdir(self._slots))))
 
-    def drop(self, name: SliceName) -> None:
-        """Delete the folder with all its files, then give its slot back."""
+    def drop(self, name: SliceName, slot: Slot | None) -> None:
+        """Delete the folder with all its files, then give back its ``slot``; None looks for the one it holds."""
         folder = self.folder(name)
         if folder.exists():
             grave = self._trash / str(name)
             shutil.rmtree(grave, ignore_errors=True)
             folder.rename(grave)
             shutil.rmtree(grave)
-        for number, holder in self._holders().items():
-            if holder == str(name):
-                (self._slots / str(number)).unlink()
+        with self._lock:
+            held = [slot.number] if slot else [number for number, own in self._holders().items() if own == str(name)]
+            for number in held:
+                (self._slots / str(number)).unlink(missing_ok=True)
 
     def _holders(self) -> dict[int, str]:
         """Slots in use, and the name of the sliver that holds each."""
         entries = (entry for entry in self._slots.iterdir() if entry.name.isdigit())
         return {int(entry.name): str(entry.readlink()) for entry in entries}
 
-    def _take(self, name: SliceName, taken: set[int]) -> int:
+    def _take(self, name: SliceName, taken: set[str]) -> int:
         last = self._slots / "last"
         before = int(last.read_text("ascii") or 0) if last.exists() else 0
         most = self._settings.most
         for number in chain(range(before + 1, most + 1), range(1, before + 1)):
-            if number not in taken:
+            if str(number) not in taken:
                 (self._slots / str(number)).symlink_to(str(name))
                 last.write_text(str(number), "ascii")
                 return number

@@ -86,4 +86,4 @@ class Slot:
 
 def group(settings: ContainerSettings, authority: Hrn, name: str) -> str:
     """The sliver's control group below the root of every hierarchy; authorities are a level of their own."""
-    return f"{settings.cgroup.rstrip('/')}/{authority}/{name}"
+    return f"/{settings.cgroup.strip('/')}/{authority}/{name}"

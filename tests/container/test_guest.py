@@ -1,0 +1,77 @@
+"""What a slice finds in its slivers: its account, its users' keys, its name, its script."""
+
+from node_manager.drivers import DriverError
+from tests.container.ground import CODEEN, Ground
+
+KEYS = ("ssh-ed25519 AAAA one@example.org", "ssh-rsa BBBB two@example.org")
+HOME = "/home/princeton_codeen"
+
+
+class AGuest(Ground):
+    def setUp(self) -> None:
+        self.node = self.driver(hostname="node1.plc.example", nameservers=("192.0.2.53",))
+
+    def test_the_slices_account_owns_its_home_and_its_keys_and_nobody_else_reads_them(self) -> None:
+        self.running(self.node, keys=KEYS)
+        self.assertEqual("\n".join(KEYS), self.said(self.node, f"cat {HOME}/.ssh/authorized_keys"))
+        told = self.said(self.node, f"stat -c '%u %g %a' {HOME} {HOME}/.ssh {HOME}/.ssh/authorized_keys")
+        self.assertEqual(["1000 1001 755", "1000 1001 700", "1000 1001 600"], told.splitlines())
+        self.assertEqual("1000 1001", self.said(self.node, "su princeton_codeen -c 'echo $(id -u) $(id -g)'"))
+
+    def test_keys_change_while_it_runs(self) -> None:
+        self.running(self.node, keys=KEYS)
+        self.node.attach_keys(CODEEN, KEYS[1:])
+        self.assertEqual(KEYS[1], self.said(self.node, f"cat {HOME}/.ssh/authorized_keys"))
+
+    def test_its_name_its_family_and_its_right_to_become_root_are_written_down(self) -> None:
+        self.running(self.node)
+        told = self.said(self.node, "cat /etc/slicename /etc/slicefamily /etc/sudoers.d/slice")
+        self.assertEqual(["princeton_codeen", "default", "princeton_codeen ALL=(ALL) NOPASSWD: ALL"], told.splitlines())
+
+    def test_it_sees_the_nodes_name_and_can_resolve_it(self) -> None:
+        self.running(self.node)
+        self.assertEqual("node1.plc.example", self.said(self.node, "hostname"))
+        self.assertIn("127.0.1.1\tnode1.plc.example", self.said(self.node, "cat /etc/hosts"))
+        self.assertEqual("nameserver 192.0.2.53", self.said(self.node, "cat /etc/resolv.conf"))
+
+    def test_what_a_slice_changed_in_etc_stays_through_a_restart(self) -> None:
+        self.running(self.node)
+        self.said(
+            self.node, "echo alice:x:2000:2000::/:/bin/sh >> /etc/passwd; echo nameserver 192.0.2.9 > /etc/resolv.conf"
+        )
+        before = self.said(self.node, "cat /etc/passwd /etc/resolv.conf")
+        self.node.stop(CODEEN)
+        self.node.start(CODEEN)
+        self.assertEqual(before, self.said(self.node, "cat /etc/passwd /etc/resolv.conf"))
+
+    def test_the_script_runs_at_start_and_with_restart_and_stop_as_root_with_the_slices_name(self) -> None:
+        script = '#!/bin/sh\necho "$1 $2 $(id -u)" >> /root/calls\n'
+        self.running(self.node, initscript=script)
+        self.until("start princeton_codeen 0", "cat /root/calls")
+        self.node.set_initscript(CODEEN, script + "echo new >> /root/calls\n")
+        self.until("start princeton_codeen 0\nrestart princeton_codeen 0\nnew", "cat /root/calls")
+        self.node.stop(CODEEN)
+        self.node.set_initscript(CODEEN, "")
+        self.node.start(CODEEN)
+        told = self.said(self.node, "tail -2 /root/calls; ls /etc/rc.d/init.d")
+        self.assertEqual(["stop princeton_codeen 0", "new", "vinit"], told.splitlines())
+
+    def test_a_script_that_hangs_delays_neither_start_nor_stop_for_long(self) -> None:
+        self.running(self.node, initscript="#!/bin/sh\nexec sleep 1000\n")
+        self.node.stop(CODEEN)
+        self.assertEqual([], self.node.owners())
+
+    def test_running_a_program_in_what_does_not_run_is_refused_by_name(self) -> None:
+        self.node.create(self.sliver())
+        error = self.assertRaises(DriverError, self.node.enter, CODEEN, ("true",))
+        self.assertEqual("cannot run a program in princeton_codeen: it does not run", str(error))
+
+    def test_a_program_run_inside_gives_its_code_and_its_words_and_takes_input(self) -> None:
+        self.running(self.node)
+        ended = self.node.enter(CODEEN, ("/bin/sh", "-c", "read word; echo got $word; exit 7"), given="it\n")
+        self.assertEqual((7, "got it\n"), (ended.code, ended.output))
+
+    def until(self, expected: str, command: str) -> None:
+        """Claim that the command inside comes to say so; a script runs in the background."""
+        told = self.said(self.node, f"for i in 1 2 3 4 5 6 7 8 9 10; do usleep 50000; done; {command}")
+        self.assertEqual(expected, told)

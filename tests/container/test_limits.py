@@ -1,0 +1,57 @@
+"""What a resource specification comes to on this kernel."""
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from node_manager.drivers.container.limits import Limits, limits
+from node_manager.drivers.container.settings import ContainerSettings, Slot, group
+from node_manager.drivers.container.shaping import Rates
+from planetlab.names import Hrn
+from planetlab.rspec import ResourceSpec
+
+NODE = ContainerSettings(work="/w", images="/i", node_cap=100e6, link_rate=1e9)
+
+
+class LimitsOfASliver(SynchronousTestCase):
+    def of(self, **stated: object) -> Limits:
+        return limits(ResourceSpec(**stated), NODE)  # type: ignore[arg-type]
+
+    def test_what_the_rspec_does_not_say_is_the_owners_default(self) -> None:
+        bounds = self.of().bounds
+        self.assertEqual((100, NODE.memory, NODE.processes), (bounds.weight, bounds.memory, bounds.processes))
+
+    def test_memory_is_the_smallest_of_the_context_limits_in_pages(self) -> None:
+        self.assertEqual(100 * 4096, self.of(rlimits={"rss_hard": 300, "as_hard": 100, "anon_hard": 200}).bounds.memory)
+
+    def test_keep_and_unlimited_leave_the_owners_default(self) -> None:
+        for value in (-1, -2):
+            bounds = self.of(rlimits={"rss_hard": value, "nproc_hard": value}).bounds
+            self.assertEqual((NODE.memory, NODE.processes), (bounds.memory, bounds.processes))
+
+    def test_a_soft_limit_never_exceeds_the_hard_one(self) -> None:
+        self.assertIn(("RLIMIT_NOFILE", 10, 10), self.of(rlimits={"nofile_hard": 10, "nofile_soft": 20}).rlimits)
+
+    def test_rates_are_brought_into_what_the_node_has(self) -> None:
+        self.assertEqual(Rates(least=1e6, most=100e6, share=2), self.of(net_min_rate=1000, net_share=2).ordinary)
+        self.assertEqual(Rates(least=100e6, most=100e6), self.of(net_min_rate=10**6, net_max_rate=-1).ordinary)
+        self.assertEqual(Rates(least=1000, most=1000, share=1), self.of(net_max_rate=0, net_share=0).ordinary)
+        self.assertEqual(1e9, self.of(net_i2_max_rate=-1).exempt.most)
+
+    def test_what_nothing_here_enforces_is_named(self) -> None:
+        self.assertEqual((), self.of().unheld)
+        asked = self.of(
+            rlimits={"nsock_hard": 1, "cpu_soft": 2, "nproc_hard": 3, "shmem_min": 4}, sysctl={"sysctl.a": "1"}
+        )
+        self.assertEqual(("cpu_soft", "nsock_hard", "sysctl.a"), asked.unheld)
+
+
+class ASlot(SynchronousTestCase):
+    def test_ids_of_neighbouring_slots_do_not_touch(self) -> None:
+        self.assertEqual(65536, Slot(2).uid(NODE) - Slot(1).uid(NODE))
+
+    def test_classes_of_bandwidth_are_those_of_the_originals_numbering(self) -> None:
+        self.assertEqual((0x1ABC, 0x2ABC), (Slot(0xABC).ordinary, Slot(0xABC).exempt))
+
+    def test_a_control_group_is_named_the_same_however_the_setting_is_written(self) -> None:
+        for written in ("plfed", "/plfed", "/plfed/"):
+            self.assertEqual("/plfed/plc/a_b", group(evolve(NODE, cgroup=written), Hrn.parse("plc"), "a_b"))
