@@ -86,7 +86,7 @@ class Rates:
 class _Request(Request):
     """A request that counts its octets, and that does not start where there is no room for it."""
 
-    site: "HardenedSite | None"
+    channel: "_Channel"
     _octets = 0
     _counted = False
 
@@ -111,8 +111,8 @@ class _Request(Request):
             channel.persistent = False
         wait = site.rates.wait(peer_of(self), site.reactor.seconds())
         if wait or site.in_work >= site.limits.in_work:
-            code = http.TOO_MANY_REQUESTS if wait else http.SERVICE_UNAVAILABLE
-            self.setResponseCode(code)
+            code = (429, b"Too Many Requests") if wait else (503, b"Service Unavailable")
+            self.setResponseCode(*code)
             self.setHeader(b"Retry-After", b"%d" % max(1, round(wait + 0.5)))
             self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
             self.write(b"Too many requests; ask again later.\n")
@@ -123,7 +123,9 @@ class _Request(Request):
         super().process()
 
     def write(self, data: bytes) -> None:
-        if not self.startedWriting and self.channel is not None and not self.channel.persistent:
+        if not self.startedWriting and self.channel.site.draining:
+            self.channel.persistent = False
+        if not self.startedWriting and not self.channel.persistent:
             self.setHeader(b"Connection", b"close")
         super().write(data)
 
@@ -168,12 +170,20 @@ class _Channel(http.HTTPChannel):
         if self.refused:
             self._unread += len(data)
             if self._unread > _UNREAD:
-                self.transport.abortConnection()
+                self.abort()
             return
         if self._idle:
             self._idle = False
             self._wait(self.site.limits.header)
         super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self.refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.refused:
+            super().rawDataReceived(data)
 
     def headerReceived(self, line: bytes) -> bool:
         if line[:15].lower() == b"content-length:" and len(line) > 40:  # more digits than int() likes
@@ -201,7 +211,7 @@ class _Channel(http.HTTPChannel):
 
     def refuse(self, code: int, why: str) -> None:
         """Answer now, read no more, and give the peer a moment to see the answer before the connection ends."""
-        if self.refused:
+        if self.refused or self.transport is None:
             return
         self.refused = True
         body = why.encode()
@@ -219,7 +229,12 @@ class _Channel(http.HTTPChannel):
     def late(self) -> None:
         """The peer's time is over."""
         self.due = None
-        self.transport.abortConnection()
+        self.abort()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]
 
     def drain(self) -> None:
         """End as soon as no request is in work."""
@@ -247,7 +262,7 @@ class HardenedSite(Site):
         self._empty: list[Deferred[None]] = []
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = clock
-        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[assignment]
+        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[method-assign]
 
     def startFactory(self) -> None:
         if not self._sweep.running:
@@ -266,11 +281,14 @@ class HardenedSite(Site):
         """A connection has ended."""
         self.channels.pop(channel, None)
         if not self.channels and self.draining:
-            if self._sweep.running:
-                self._sweep.stop()
-            waiting, self._empty = self._empty, []
-            for one in waiting:
-                one.callback(None)
+            self._ended()
+
+    def _ended(self) -> None:
+        if self._sweep.running:
+            self._sweep.stop()
+        waiting, self._empty = self._empty, []
+        for one in waiting:
+            one.callback(None)
 
     def drain(self) -> Deferred[None]:
         """Finish what is in work and take nothing new; fires when the last connection has ended."""
@@ -278,17 +296,18 @@ class HardenedSite(Site):
         for channel in list(self.channels):
             channel.drain()
         if not self.channels:
-            self.left(_Channel())
+            self._ended()
             return succeed(None)
-        self._empty.append(done := Deferred())
+        done: Deferred[None] = Deferred()
+        self._empty.append(done)
         return done
 
     def abort(self) -> None:
         """End every connection now."""
         for channel in list(self.channels):
-            channel.transport.abortConnection()
+            channel.abort()
 
-    def log(self, request: Request) -> None:
+    def log(self, request: http.Request) -> None:
         """Nothing: calls are logged by what answers them, with what an access log does not know."""
 
     def acceptableProtocols(self) -> list[bytes]:

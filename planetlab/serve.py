@@ -1,9 +1,9 @@
 """An `Api` as a twisted.web resource: XML-RPC by POST, in the dialect of the interface that it stands for.
 
-A call that does not parse is answered as the PLC API did, with HTTP 500 and the text ``Internal Server Error`` (what was
-expected stands in the header ``X-Expected``); one that exceeds a limit gets a fault that names the limit. Errors that
-are ours to tell become faults; any other becomes an incident, whose number the caller is told and under which the log
-has the rest. A caller that goes away before its answer is there loses only the answer.
+A call that does not parse is answered as the PLC API did, with HTTP 500 and the text ``Internal Server Error`` (what
+was expected stands in the header ``X-Expected``); one that exceeds a limit gets a fault that names the limit. Errors
+that are ours to tell become faults; any other becomes an incident, whose number the caller is told and under which the
+log has the rest. A caller that goes away before its answer is there loses only the answer.
 """
 
 import secrets
@@ -233,7 +233,7 @@ class ApiResource(Resource):
             return own
         try:
             return sorted({*own, *map(str, await self._passed("system.listMethods", (), request))})
-        except (PeerError, TypeError) as error:
+        except (Fault, PeerError, TypeError) as error:
             _log.warn("the other half does not list its methods: {error}", error=one_line(str(error)))
             return own
 

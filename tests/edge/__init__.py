@@ -1,0 +1,1 @@
+"""What stands between our methods and the outside."""

@@ -1,0 +1,317 @@
+"""What slow, greedy and crooked peers get: an end, in time, and a word why."""
+
+from typing import Any
+
+from twisted.internet import defer, reactor, task
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab import xmlrpc as ours
+from planetlab.gate import Gate
+from planetlab.limits import Limits, Rates, hardened_site
+from planetlab.serve import ApiResource, mount
+from tests.edge.example import Served, api, greet, post
+
+CALL = ours.dumps_call("GetSum", (1, 2))
+
+
+class Peer(StringTransport):
+    """A peer's end of a connection, in memory."""
+
+    def __init__(self, host: str = "192.0.2.1") -> None:
+        kind = IPv6Address if ":" in host else IPv4Address
+        super().__init__(peerAddress=kind("TCP", host, 4711))
+        self.ended = False
+
+    def abortConnection(self) -> None:
+        self.ended = True
+
+    def loseConnection(self) -> None:
+        self.ended = True
+        super().loseConnection()
+
+
+class InMemory(SynchronousTestCase):
+    limits = Limits()
+
+    def setUp(self) -> None:
+        self.clock = task.Clock()
+        self.site = hardened_site(mount({"PLCAPI": ApiResource(api, greet)}), self.clock, self.limits)
+        self.gate = Gate(self.site, self.limits)
+        self.gate.doStart()
+
+    def connect(self, host: str = "192.0.2.1") -> tuple[Any, Peer]:
+        protocol, peer = self.gate.buildProtocol(None), Peer(host)
+        protocol.makeConnection(peer)
+        return protocol, peer
+
+    def pump(self, seconds: float, every: float = 0.25) -> None:
+        self.clock.pump([every] * int(seconds / every))
+
+
+class SlowPeers(InMemory):
+    def test_a_silent_connection_ends_after_five_seconds(self) -> None:
+        _, peer = self.connect()
+        self.pump(4.5)
+        self.assertFalse(peer.ended)
+        self.pump(1)
+        self.assertTrue(peer.ended)
+
+    def test_slow_loris_ends_after_five_seconds_however_diligently_it_drips(self) -> None:
+        protocol, peer = self.connect()
+        protocol.dataReceived(b"POST / HTTP/1.1\r\nHost: x\r\n")
+        for i in range(10):
+            self.assertFalse(peer.ended)
+            protocol.dataReceived(b"X-%d: y\r\n" % i)
+            self.pump(0.5)
+        self.assertTrue(peer.ended)
+
+    def test_a_body_that_drips_ends_after_fifteen_seconds(self) -> None:
+        protocol, peer = self.connect()
+        protocol.dataReceived(b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(31):
+            self.assertFalse(peer.ended)
+            protocol.dataReceived(b"x")
+            self.pump(0.5)
+        self.assertTrue(peer.ended)
+
+    def test_between_two_requests_a_connection_may_rest_for_a_minute(self) -> None:
+        protocol, peer = self.connect()
+        for _ in range(3):
+            protocol.dataReceived(post(CALL))
+            self.assertIn(b"<int>3</int>", peer.value())
+            peer.clear()
+            self.pump(55)
+            self.assertFalse(peer.ended)
+        protocol.dataReceived(b"P")
+        self.pump(6)
+        self.assertTrue(peer.ended)
+
+    def test_a_call_in_work_is_not_late(self) -> None:
+        protocol, peer = self.connect()
+        waiting: defer.Deferred[int] = defer.Deferred()
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: waiting
+        protocol.dataReceived(post(CALL))
+        self.pump(100)
+        self.assertFalse(peer.ended)
+        waiting.callback(9)
+        self.assertIn(b"<int>9</int>", peer.value())
+
+
+class BigRequests(InMemory):
+    def refusal(self, *parts: bytes) -> bytes:
+        protocol, peer = self.connect()
+        for part in parts:
+            protocol.dataReceived(part)
+        self.pump(3)
+        self.assertTrue(peer.ended)
+        return peer.value()
+
+    def test_a_declared_body_of_200_mb_is_refused_before_it_comes(self) -> None:
+        answer = self.refusal(b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000000\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
+        self.assertTrue(answer.endswith(b"expected at most 1048576 octets\n"), answer)
+
+    def test_a_chunked_body_is_refused_after_the_first_mebibyte(self) -> None:
+        protocol, peer = self.connect()
+        protocol.dataReceived(b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sent = 0
+        while not peer.value() and sent < 200_000_000:
+            protocol.dataReceived(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            sent += 65536
+        self.assertEqual((1 << 20) + 65536, sent)
+        self.assertTrue(peer.value().startswith(b"HTTP/1.1 413 "))
+
+    def test_headers_without_end_are_refused(self) -> None:
+        many = b"".join(b"X-%d: y\r\n" % i for i in range(200))
+        long = b"X: " + b"y" * 20_000 + b"\r\n"
+        for headers in (many, long):
+            protocol, peer = self.connect()
+            protocol.dataReceived(b"POST / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
+            self.pump(3)
+            self.assertTrue(peer.ended)
+            self.assertNotIn(b"200 OK", peer.value())
+
+
+SMUGGLED = (
+    b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    b"Content-Length : 5\r\n\r\nhello",
+    b"Content-Length: +5\r\n\r\nhello",
+    b"Content-Length: -5\r\n\r\nhello",
+    b"Content-Length: 0x5\r\n\r\nhello",
+    b"Content-Length: 5, 5\r\n\r\nhello",
+    b"Content-Length: \r\n\r\nhello",
+    b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nhello",
+    b"Transfer-Encoding: chunked\r\n\r\n-1\r\nhello\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n",
+    b"X: a\x00b\r\nContent-Length: 5\r\n\r\nhello",
+    b"no colon\r\nContent-Length: 5\r\n\r\nhello",
+)
+
+
+class Smuggling(InMemory):
+    def test_twenty_requests_that_two_readers_would_read_differently_are_refused(self) -> None:
+        for said in SMUGGLED:
+            protocol, peer = self.connect()
+            protocol.dataReceived(b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\n" + said + post(CALL))
+            self.pump(3)
+            self.assertTrue(peer.value().startswith(b"HTTP/1.1 400 "), (said[:60], peer.value()[:60]))
+            self.assertNotIn(b"200 OK", peer.value(), said[:60])
+            self.assertTrue(peer.ended, said[:60])
+
+
+class ManyConnections(InMemory):
+    limits = Limits(per_peer=4, total=10)
+
+    def open(self, host: str, n: int) -> list[Peer]:
+        return [self.connect(host)[1] for _ in range(n)]
+
+    def test_one_peer_has_at_most_its_share(self) -> None:
+        peers = self.open("192.0.2.1", 30)
+        self.assertEqual([False] * 4 + [True] * 26, [peer.ended for peer in peers])
+
+    def test_an_ipv6_network_is_one_peer(self) -> None:
+        peers = [self.connect(f"2001:db8::{i}")[1] for i in range(1, 8)]
+        self.assertEqual(4, sum(not peer.ended for peer in peers))
+        self.assertFalse(self.connect("2001:db8:0:1::1")[1].ended)
+
+    def test_who_left_makes_room(self) -> None:
+        from twisted.internet.protocol import connectionDone
+
+        visitors = [self.connect()[0] for _ in range(4)]
+        self.assertTrue(self.connect()[1].ended)
+        visitors[0].connectionLost(connectionDone)
+        self.assertFalse(self.connect()[1].ended)
+
+    def test_when_all_is_full_the_greediest_makes_room_for_the_modest(self) -> None:
+        greedy = self.open("192.0.2.1", 4)
+        others = self.open("192.0.2.2", 3) + self.open("192.0.2.3", 3)
+        late = self.connect("192.0.2.4")[1]
+        self.assertEqual([True, False, False, False], [peer.ended for peer in greedy])
+        self.assertFalse(late.ended or any(peer.ended for peer in others))
+        self.assertTrue(self.connect("192.0.2.2")[1].ended)
+
+    def test_a_flood_leaves_a_good_client_served(self) -> None:
+        for i in range(200):
+            self.connect(f"198.51.100.{i % 5}")
+        protocol, peer = self.connect("192.0.2.9")
+        protocol.dataReceived(post(CALL))
+        self.assertIn(b"<int>3</int>", peer.value())
+        self.assertLessEqual(len(self.site.channels), 10 + 1)
+
+
+class TooManyRequests(InMemory):
+    limits = Limits(rate=1.0, burst=3)
+
+    def test_a_peer_over_its_rate_is_told_when_to_come_again(self) -> None:
+        protocol, peer = self.connect()
+        for _ in range(4):
+            protocol.dataReceived(post(CALL))
+        self.assertEqual(3, peer.value().count(b"<int>3</int>"))
+        self.assertIn(b"HTTP/1.1 429 Too Many Requests\r\n", peer.value())
+        self.assertRegex(peer.value(), rb"(?i)retry-after: [12]\r\n")
+        self.clock.advance(1.1)
+        protocol.dataReceived(post(CALL))
+        self.assertEqual(4, peer.value().count(b"<int>3</int>"))
+
+    def test_another_peer_is_not_concerned(self) -> None:
+        first = self.connect()[0]
+        for _ in range(9):
+            first.dataReceived(post(CALL))
+        protocol, peer = self.connect("192.0.2.2")
+        protocol.dataReceived(post(CALL))
+        self.assertIn(b"200 OK", peer.value())
+
+    def test_peers_are_forgotten(self) -> None:
+        rates = Rates(1.0, 3)
+        for i in range(30_000):
+            rates.wait(str(i), float(i))
+        self.assertLess(len(rates.buckets), 10_100)
+
+
+class TooMuchInWork(InMemory):
+    limits = Limits(in_work=2)
+
+    def test_calls_beyond_the_cap_are_asked_to_come_again(self) -> None:
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: defer.Deferred()
+        peers = []
+        for i in range(3):
+            protocol, peer = self.connect(f"192.0.2.{i}")
+            protocol.dataReceived(post(CALL))
+            peers.append(peer)
+        self.assertEqual([b"", b""], [peer.value() for peer in peers[:2]])
+        self.assertIn(b"503 Service Unavailable", peers[2].value())
+
+
+class Ending(InMemory):
+    def test_an_idle_connection_ends_at_once_and_one_in_work_after_its_answer(self) -> None:
+        idle = self.connect()[1]
+        protocol, peer = self.connect()
+        waiting: defer.Deferred[int] = defer.Deferred()
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: waiting
+        protocol.dataReceived(post(CALL))
+        done = self.site.drain()
+        self.assertEqual((True, False), (idle.ended, peer.ended))
+        waiting.callback(7)
+        self.assertIn(b"<int>7</int>", peer.value())
+        self.assertIn(b"connection: close\r\n", peer.value().lower())
+        self.assertTrue(peer.ended)
+        self.assertNoResult(done)
+        from twisted.internet.protocol import connectionDone
+
+        for channel in list(self.site.channels):
+            channel.connectionLost(connectionDone)
+        self.successResultOf(done)
+
+
+class OverSockets(Served):
+    async def test_200_mb_are_refused_and_the_sender_hears_why(self) -> None:
+        def send() -> bytes:
+            import socket
+
+            with socket.create_connection(self.address, timeout=10) as client:
+                client.sendall(
+                    b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000000\r\n\r\n" + b"x" * 2_000_000
+                )
+                return client.recv(4096)
+
+        answer = await self.elsewhere(send)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n"), answer)
+
+    async def test_thirty_connections_of_one_peer_get_twenty_answers(self) -> None:
+        def open_many() -> int:
+            import socket
+
+            clients = [socket.create_connection(self.address, timeout=10) for _ in range(30)]
+            served = 0
+            for client in clients:
+                try:
+                    client.sendall(post(CALL))
+                    served += b"<int>3</int>" in client.recv(4096)
+                except OSError:
+                    continue
+            for client in clients:
+                client.close()
+            return served
+
+        self.assertEqual(20, await self.elsewhere(open_many))
+
+
+class SilentHandshake(Served):
+    secure = True
+    limits = Limits(header=0.3)
+
+    async def test_a_connection_that_never_speaks_tls_ends_too(self) -> None:
+        self.assertEqual(b"", await self.elsewhere(self.send))
+        self.assertEqual(b"", await self.elsewhere(self.send, b"\x16\x03\x01"))
+        self.assertEqual(3, await self.ask().call("GetSum", 1, 2))
+        self.assertTrue(reactor.running)
