@@ -1,16 +1,20 @@
 """An authority's folder: its papers, its settings, and the programs that serve it."""
 
 import pathlib
+import secrets
 import sys
+import time
 from typing import Any
 
 from attrs import frozen
 
+from planetlab.both.founding import found
 from planetlab.cli import papers
 from planetlab.cli.place import folder, write
 from planetlab.cli.processes import Program
 from planetlab.cli.toml import dumps
 from planetlab.names import Hrn
+from planetlab.registry.plc import Plc
 
 READABLE = 0o644
 
@@ -25,6 +29,7 @@ class AuthorityPlace:
     ports: dict[str, int]
     host: str = "127.0.0.1"  # the name or address that its certificate is for
     listen: str = "127.0.0.1"
+    domain: str = "localhost.localdomain"  # of the addresses that mails come from
     plain: bool = False  # whether the whole API is served in clear, on loopback, for clients without our CA
 
     @property
@@ -45,24 +50,82 @@ class AuthorityPlace:
         folder(self.path)
         return papers.make(self.path, self.hrn, (self.host,))
 
+    def found(self, email: str, password: str) -> bool:
+        """Make the registry with its first rows and the first administrator; whether it was not there before."""
+        if self.registry.exists():
+            return False
+        plc = Plc(hrn=self.hrn, name=self.name, slice_prefix=self.prefix, maintenance_user=self.maintenance)
+        found(str(self.registry), plc, email, password, time.time())
+        return True
+
+    @property
+    def prefix(self) -> str:
+        """The login base of the operators' own site."""
+        return self.hrn.leaf
+
+    @property
+    def maintenance(self) -> str:
+        """The account of the operators' own programs, such as the web pages."""
+        return f"maint@{self.domain}"
+
     def write_settings(self) -> None:
-        """Write the settings of the three services."""
-        write(self.path / "slice_authority.toml", dumps(self.slice_authority()), READABLE)
-        write(self.path / "mgmt_authority.toml", dumps(self.mgmt_authority()), READABLE)
+        """Write the settings of the three services; those that hold the programs' password are secret."""
+        secret = self.path / "maintenance.password"
+        if not secret.exists():
+            write(secret, secrets.token_urlsafe(24))
+        own = {"maintenance_user": self.maintenance, "maintenance_password": secret.read_text()}
+        write(self.path / "slice_authority.toml", dumps({**self.slice_authority(), **own}))
+        write(self.path / "mgmt_authority.toml", dumps({**self.mgmt_authority(), **own}))
+        write(self.path / "web.toml", dumps(self.web()), READABLE)
 
     def slice_authority(self) -> dict[str, Any]:
         """The slice authority's settings."""
-        return {}
+        return {
+            **self._common("sa", "ma", "MA"),
+            "ticket_key": str(self.path / "ticket.key"),
+            "ticket_chain": str(self.path / "ticket.pem"),
+            "pgp_secret": str(self.path / "pgp.sec"),
+        }
 
     def mgmt_authority(self) -> dict[str, Any]:
         """The management authority's settings."""
-        return {}
+        return {**self._common("ma", "sa", "SA"), "pgp_secret": str(self.path / "pgp.sec")}
+
+    def _common(self, own: str, other: str, path: str) -> dict[str, Any]:
+        return {
+            "hrn": str(self.hrn),
+            "name": self.name,
+            "slice_prefix": self.prefix,
+            "registry": str(self.registry),
+            "certificate": str(self.path / "server.pem"),
+            "key": str(self.path / "server.key"),
+            "ca": str(self.path / "ca.pem"),
+            "listen": [self.endpoint(own)],
+            "plain": [self.endpoint("plain", "127.0.0.1")] if self.plain and own == "sa" else [],
+            "operator": self.endpoint(f"{own}_operator", "127.0.0.1"),
+            "sibling": self.url(other, path),
+            "support": f"support@{self.domain}",
+            "boot_mail": f"boot@{self.domain}",
+            "web_host": self.host,
+        }
+
+    def web(self) -> dict[str, Any]:
+        """The settings of the pages."""
+        return {
+            "name": str(self.hrn),
+            "plcapi": self.url("sa", "PLCAPI"),
+            "ca": str(self.path / "ca.pem"),
+            "username": self.maintenance,
+            "password_file": str(self.path / "maintenance.password"),
+            "listen": [self.endpoint("web")],
+            "operator_listen": self.endpoint("web_operator", "127.0.0.1"),
+        }
 
     def programs(self, logs: pathlib.Path) -> list[Program]:
         """What serves this authority."""
         return [
             service(package, self.path / f"{package}.toml", f"{package} {self.hrn}", logs)
-            for package in ("slice_authority", "mgmt_authority")
+            for package in ("slice_authority", "mgmt_authority", "web")
         ]
 
 

@@ -109,7 +109,12 @@ class Federation:
         for each in self.plan.authorities:
             folder = self.wishes.path / str(each.hrn)
             there = AuthorityPlace(
-                path=folder, hrn=each.hrn, name=each.site_name, ports=self.ports[str(each.hrn)], plain=True
+                path=folder,
+                hrn=each.hrn,
+                name=f"PlanetLab {each.hrn}",
+                ports=self.ports[str(each.hrn)],
+                domain=each.domain,
+                plain=True,
             )
             self.authorities[each.hrn] = there
             made = there.write()
@@ -117,7 +122,7 @@ class Federation:
                 chain = papers.certify(self.authorities[each.parent].path, made.request.read_bytes())
                 papers.install(made, each.hrn, chain)
             there.write_settings()
-            there.first_administrator(each.email("admin"), PASSWORD)
+            there.found(each.email("admin"), PASSWORD)
 
     def _run(self, programs: Iterable[Program]) -> None:
         for program in programs:

@@ -114,6 +114,7 @@ class NodePlace:
             "images": self.images,
             "work": str(self.path / "slivers"),
             "cgroup": self.cgroup,
+            "remembered": str(self.path / "state" / "remembered"),
             "round_every": 5.0,
         }
 

@@ -55,7 +55,7 @@ def init(
         )
         if not there.registry.exists():
             password = secrets.token_urlsafe(12)
-            there.first_administrator(email, password)
+            there.found(email, password)
     value: dict[str, Any] = {
         "dir": str(there.path),
         "hrn": hrn,
