@@ -54,11 +54,11 @@ class Leases:
 
     def getleases(self) -> list[str]:
         """Every lease that runs."""
-        return [lease.sealed.decode() for lease in self._running()]
+        return [lease.sealed.decode() for lease in self.running()]
 
     def getslivers(self) -> list[str]:
         """The slices with a sliver here."""
-        return [lease.slice for lease in self._running() if lease.bound]
+        return [lease.slice for lease in self.running() if lease.bound]
 
     def getprinciple(self, name: str) -> str:
         """Whose sliver it is, 40 hex digits."""
@@ -162,18 +162,18 @@ class Leases:
 
     # inside
 
-    def _running(self) -> list[Lease]:
+    def running(self) -> list[Lease]:
         now = self.redeemer.time.wall()
         return [lease for lease in self.redeemer.ledger.leases() if lease.end > now]
 
     def _sliver(self, name: str) -> Lease:
-        lease = next((lease for lease in self._running() if lease.bound and lease.slice == name), None)
+        lease = next((lease for lease in self.running() if lease.bound and lease.slice == name), None)
         if lease is None:
             raise Fault(f"Slice {name} does not have sliver on node")
         return lease
 
     def _own(self, principle: str, name: str) -> Lease:
-        lease = next((lease for lease in self._running() if lease.slice == name), None)
+        lease = next((lease for lease in self.running() if lease.slice == name), None)
         if lease is None:
             raise Fault(f"Sliver {name} does not exist")
         if lease.principle != principle:

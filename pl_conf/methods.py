@@ -11,7 +11,6 @@ from pl_conf.ledger import Ledger
 from pl_conf.node import NodeManager
 from pl_conf.owner import Owner
 from pl_conf.redeem import Redeemer
-from pl_conf.refusals import NotAdmitted
 from planetlab.calls import Call
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
@@ -202,8 +201,3 @@ async def Calendar(call: Call, windows: list[dict[str, Any]]) -> int:
 async def Reload(call: Call) -> int:
     """Read the policy file again now; the answer is how many slivers it changed."""
     return int(await call.store.owner.reload())
-
-
-def refused(error: Exception) -> list[Any] | None:
-    """A refusal as the public port answers it; None for what is no refusal of ours."""
-    return [error.code, str(error)] if isinstance(error, NotAdmitted) else None
