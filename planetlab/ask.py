@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 from xmlrpc.client import Fault
 
 from attrs import evolve, field, frozen
-from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults, succeed
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
@@ -132,7 +131,8 @@ def _agent(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequen
     if papers not in known:
         tls = ClientTLS.make(*papers) if papers is not None else None
         pool = HTTPConnectionPool(reactor, persistent=True)
-        pool.maxPersistentPerHost, pool.cachedConnectionTimeout = PER_HOST, IDLE
+        pool.maxPersistentPerHost = PER_HOST
+        pool.cachedConnectionTimeout = IDLE  # type: ignore[assignment]
         pool.retryAutomatically = False
         known[papers] = (Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
     return known[papers][0]
@@ -219,7 +219,8 @@ class Ask:
                 raise CertificateRefused(f"{self.shown}: {error}") from error
             except PeerError as error:
                 last = error
-                if attempt + 1 >= self.tries or not (repeat or isinstance(error, _NothingSent | _NothingDone)):
+                again = isinstance(error, _NothingSent | _NothingDone) or (repeat and isinstance(error, Unreachable))
+                if attempt + 1 >= self.tries or not again:
                     break
                 pause = min(10.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.5)
                 await deferLater(reactor, max(pause, getattr(error, "wait", 0.0)))
@@ -255,12 +256,20 @@ class Ask:
             response = await agent.request(b"POST", uri, headers, _Body(body))
             return await self._read(response)
 
+        over: list[bool] = []
+        work = Deferred.fromCoroutine(whole())
+        timer = reactor.callLater(self.timeout, lambda: (over.append(True), work.cancel()))
         try:
-            return await Deferred.fromCoroutine(whole()).addTimeout(self.timeout, reactor)
+            return await work
         except PeerError:
             raise
         except Exception as error:
-            raise self._told(error) from error
+            if not over and _is_cancelled(error):  # by who called us, who hears of it as of any cancelled work
+                raise CancelledError from error
+            raise self._told(error, bool(over)) from error
+        finally:
+            if timer.active():
+                timer.cancel()
 
     async def _read(self, response: IResponse) -> bytes:
         collect = _Collect(self.most if response.code == 200 else 4096)
@@ -275,13 +284,14 @@ class Ask:
             raise _NothingDone(text, min(10.0, float(after)) if after.isdigit() else 1.0)
         raise PeerError(text)
 
-    def _told(self, error: Exception) -> PeerError:
-        reasons = [one.value for one in getattr(error, "reasons", None) or ()]
+    def _told(self, error: Exception, over: bool) -> PeerError:
+        reasons = _reasons(error)
         for one in (error, *reasons):
             if isinstance(one, PeerError):
                 return one
-        if isinstance(error, defer.TimeoutError | CancelledError) and not isinstance(error, ConnectError):
-            return Unreachable(f"no answer within {self.timeout:g} s")
+        if over:
+            unconnected = isinstance(error, ConnectError | ConnectingCancelledError)
+            return (_NothingSent if unconnected else Unreachable)(f"no answer within {self.timeout:g} s")
         if isinstance(error, DNSLookupError):
             return _NothingSent(f"its name is not known: {error}")
         if isinstance(error, ConnectError | ConnectingCancelledError):
@@ -289,6 +299,15 @@ class Ask:
         if any(type(one).__module__.startswith("OpenSSL") for one in reasons):
             return Unreachable(f"TLS failed: {'; '.join(map(_plain, reasons))}")
         return Unreachable(f"it broke off without an answer: {'; '.join(map(_plain, reasons)) or _plain(error)}")
+
+
+def _reasons(error: BaseException) -> list[BaseException]:
+    """What twisted.web wrapped into ``error``."""
+    return [one.value for one in getattr(error, "reasons", None) or () if one.value is not None]
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return any(isinstance(one, CancelledError | ConnectingCancelledError) for one in (error, *_reasons(error)))
 
 
 def _plain(error: BaseException) -> str:

@@ -1,14 +1,13 @@
 """What an operator's port answers: ``/healthz``, ``/readyz``, ``/metrics``.
 
-``/healthz`` says that the process lives, ``/readyz`` whether it is of use: 503 with the reason while it starts, drains, or
-lacks something. ``/metrics`` is Prometheus text. The port is for the operator: on loopback, or a Unix socket.
+``/healthz`` says that the process lives, ``/readyz`` whether it is of use: 503 with the reason while it starts, ends,
+or lacks something. ``/metrics`` is Prometheus text. The port is for the operator: on loopback, or a Unix socket.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import Gauge
-from prometheus_client.twisted import MetricsResource
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
@@ -37,12 +36,20 @@ class _Says(Resource):
         return f"{why or 'ok'}\n".encode()
 
 
+class _Metrics(Resource):
+    isLeaf = True
+
+    def render_GET(self, request: Request) -> bytes:
+        request.setHeader(b"Content-Type", CONTENT_TYPE_LATEST.encode())
+        return generate_latest()
+
+
 def operator_resource(why_not: Ready) -> Resource:
     """The tree of an operator's port."""
     root = Resource()
     root.putChild(b"healthz", _Says(lambda: ""))
     root.putChild(b"readyz", _Says(why_not))
-    root.putChild(b"metrics", MetricsResource())
+    root.putChild(b"metrics", _Metrics())
     return root
 
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from planetlab import ask, tls
 from planetlab.errors import BadSettings, Unreachable
 from planetlab.names import Hrn
-from planetlab.serve import ApiResource, hardened_site, listen, mount
+from planetlab.serve import ApiResource, Limits, hardened_site, listen, mount
 from tests.edge.example import CA, NOW, SERVER, Served, api, greet
 
 OTHER = tls.make_ca(Hrn.parse("evil"), NOW, life=30 * 365 * tls.DAY)
@@ -114,7 +114,7 @@ class Pitfall1ACertificateThatNamesNobodyIsRefused(Served):
         self.assertIn("not trusted here", str(error))
 
     async def test_a_plain_server_is_not_spoken_to_in_clear(self) -> None:
-        site = hardened_site(mount({"PLCAPI": ApiResource(api, greet)}), reactor)
+        site = hardened_site(mount({"PLCAPI": ApiResource(api, greet)}), reactor, Limits(header=0.3))
         port = await listen(reactor, "tcp:0:interface=127.0.0.1", site)
         self.addCleanup(site.drain)
         self.addCleanup(port.stopListening)
