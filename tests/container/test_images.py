@@ -1,6 +1,7 @@
 """Reference images are made once, whole or not at all."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -27,10 +28,20 @@ Components: main
 """
 
 
-class AptSources(SynchronousTestCase):
+class Folder(SynchronousTestCase):
+    """A directory that goes after the test."""
+
     def setUp(self) -> None:
-        self.etc = Path(self.mktemp())
-        (self.etc / "sources.list.d").mkdir(parents=True)
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+
+class AptSources(Folder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.etc = self.folder
+        (self.etc / "sources.list.d").mkdir()
 
     def test_stanzas_of_this_release_are_taken_and_others_left(self) -> None:
         (self.etc / "sources.list.d/debian.sources").write_text(DEB822)
@@ -47,17 +58,17 @@ class AptSources(SynchronousTestCase):
         self.assertEqual([told + "Signed-By: /k.gpg"], sources("bookworm", self.etc))
 
 
-class Flavours(SynchronousTestCase):
+class Flavours(Folder):
     def test_one_and_only_one_is_the_default(self) -> None:
         self.assertEqual(1, sum("default" in flavour.aliases for flavour in FLAVOURS))
 
     def test_every_one_is_found_by_a_name_that_the_driver_accepts(self) -> None:
         for flavour in FLAVOURS:
-            error = self.assertRaises(DriverError, image, self.mktemp(), flavour.name)
+            error = self.assertRaises(DriverError, image, str(self.folder), flavour.name)
             self.assertIn(f"no reference image '{flavour.name}'", str(error))
 
 
-class MakingAnImage(SynchronousTestCase):
+class MakingAnImage(Folder):
     def run_it(self, *words: str) -> str:
         told = CliRunner().invoke(main, words, catch_exceptions=False)
         return told.output
@@ -65,12 +76,12 @@ class MakingAnImage(SynchronousTestCase):
     def test_is_refused_to_others_than_root(self) -> None:
         if not os.geteuid():
             self.skipTest("we are root")
-        self.assertIn("only root", self.run_it("build", "--dir", self.mktemp()))
+        self.assertIn("only root", self.run_it("build", "--dir", str(self.folder)))
 
     def test_happens_once(self) -> None:
         if os.geteuid():
             self.skipTest("making an image: not root")
-        folder = self.mktemp()
+        folder = str(self.folder)
         self.assertIn("made in", self.run_it("build", "--dir", folder, "--flavour", "busybox"))
         self.assertIn("is there", self.run_it("build", "--dir", folder, "--flavour", "busybox"))
         self.assertIn("made in", self.run_it("build", "--dir", folder, "--flavour", "busybox", "--again"))

@@ -4,11 +4,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import frozen
-
 from node_manager.drivers import Found, Owner, OwnerKind, State, Stats
 from node_manager.drivers.container import links
 from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.recent import Recent
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.settings import UIDS, ContainerSettings
 from node_manager.drivers.container.shaping import Tree
@@ -18,14 +17,19 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-@frozen
+_CLASSES_TIMES = 20.0  # all slivers' counters come in one answer, and are asked for one sliver at a time
+_FILES_AGE, _FILES_TIMES = 5.0, 50.0  # to walk over a sliver's files may take 2 % of one processor, no more
+
+
 class Looker:
     """Reads the state of slivers. Run in the room."""
 
-    settings: ContainerSettings
-    records: Records
-    groups: Groups
-    tree: Tree
+    def __init__(self, settings: ContainerSettings, records: Records, groups: Groups, tree: Tree) -> None:
+        self.settings = settings
+        self.records = records
+        self.groups = groups
+        self._sent = Recent(tree.sent, 0.0, _CLASSES_TIMES)
+        self._files: dict[SliceName, Recent[int]] = {}
 
     def look(self) -> dict[SliceName, Found]:
         links_up = set(links.counters())
@@ -86,7 +90,7 @@ class Looker:
         used = self.groups.used(record.group)
         pids = self.groups.pids(record.group)
         processes = [_status(pid) for pid in pids]
-        sent = self.tree.sent()
+        sent = self._sent.get()
         taken, given = links.counters().get(record.slot.interface, (0, 0))
         return Stats(
             cpu=used.cpu,
@@ -94,12 +98,17 @@ class Looker:
             virtual=sum(int(fields[20]) for fields in processes),
             processes=len(pids),
             active=sum(fields[0] in "RD" for fields in processes),
-            disk=_disk(self.records.folder(name) / "up"),
+            disk=self._disk(name),
             sent=sent.get(record.slot.ordinary, 0),
             sent_exempt=sent.get(record.slot.exempt, 0),
             received=given,
             address=str(links.address(self.settings, record.slot)),
         )
+
+    def _disk(self, name: SliceName) -> int:
+        folder = self.records.folder(name) / "up"
+        files = self._files.setdefault(name, Recent(lambda: _disk(folder), _FILES_AGE, _FILES_TIMES))
+        return files.get()
 
     def _owners(self, record: Record) -> list[Owner]:
         slot = record.slot

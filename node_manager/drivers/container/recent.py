@@ -1,0 +1,32 @@
+"""Answers that are dear to get and good for a while."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+T = TypeVar("T")
+
+
+@define
+class Recent(Generic[T]):
+    """What ``ask`` said, at most as old as ``age`` seconds, or as ``times`` as long as it took to say."""
+
+    ask: Callable[[], T]
+    age: float
+    times: float = 0.0
+    _told: list[T] = field(factory=list, init=False)
+    _until: float = field(default=0.0, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
+
+    def get(self) -> T:
+        """The answer; one thread at a time asks."""
+        with self._lock:
+            since = time.monotonic()
+            if not self._told or since >= self._until:
+                self._told = [self.ask()]
+                now = time.monotonic()
+                self._until = now + max(self.age, self.times * (now - since))
+            return self._told[0]
