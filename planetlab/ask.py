@@ -258,7 +258,12 @@ class Ask:
 
         over: list[bool] = []
         work = Deferred.fromCoroutine(whole())
-        timer = reactor.callLater(self.timeout, lambda: (over.append(True), work.cancel()))
+
+        def end() -> None:
+            over.append(True)
+            work.cancel()
+
+        timer = reactor.callLater(self.timeout, end)
         try:
             return await work
         except PeerError:

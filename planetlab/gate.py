@@ -34,23 +34,23 @@ class _Visitor(ProtocolWrapper):
         self.peer = peer_key(transport)
         if self.factory.admit(self):
             self.inside = True
-            super().makeConnection(transport)
+            super().makeConnection(transport)  # type: ignore[no-untyped-call]
         else:
             transport.abortConnection()  # type: ignore[attr-defined]
 
     def dataReceived(self, data: bytes) -> None:
         if self.inside:
-            super().dataReceived(data)
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.inside:
             self.inside = False
             self.factory.leave(self)
-            super().connectionLost(reason)
+            super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def abort(self) -> None:
         """Make room."""
-        self.abortConnection()  # type: ignore[no-untyped-call]
+        self.abortConnection()
 
 
 class Gate(WrappingFactory):

@@ -1,9 +1,9 @@
 """How a service's program starts, runs and ends.
 
-``--config FILE`` is read first; what is wrong with it, with a port or with a missing tool is said in one line on stderr,
-and the program ends with 2 (settings, command line) or 1 (the rest). SIGTERM and SIGINT end it in good order within
-`STOP` seconds: ports are closed, ``/readyz`` says so, calls in work are answered, then what the service asked for is done.
-SIGHUP makes it read its certificates again.
+``--config FILE`` is read first; what is wrong with it, with a port or with a missing tool is said in one line on
+stderr, and the program ends with 2 (settings, command line) or 1 (the rest). SIGTERM and SIGINT end it in good order
+within `STOP` seconds: ports are closed, calls in work are answered, then what the service asked for is done. SIGHUP
+makes it read its certificates again.
 """
 
 import argparse
@@ -130,9 +130,9 @@ def run_service(main: Main[S], settings_class: type[S], name: str, argv: list[st
 
     running = Running(stated, reactor, WallClock(), Path(options.config))
     failed: list[BaseException] = []
-    reactor.callWhenRunning(_start, running, main, failed)  # type: ignore[attr-defined]
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(_stop(running)))  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(_start, running, main, failed)
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: ensureDeferred(_stop(running)))
+    reactor.run()
     if failed:
         _leave(name, failed[0], 2 if isinstance(failed[0], BadSettings) else 1)
 
@@ -175,7 +175,7 @@ def _start(running: Running[S], main: Main[S], failed: list[BaseException]) -> N
     def give_up(failure: Failure) -> None:
         if not isinstance(failure.value, PlanetLabError | OSError):
             _log.failure("could not start", failure)
-        failed.append(failure.value)
+        failed.append(failure.value or RuntimeError("could not start"))
         running.reactor.stop()
 
     ensureDeferred(serve()).addErrback(give_up)

@@ -113,21 +113,21 @@ class _Request(Request):
         if wait or site.in_work >= site.limits.in_work:
             code = (429, b"Too Many Requests") if wait else (503, b"Service Unavailable")
             self.setResponseCode(*code)
-            self.setHeader(b"Retry-After", b"%d" % max(1, round(wait + 0.5)))
-            self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
+            self.setHeader(b"Retry-After", b"%d" % max(1, round(wait + 0.5)))  # type: ignore[no-untyped-call]
+            self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")  # type: ignore[no-untyped-call]
             self.write(b"Too many requests; ask again later.\n")
-            self.finish()
+            self.finish()  # type: ignore[no-untyped-call]
             return
         site.in_work += 1
         self._counted = True
-        super().process()
+        super().process()  # type: ignore[no-untyped-call]
 
     def write(self, data: bytes) -> None:
         if not self.startedWriting and self.channel.site.draining:
             self.channel.persistent = False
         if not self.startedWriting and not self.channel.persistent:
-            self.setHeader(b"Connection", b"close")
-        super().write(data)
+            self.setHeader(b"Connection", b"close")  # type: ignore[no-untyped-call]
+        super().write(data)  # type: ignore[no-untyped-call]
 
     def _cleanup(self) -> None:
         self._leave()
@@ -179,7 +179,7 @@ class _Channel(http.HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:
         if not self.refused:
-            super().lineReceived(line)
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:
         if not self.refused:
@@ -252,7 +252,7 @@ class HardenedSite(Site):
     requestFactory = _Request
 
     def __init__(self, resource: IResource, clock: IReactorTime, limits: Limits) -> None:
-        super().__init__(resource, _Request, reactor=clock, parsePOSTFormSubmission=False)
+        super().__init__(resource, _Request, reactor=clock, parsePOSTFormSubmission=False)  # type: ignore[no-untyped-call]
         self.limits = limits
         self.rates = Rates(limits.rate, limits.burst)
         self.channels: dict[_Channel, None] = {}
@@ -262,7 +262,7 @@ class HardenedSite(Site):
         self._empty: list[Deferred[None]] = []
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = clock
-        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[method-assign]
+        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[no-untyped-call,method-assign]
 
     def startFactory(self) -> None:
         if not self._sweep.running:

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from twisted.logger import (
     FilteringLogObserver,
+    ILogFilterPredicate,
     ILogObserver,
     LogEvent,
     LogLevel,
@@ -89,22 +90,24 @@ def _put(stream: TextIO, text: str) -> None:
         return
 
 
+_LOW = (None, LogLevel.debug, LogLevel.info)
 _NOISE = ("twisted.internet", "twisted.web", "twisted.protocols", "log_legacy")
 
 
-def _is_worth(event: LogEvent) -> PredicateResult:  # type: ignore[valid-type]
-    """Twisted's own remarks below a warning tell of each connection's coming and going."""
-    chatter = str(event.get("log_namespace", "")).startswith(_NOISE) or "log_legacy" in event
-    if chatter and event.get("log_level", LogLevel.info) < LogLevel.warn:
-        return PredicateResult.no
-    return PredicateResult.maybe
+@implementer(ILogFilterPredicate)
+class _IsWorth:
+    """Leaves out Twisted's own remarks below a warning, which tell of each connection's coming and going."""
+
+    def __call__(self, event: LogEvent) -> Any:
+        chatter = str(event.get("log_namespace", "")).startswith(_NOISE) or "log_legacy" in event
+        return PredicateResult.no if chatter and event.get("log_level") in _LOW else PredicateResult.maybe
 
 
 def observer(stream: TextIO, as_json: bool = False, level: str = "info") -> ILogObserver:
     """What writes events of ``level`` (``debug info warn error``) and above to ``stream``."""
     lines = JsonLines(stream) if as_json else TextLines(stream)
     enough = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
-    return FilteringLogObserver(lines, [_is_worth, enough])  # type: ignore[list-item]
+    return FilteringLogObserver(lines, [_IsWorth(), enough])
 
 
 def begin(as_json: bool = False, level: str = "info", stream: TextIO | None = None) -> None:

@@ -102,7 +102,7 @@ class ApiResource(Resource):
         elsewhere: Ask | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.api, self.greet, self.dialect, self.run = api, greet, dialect, run
         self.elsewhere, self.limits = elsewhere, limits or BULK
 

@@ -8,15 +8,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.house import tree
 
 LAYERS = {
-    "words": {"errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text"},
-    "calls": {"shapes", "filters", "methods", "calls", "faults", "reference"},
+    "words": {"errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text", "redact"},
+    "calls": {"shapes", "filters", "methods", "calls", "faults", "reference", "introspection"},
     "edge": {
         *(
             "ask",
+            "auth",
             "both",
             "cli",
             "clock",
             "failpoints",
+            "gate",
+            "health",
+            "launch",
             "limits",
             "logs",
             "mail",
