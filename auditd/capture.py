@@ -23,6 +23,7 @@ import numpy as np
 from attrs import define, field
 
 from auditd import capture_bpf, packets, rows, stream
+from auditd.capture_file import Batch
 from auditd.capture_rare import MOST_DISSECTED, Pieces, dissect, pieces_of_four, unread
 from auditd.capture_ring import HEADER, VNET, Block, RingSocket, offsets, windows
 
@@ -93,12 +94,14 @@ class Reading:
         if self._turned and abs(ahead - self._ahead) > _STEP:
             self.counts.steps += 1
         self._ahead, self._turned, self._budget = ahead, now_steady, MOST_DISSECTED
-        some, self._found = self._found, []
-        if not some:
-            return rows.empty()
-        joined, folded = rows.folded(rows.joined(np.concatenate(some), self.seed), MOST_ROWS, self.seed)
+        kept, folded = rows.folded(self.taken(), MOST_ROWS, self.seed)
         self.counts.folded += folded
-        return joined
+        return kept
+
+    def taken(self) -> rows.Rows:
+        """What was read since it was last taken, a row per flow."""
+        some, self._found = self._found, []
+        return rows.joined(np.concatenate(some), self.seed) if some else rows.empty()
 
     def block(self, block: Block, interface: int, link: int, vnet: bool, now_steady: int, now_wall: int) -> None:
         """Read one block of the ring of ``interface`` (its index)."""
@@ -108,19 +111,29 @@ class Reading:
         heads = windows(block.bytes, start, packets.WIDTH)
         captured = np.minimum(head["captured"], packets.WIDTH).astype(np.int64)
         read = packets.read(heads, captured, head["length"], link)
-        batch = read.rows
-        batch["tag"], batch["iface"] = head["hash"], interface
-        batch["first"] = batch["last"] = self._times(head, now_steady, now_wall)
+        read.rows["tag"], read.rows["iface"] = head["hash"], interface
+        read.rows["first"] = read.rows["last"] = self._times(head, now_steady, now_wall)
         if vnet:
-            self._cut(batch, heads, link, np.ascontiguousarray(windows(block.bytes, start - VNET, VNET)))
+            self._cut(read.rows, heads, link, np.ascontiguousarray(windows(block.bytes, start - VNET, VNET)))
         else:
-            batch["how"] |= rows.HOW_PACKETS_ONLY
-        pieces_of_four(batch, heads, read.fragments, link, self._pieces)
-        self._rare(batch, heads, captured, read.rare, link)
-        self.counts.frames += block.count
+            read.rows["how"] |= rows.HOW_PACKETS_ONLY
+        self._keep(read, heads, captured, link)
+
+    def batch(self, batch: Batch, link: int) -> None:
+        """Read packets of a file; their times stay as the file has them."""
+        read = packets.read(batch.heads, batch.captured, batch.length, link)
+        read.rows["first"] = read.rows["last"] = batch.moments
+        self._keep(read, batch.heads, batch.captured, link)
+
+    def _keep(self, read: packets.Read, heads: packets.U8, captured: Any, link: int) -> None:
+        """Take apart what is rare, and join what belongs together."""
+        pieces_of_four(read.rows, heads, read.fragments, link, self._pieces)
+        self._rare(read.rows, heads, captured, read.rare, link)
+        self.counts.frames += len(heads)
         self.counts.foreign += len(read.foreign)
-        batch["packets"][read.foreign] = 0
-        self._found.append(rows.joined(batch[batch["packets"] > 0], self.seed))
+        read.rows["packets"][read.foreign] = 0
+        counted = read.rows[read.rows["packets"] > 0] if len(read.foreign) or len(read.rare) else read.rows
+        self._found.append(rows.joined(counted, self.seed))
         if sum(map(len, self._found)) > 4 * MOST_ROWS:
             self._found = [rows.joined(np.concatenate(self._found), self.seed)]
 

@@ -96,7 +96,7 @@ class Flows:
                 won = free[winners]
                 self._slots[place[won]] = numbers[won]
                 answer[won] = numbers[won]
-                free = np.setdiff1d(free, won, assume_unique=True)
+                free = free[answer[free] < 0]
                 todo = np.concatenate([todo[taken & ~same], free])
             else:
                 todo = todo[taken & ~same]

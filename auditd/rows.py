@@ -51,7 +51,7 @@ def empty(count: int = 0) -> Rows:
 
 def words(rows: Rows) -> npt.NDArray[np.uint64]:
     """The rows' keys as a matrix, ``KEY_WORDS`` wide; a view when the rows lie close together."""
-    return np.ascontiguousarray(rows).view("<u8").reshape(-1, WORDS)[:, :KEY_WORDS]
+    return _matrix(rows)[:, :KEY_WORDS]
 
 
 def pair(address: Address) -> tuple[int, int]:
@@ -115,24 +115,36 @@ def joined(rows: Rows, seed: int = 1) -> Rows:
     keys = words(rows)
     mixed = mix(keys, seed)
     order = np.argsort(mixed)
-    sorted_keys, sorted_mix = keys[order], mixed[order]
-    same_mix = sorted_mix[1:] == sorted_mix[:-1]
-    same = (sorted_keys[1:] == sorted_keys[:-1]).all(axis=1)
-    if (same_mix & ~same).any():  # two keys with one mix may lie interleaved: sort by the keys themselves
-        order = np.lexsort(keys.T)
-        sorted_keys = keys[order]
-        same = (sorted_keys[1:] == sorted_keys[:-1]).all(axis=1)
-    starts = np.flatnonzero(np.r_[True, ~same])
-    sorted_rows = rows[order]
-    out = sorted_rows[starts]
+    matrix = _matrix(rows).take(order, axis=0)
+    same = _same_as_before(matrix)
+    sorted_mix = mixed[order]
+    if ((sorted_mix[1:] == sorted_mix[:-1]) & ~same).any():  # one mix of two keys: they may lie interleaved
+        matrix = _matrix(rows).take(np.lexsort(keys.T), axis=0)
+        same = _same_as_before(matrix)
+    starts = np.flatnonzero(np.concatenate([[True], ~same]))
+    in_order = matrix.view(ROW).reshape(-1)
+    out = in_order[starts]
     if len(starts) == len(rows):
         return out
     for name in ("packets", "octets", "frames"):
-        out[name] = np.add.reduceat(sorted_rows[name], starts)
-    out["first"] = np.minimum.reduceat(sorted_rows["first"], starts)
-    out["last"] = np.maximum.reduceat(sorted_rows["last"], starts)
-    out["flags"] = np.bitwise_or.reduceat(sorted_rows["flags"], starts)
+        out[name] = np.add.reduceat(in_order[name], starts)
+    out["first"] = np.minimum.reduceat(in_order["first"], starts)
+    out["last"] = np.maximum.reduceat(in_order["last"], starts)
+    out["flags"] = np.bitwise_or.reduceat(in_order["flags"], starts)
     return out
+
+
+def _matrix(rows: Rows) -> npt.NDArray[np.uint64]:
+    """The rows as lines of 64-bit words."""
+    return np.ascontiguousarray(rows).view("<u8").reshape(-1, WORDS)
+
+
+def _same_as_before(matrix: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each line but the first has the key of the line before it."""
+    differing = matrix[1:, 0] ^ matrix[:-1, 0]
+    for column in range(1, KEY_WORDS):
+        differing |= matrix[1:, column] ^ matrix[:-1, column]
+    return np.asarray(differing == 0, bool)
 
 
 def folded(rows: Rows, most: int, seed: int = 1) -> tuple[Rows, int]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import papers, wire
+from bench import audit, papers, wire
 
-PARTS = {"papers": papers.figures, "wire": wire.figures}
+PARTS = {"audit": audit.figures, "papers": papers.figures, "wire": wire.figures}
 
 
 def main(arguments: Sequence[str]) -> None:
