@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -179,11 +179,13 @@ class Ledger:
             self._end(number)
         self._drop(wish)
 
-    def bar(self, gone: Gone) -> None:
-        """Keep tickets from before a deletion out, though no sliver of the slice was here."""
-        self._add_to_memory(gone)
-        with self._transaction():
-            self._bar(gone)
+    def bar(self, deletions: Sequence[Gone]) -> None:
+        """Keep tickets from before these deletions out, though no sliver of the slices was here."""
+        if deletions:
+            self._add_to_memory(*deletions)
+            with self._transaction():
+                for gone in deletions:
+                    self._bar(gone)
 
     def _bar(self, gone: Gone) -> None:
         self._db.execute(
@@ -323,9 +325,9 @@ class Ledger:
                 self._db.execute("rollback")
             raise DatabaseError(f"the ledger cannot be written: {error}") from error
 
-    def _add_to_memory(self, gone: Gone) -> None:
+    def _add_to_memory(self, *deletions: Gone) -> None:
         try:
-            self._memory.add(gone)
+            self._memory.add(*deletions)
         except OSError as error:
             raise DatabaseError(f"the file of deletions cannot be written: {error.strerror}") from error
 

@@ -78,13 +78,13 @@ class Memory:
         latest = {(gone.authority, gone.slice): gone for gone in read if gone is not None}
         return list(latest.values()), sum(gone is None for gone in read)
 
-    def add(self, gone: Gone) -> None:
-        """Write a deletion through to the disk. Raises `OSError` when it cannot be."""
+    def add(self, *deletions: Gone) -> None:
+        """Write deletions through to the disk. Raises `OSError` when it cannot be."""
         if self._path is not None:
             with self._path.open("ab") as file:
                 if file.tell() and not _ends_whole(self._path):
                     file.write(b"\n")  # a torn line of an earlier crash must not swallow this one
-                file.write(line_of(gone))
+                file.writelines(map(line_of, deletions))
                 file.flush()
                 os.fsync(file.fileno())
 

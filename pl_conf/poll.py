@@ -2,12 +2,15 @@
 
 A poll that finds nothing new costs a few bytes. One that fails leaves the last wish in force, counts, and comes back
 later each time, up to four periods; one that is answered by nonsense is a failure. When the authority refuses the
-session, a new one is fetched and the call repeated once. The first poll after a start asks for everything, so a node
-that lost its ledger is whole after it.
+session, a new one is fetched and the call repeated once.
+
+An answer says what has changed since a stamp; one to the stamp 0 is whole. The first poll after a start asks for the
+whole, so a node that lost its ledger is itself again after it; so does every so many polls, in case a change was lost,
+and the poll after one that left something out or could not be finished.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.logger import Logger
@@ -17,13 +20,14 @@ from pl_conf.feed import Answer, Guards, read_answer, said_deleted, silence
 from pl_conf.policy import Root
 from pl_conf.redeem import TRANSIENT, Redeemer
 from pl_conf.refusals import NotAdmitted
-from planetlab.errors import DatabaseError, PlanetLabError, Refused
+from planetlab.errors import DatabaseError, PeerError, PlanetLabError, Refused
 from planetlab.names import SliceName
 from planetlab.tickets import Ticket
 
 log = Logger()
 
-EVERYTHING = -1  # the stamp that no answer has
+EVERYTHING = 0  # the stamp to which an answer is whole
+WHOLE_EVERY = 144  # polls, a day in production
 UNREADABLE = (
     "malformed",
     "forged",
@@ -36,29 +40,45 @@ UNREADABLE = (
 )
 SLOWEST = 4  # periods between two tries of an authority that does not answer
 
-Fetch = Callable[[int], Awaitable[Any]]
-"""Asks an authority for what is newer than a stamp, and gives its answer as it came."""
+
+class Source(Protocol):
+    """An authority, as a poll asks it."""
+
+    async def fetch(self, since: int) -> Any:
+        """What GetNodeTickets answers to a stamp, as it came. Raises `PeerError`."""
+
+    async def alive(self, names: list[str]) -> set[str]:
+        """Which of these slices it still has. Raises `PeerError`."""
 
 
 class Session:
     """Calls an authority as this node: by a session, fetched anew when it is refused."""
 
-    def __init__(self, begin: Callable[[], Awaitable[str]], ask: Callable[[str, int], Awaitable[Any]]) -> None:
-        """``begin`` gets a session by the node's key; ``ask`` calls GetNodeTickets with a session and a stamp."""
+    def __init__(self, begin: Callable[[], Awaitable[str]], ask: Callable[..., Awaitable[Any]]) -> None:
+        """``begin`` gets a session by the node's key; ``ask`` calls by a session, a method's name and arguments."""
         self._begin = begin
         self._ask = ask
         self._session = ""
 
-    async def fetch(self, since: int) -> Any:
+    async def call(self, name: str, *args: Any) -> Any:
         """One answer, by the session at hand or by a new one."""
         if self._session:
             try:
-                return await self._ask(self._session, since)
+                return await self._ask(self._session, name, *args)
             except Refused as refused:
                 if refused.fault_code != NOT_AUTHENTICATED:
                     raise
         self._session = await self._begin()
-        return await self._ask(self._session, since)
+        return await self._ask(self._session, name, *args)
+
+    async def fetch(self, since: int) -> Any:
+        return await self.call("GetNodeTickets", since)
+
+    async def alive(self, names: list[str]) -> set[str]:
+        rows = await self.call("GetSlices", names, ["name"])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise PeerError("its answer to GetSlices is not one: expected an array of structs")
+        return {str(row.get("name")) for row in rows}
 
 
 NOT_AUTHENTICATED = 103
@@ -69,7 +89,7 @@ class Poll:
     """The polls of one root. ``failures`` counts those in a row that came to nothing."""
 
     root: Root
-    fetch: Fetch
+    source: Source
     redeemer: Redeemer
     guards: Guards
     most_bytes: int
@@ -79,11 +99,12 @@ class Poll:
     last_error: str = field(default="", init=False)
     _stamp: int = field(default=EVERYTHING, init=False)
     _listed: set[SliceName] = field(factory=set, init=False)
+    _since_whole: int = field(default=0, init=False)
 
     async def once(self) -> bool:
         """Ask once and do what follows. Raises nothing; False when it came to nothing."""
         try:
-            answer = read_answer(await self.fetch(self._stamp), self.most_bytes)
+            answer = read_answer(await self.source.fetch(self._stamp), self.most_bytes)
             await self._take(answer)
         except (PlanetLabError, OSError) as error:
             self.failures, self.last_error = self.failures + 1, str(error)
@@ -99,23 +120,23 @@ class Poll:
         return period * float(min(2**self.failures, SLOWEST)) + jitter * chance
 
     async def _take(self, answer: Answer) -> None:
-        time, ledger = self.redeemer.time, self.redeemer.ledger
+        time, ledger, whole = self.redeemer.time, self.redeemer.ledger, self._stamp == EVERYTHING
         if answer.now:
             time.confirm(answer.now)
             await self._bear_witness(answer.now)
         mark = ledger.watermark(self.root.name)
-        went_back = answer.stamp < mark.stamp
-        complete = readable = True
+        settled = True
         if not answer.unchanged:
-            self._listed, complete, readable = await self._redeem_all(answer)
-        ended = await self._end_named(answer)
-        if went_back:
-            self._raise_alarm(
-                f"{self.root.hrn} answers with stamp {answer.stamp}, after {mark.stamp}; nothing is ended by it"
-            )
-        elif readable and (not answer.unchanged or self._stamp != EVERYTHING):
-            ended = await self._hear_silence() and ended
-        self._stamp = answer.stamp if complete and ended else EVERYTHING
+            listed, settled, readable = await self._redeem_all(answer)
+            self._listed = listed if whole else (self._listed - set(answer.deleted)) | listed
+            settled = await self._end_named(answer) and settled
+            if answer.stamp < mark.stamp:
+                went = f"{self.root.hrn} answers with stamp {answer.stamp}, after {mark.stamp}"
+                self._raise_alarm(f"{went}; nothing is ended by what it leaves out")
+            elif whole and readable:
+                settled = await self._hear_silence() and settled
+        self._since_whole = 1 if whole else self._since_whole + 1
+        self._stamp = answer.stamp if settled and self._since_whole < WHOLE_EVERY else EVERYTHING
         ledger.heard(Watermark(authority=self.root.name, stamp=max(mark.stamp, answer.stamp), answered=time.wall()))
 
     async def _bear_witness(self, said: float) -> None:
@@ -126,7 +147,7 @@ class Poll:
             log.debug("the node manager did not hear the time: {text}", text=str(refusal))
 
     async def _redeem_all(self, answer: Answer) -> tuple[set[SliceName], bool, bool]:
-        """Take every ticket; gives the slices listed, whether none is to be asked for again, whether all were read."""
+        """Take every ticket; gives the slices listed, whether none has to come again, whether all were read."""
         here = {wish.digest: wish for wish in self.redeemer.ledger.wishes()}
         listed: set[SliceName] = set()
         complete = readable = True
@@ -136,6 +157,7 @@ class Poll:
                 listed.add(wish.slice)
                 continue
             try:
+                self.redeemer.rules.testify(sealed)
                 ticket = self.redeemer.believe(sealed, "poll")
                 listed.add(ticket.slice)
                 await self._redeem(ticket, sealed)
@@ -155,26 +177,34 @@ class Poll:
         self.redeemer.ledger.listed(wish, self.root.name)
 
     async def _end_named(self, answer: Answer) -> bool:
-        """End what the authority itself says is deleted; False when something could not be ended yet."""
-        ledger, time = self.redeemer.ledger, self.redeemer.time
-        told = answer.now or ledger.watermark(self.root.name).issued  # by its own clock, either way
+        """End what the authority says has left this node; False when something could not be ended yet.
+
+        A delegated slice leaves its list by being delegated; its sliver goes only when the authority has the slice no
+        more. Nor are tickets of a slice barred that it still has.
+        """
+        ledger, root = self.redeemer.ledger, self.root.name
+        names = set(answer.deleted) - self._listed
+        wishes = [wish for wish in said_deleted(answer, root, ledger.wishes()) if wish.slice in names]
+        unknown = names - {wish.slice for wish in wishes if not wish.delegated}
+        unknown = {name for name in unknown if ledger.gone(root, name) is None or ledger.wish(root, name)}
+        alive = await self.source.alive(sorted(map(str, unknown))) if unknown else set()
+        told = answer.now or ledger.watermark(root).issued  # by its own clock, either way
         why = f"{self.root.hrn} says that it was deleted"
-        named = [
-            wish for wish in said_deleted(answer, self.root.name, ledger.wishes()) if wish.slice not in self._listed
-        ]
-        done = [await self._end(wish.rcap, why, told) for wish in named]
-        for name in set(answer.deleted) - self._listed:
-            if ledger.wish(self.root.name, name) is None and ledger.gone(self.root.name, name) is None:
-                ledger.bar(gone_by_word(self.root.name, name, told, time.wall(), why))
+        ending = [wish for wish in wishes if not wish.delegated or str(wish.slice) not in alive]
+        done = [await self._end(wish.rcap, why, told) for wish in ending]
+        dead = [name for name in unknown if str(name) not in alive and ledger.wish(root, name) is None]
+        ledger.bar([gone_by_word(root, name, told, self.redeemer.time.wall(), why) for name in sorted(dead)])
         return all(done)
 
     async def _hear_silence(self) -> bool:
+        """Count what a whole answer left out, and end what was left out often enough; False asks for another whole."""
         heard = silence(self._listed, self.root.name, self.redeemer.ledger.wishes(), self.guards)
         self._raise_alarm(heard.alarm)
         if heard.absent:
             self.redeemer.ledger.set_absent(heard.absent)
         why = f"{self.root.hrn} lists it no more"
-        return all([await self._end(wish.rcap, why, 0.0) for wish in heard.release])
+        done = [await self._end(wish.rcap, why, 0.0) for wish in heard.release]
+        return all(done) and len(done) == len(heard.absent)
 
     async def _end(self, rcap: str, why: str, told: float) -> bool:
         try:

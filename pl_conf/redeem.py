@@ -39,6 +39,9 @@ class Rules(Protocol):
     def node(self) -> Hrn:
         """This node's name, for tickets that name whom they are for."""
 
+    def testify(self, sealed: bytes) -> None:
+        """Let a ticket fresh from its authority confirm a clock that is in doubt."""
+
     def believe(self, sealed: bytes) -> Ticket:
         """The ticket, if its signature, its times and its audience hold for this node now. Raises `NotAdmitted`."""
 

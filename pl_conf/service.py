@@ -199,7 +199,7 @@ class PlConf:
     def _begin_polling(self, root: Root) -> None:
         said = self.settings
         guards = Guards(answers=said.absent_answers, shrink=said.shrink_limit)
-        poll = Poll(root, self._session(root).fetch, self.redeemer, guards, said.most_ticket)
+        poll = Poll(root, self._session(root), self.redeemer, guards, said.most_ticket)
         self.polls[root.hrn] = poll
 
         async def run() -> None:
@@ -218,10 +218,10 @@ class PlConf:
         async def begin() -> str:
             return str(await authority.as_(ask.NodeKey(self.settings.node_id, key)).call("GetSession"))
 
-        async def fetch(session: str, since: int) -> Any:
-            return await authority.as_(ask.Session(session)).call("GetNodeTickets", since)
+        async def call(session: str, name: str, *args: Any) -> Any:
+            return await authority.as_(ask.Session(session)).call(name, *args)
 
-        return Session(begin, fetch)
+        return Session(begin, call)
 
     # health
 

@@ -28,7 +28,10 @@ class Authority:
         self.skew = skew
         self.stamp = 0
         self.listed: dict[SliceName, bytes] = {}
-        self.deleted: list[SliceName] = []
+        self.since: dict[SliceName, int] = {}  # when each was listed last
+        self.deleted: dict[SliceName, int] = {}
+        self.delegated: set[SliceName] = set()  # has them still, though their nodes fetch no ticket
+        self.wondered: list[list[str]] = []
         self.asked: list[int] = []
         self.wrong: Callable[[], Any] | None = None
         self.clock: Callable[[], float] = lambda: 0.0  # what it says the time is; 0 for an authority that does not say
@@ -45,14 +48,15 @@ class Authority:
                 **said,
             )
         )
-        self.listed[name] = sealed
+        self.listed[name], self.since[name] = sealed, self.stamp
+        self.deleted.pop(name, None)
         return sealed
 
     def drop(self, name: SliceName, by_name: bool = True) -> None:
         self.stamp += 1
         self.listed.pop(name, None)
         if by_name:
-            self.deleted.append(name)
+            self.deleted[name] = self.stamp
 
     async def fetch(self, since: int) -> Any:
         self.asked.append(since)
@@ -60,8 +64,14 @@ class Authority:
             return self.wrong()
         if since == self.stamp:
             return {"stamp": self.stamp, "unchanged": True, "now": self.clock()}
-        deleted = [str(name) for name in self.deleted]
-        return {"stamp": self.stamp, "tickets": list(self.listed.values()), "deleted": deleted, "now": self.clock()}
+        known = since if 0 < since <= self.stamp else 0
+        changed = [sealed for name, sealed in self.listed.items() if self.since.get(name, 0) > known or not known]
+        deleted = [str(name) for name, at in self.deleted.items() if at > known]
+        return {"stamp": self.stamp, "tickets": changed, "deleted": deleted, "now": self.clock()}
+
+    async def alive(self, names: list[str]) -> set[str]:
+        self.wondered.append(names)
+        return {str(name) for name in {*self.listed, *self.delegated}} & set(names)
 
 
 class Polls(SynchronousTestCase):
@@ -76,7 +86,7 @@ class Polls(SynchronousTestCase):
     def poller(self, authority: Authority) -> Poll:
         root = self.world.rules.policy.root_for(authority.signs.hrn)
         assert root is not None
-        return Poll(root, authority.fetch, self.world.redeemer, Guards(), 1 << 20)
+        return Poll(root, authority, self.world.redeemer, Guards(), 1 << 20)
 
     def once(self, poll: Poll | None = None) -> bool:
         return now((poll or self.poll).once())
@@ -141,7 +151,7 @@ class APollThatFindsNothingNew(Polls):
         before = self.world.state()
         for _ in range(3):
             self.once()
-        self.assertEqual(([-1, 1, 1, 1], before), (self.plc.asked, self.world.state()))
+        self.assertEqual(([0, 1, 1, 1], before), (self.plc.asked, self.world.state()))
 
 
 class WhatAPollBrings(Polls):
@@ -174,11 +184,10 @@ class WhatAPollBrings(Polls):
         self.world.node.silent = 1
         self.once()
         self.once()
-        self.assertEqual(([-1, -1], ["princeton_codeen"]), (self.plc.asked, self.world.node.names))
+        self.assertEqual(([0, 0], ["princeton_codeen"]), (self.plc.asked, self.world.node.names))
 
     def test_an_authority_cannot_list_anothers_ticket(self) -> None:
         self.plc.listed[SURVEY] = self.epfl.issue(SURVEY, NOW)
-        self.plc.stamp += 1
         self.once()
         self.assertEqual([], self.world.node.names)
 
@@ -197,6 +206,7 @@ class DeletionGuards(Polls):
     def test_an_empty_answer_deletes_nothing_however_often(self) -> None:
         for name in self.names:
             self.plc.drop(name, by_name=False)
+        self.begin()
         for _ in range(5):
             self.once()
         self.assertEqual((10, True), (self.there(), bool(self.poll.alarm)))
@@ -204,12 +214,16 @@ class DeletionGuards(Polls):
     def test_an_answer_that_lost_most_of_them_deletes_nothing(self) -> None:
         for name in self.names[2:]:
             self.plc.drop(name, by_name=False)
+        self.begin()
         for _ in range(5):
             self.once()
         self.assertEqual(10, self.there())
 
-    def test_one_left_out_goes_with_the_second_answer_that_leaves_it_out(self) -> None:
+    def test_one_left_out_goes_with_the_second_whole_answer_that_leaves_it_out(self) -> None:
         self.plc.drop(self.names[0], by_name=False)
+        self.once()
+        self.assertEqual(10, self.there())
+        self.begin()
         self.once()
         self.assertEqual(10, self.there())
         self.once()
@@ -236,17 +250,49 @@ class DeletionGuards(Polls):
         newer = PLC_SIGNS.xmldsig(ticket(slice=stray, serial="new", timestamp=NOW + 11))
         now(self.world.redeemer.redeem(newer, "push"))
 
+    def test_a_delegated_sliver_goes_only_when_its_authority_has_the_slice_no_more(self) -> None:
+        mine = SliceName("princeton", "mine")
+        now(self.world.redeemer.redeem(PLC_SIGNS.xmldsig(ticket(slice=mine, serial="d-1", timestamp=NOW)), "push"))
+        self.plc.delegated.add(mine)
+        self.plc.drop(mine)
+        self.once()
+        self.assertEqual((11, [["princeton_mine"]]), (self.there(), self.plc.wondered))
+        self.plc.delegated.clear()
+        self.plc.drop(mine)
+        self.once()
+        self.assertEqual(10, self.there())
+
+    def test_tickets_of_a_delegated_slice_are_not_barred_because_nodes_fetch_none(self) -> None:
+        mine = SliceName("princeton", "mine")
+        self.plc.delegated.add(mine)
+        self.plc.drop(mine)
+        self.once()
+        now(self.world.redeemer.redeem(PLC_SIGNS.xmldsig(ticket(slice=mine, serial="d-1", timestamp=NOW)), "push"))
+        self.assertEqual(11, self.there())
+
+    def test_an_authority_that_cannot_say_whether_it_has_a_slice_ends_no_sliver_of_it(self) -> None:
+        mine = SliceName("princeton", "mine")
+        now(self.world.redeemer.redeem(PLC_SIGNS.xmldsig(ticket(slice=mine, serial="d-1", timestamp=NOW)), "push"))
+
+        async def silent(names: list[str]) -> set[str]:
+            raise Unreachable("no answer")
+
+        self.plc.alive = silent  # type: ignore[method-assign]
+        self.plc.drop(mine)
+        self.assertEqual((False, 11), (self.once(), self.there()))
+
     def test_an_answer_with_a_stamp_that_went_back_ends_nothing_by_silence(self) -> None:
         self.plc.stamp = 3
         self.plc.listed.pop(self.names[0])
         for _ in range(4):
+            self.begin()
             self.once()
         self.assertEqual((10, True), (self.there(), "after 10" in self.poll.alarm))
 
     def test_an_answer_with_an_unreadable_ticket_ends_nothing_by_silence(self) -> None:
         self.plc.listed[self.names[0]] = b"<ticket/>"
         for _ in range(4):
-            self.plc.stamp += 1
+            self.begin()
             self.once()
         self.assertEqual(10, self.there())
 
@@ -268,7 +314,6 @@ class TwoAuthoritiesAnHourApart(Polls):
                 deed = chance.choice(("issue", "issue", "push", "drop", "poll", "poll"))
                 if deed == "issue":
                     authority.issue(name, self.world.clock.now())
-                    authority.deleted = [each for each in authority.deleted if each != name]
                 elif deed == "push" and name in authority.listed:
                     now(self.world.redeemer.redeem(authority.listed[name], "push"))
                 elif deed == "drop" and name in authority.listed:
@@ -289,7 +334,7 @@ class TheSession(SynchronousTestCase):
             begun.append(f"s{len(begun)}")
             return begun[-1]
 
-        async def ask(session: str, since: int) -> Any:
+        async def ask(session: str, name: str, since: int) -> Any:
             if session == "s0" and since > 1:
                 raise Refused(103, "session expired")
             return session
@@ -301,7 +346,7 @@ class TheSession(SynchronousTestCase):
         async def begin() -> str:
             return "s"
 
-        async def ask(session: str, since: int) -> Any:
+        async def ask(session: str, name: str, since: int) -> Any:
             raise Refused(103, "no")
 
         self.assertRaises(PeerError, now, Session(begin, ask).fetch(0))
