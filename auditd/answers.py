@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
-from auditd import rows, sums, tell
+from auditd import chart, rates, rows, sums, tell
 from auditd.audit import Audit
 from auditd.clean import line
 from auditd.hour import HOUR, Network, Question
@@ -202,6 +202,28 @@ class Answers:
             facts={"slice": name, "authorities": authorities, "totals": total, "contacts": told["contacts"]},
         )
 
+    def summary(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/summary`: rates over the hour, by slice and by protocol."""
+        hour, until = self.audit.last_hour(steady), self.audit.timeline.wall(steady)
+        slices = self._sum("rates by slice", steady, partial(rates.by_slice, self.audit, hour, until))
+        protocols = self._sum("rates by protocol", steady, partial(rates.by_protocol, self.audit, hour, until))
+        begin = until - rates.BINS * rates.MINUTE
+        told = {
+            **self.state(steady, wall),
+            "begin": begin / 1e6,
+            "seconds": rates.MINUTE // 1_000_000,
+            "slices": [asdict(series) for series in slices],
+            "protocols": [asdict(series) for series in protocols],
+        }
+        facts = {
+            "slices": slices,
+            "protocols": protocols,
+            "slice_chart": _drawn(slices),
+            "protocol_chart": _drawn(protocols),
+            "marks": [tell.moment(begin + five * 5 * rates.MINUTE)[11:16] for five in range(12)],
+        }
+        return Answer(template="summary.html", title=f"The last hour of {self.settings.node}", json=told, facts=facts)
+
     def health(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/health`: whether the audit sees everything."""
         counts = {name: self.audit.counts.get(name, 0) for name in _COUNTS}
@@ -264,6 +286,11 @@ class Answers:
             body += [f"Destination: {to}", "Seen: {} to {} (UTC), {} packets".format(*seen)]
         body += [f"Read at: {state['now_utc']}", "", "What I would like to know or to stop:", ""]
         return f"mailto:{quote(address, safe='@')}?subject={quote(subject)}&body={quote(chr(10).join(body))}"
+
+
+def _drawn(series: list[rates.Series]) -> chart.Chart:
+    seconds = rates.MINUTE / 1e6
+    return chart.stacked([(each.name, [8 * octets / seconds for octets in each.octets]) for each in series], "bit/s")
 
 
 _COUNTS = ("frames", "dropped", "foreign", "dissected", "unread", "folded", "steps")

@@ -85,7 +85,7 @@ class Pages(Resource):
         first, _, rest = asked.path.removeprefix("/").partition("/")
         if not rest and first in ("", "index"):
             return answers.front(*common)
-        if not rest and first in ("slices", "destinations", "health"):
+        if not rest and first in ("slices", "destinations", "summary", "health"):
             page: Callable[..., Answer] = getattr(answers, first)
             return page(*common)
         if first == "to" and rest:
