@@ -1,11 +1,16 @@
 """Limits hold, in the sliver's own errors, and new ones bind what already runs."""
 
+import os
 import re
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 from node_manager.drivers import OwnerKind
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS, STRANGER, Ground, within
+from tests.container.traces import traces
 
 PAGES = 256  # per MiB
 
@@ -59,7 +64,7 @@ class Bounds(Ground):
     def test_what_cannot_be_held_is_named(self) -> None:
         rspec = ResourceSpec(rlimits={"nsock_hard": 5, "nproc_hard": 50}, sysctl={"sysctl.kernel.shmmax": "1"})
         unheld = self.node.create(self.sliver(rspec=rspec))
-        self.assertEqual(("nsock_hard", "sysctl.kernel.shmmax"), unheld)
+        self.assertEqual(("nsock_hard", "sysctl.kernel.shmmax", "disk_max"), unheld)
         self.assertEqual(unheld, self.node.look()[CODEEN].unbound)
 
     def test_processor_time_is_divided_by_shares(self) -> None:
@@ -70,6 +75,70 @@ class Bounds(Ground):
         time.sleep(1.5)
         used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
         self.near(3.0, used[CODEEN] / used[SIRIUS], 0.3)
+
+
+class Disk(Ground):
+    """Files lie in a pool of 256 MiB."""
+
+    def setUp(self) -> None:
+        self.node = self.driver(pool=256 << 20)
+
+    def filled(self, mebibytes: int) -> str:
+        return self.said(self.node, f"dd if=/dev/urandom of=/root/file bs=1M count={mebibytes} conv=fsync")
+
+    def test_beyond_its_size_a_sliver_writes_nothing_and_its_neighbour_does(self) -> None:
+        self.assertEqual((), self.node.create(self.sliver(rspec=ResourceSpec(disk_max=20 << 10))))
+        self.node.start(CODEEN)
+        self.running(self.node, SIRIUS)
+        self.assertIn("quota exceeded", self.filled(40).lower())
+        self.assertEqual(
+            "", self.said(self.node, "dd if=/dev/urandom of=/root/file bs=1M count=40 2>/dev/null", SIRIUS)
+        )
+        self.near(20 << 20, self.node.stats(CODEEN).disk, within=1 << 20)
+
+    def test_what_is_deleted_can_be_written_again(self) -> None:
+        self.running(self.node, rspec=ResourceSpec(disk_max=20 << 10))
+        self.filled(40)
+        self.said(self.node, "rm /root/file; sync")
+        self.assertNotIn("quota", self.filled(15).lower())
+
+    def test_a_new_size_binds_at_once_and_never_takes_what_is_there(self) -> None:
+        self.running(self.node, rspec=ResourceSpec(disk_max=40 << 10))
+        self.filled(20)
+        self.node.set_limits(CODEEN, ResourceSpec(disk_max=10 << 10))
+        self.assertIn("quota exceeded", self.said(self.node, "dd if=/dev/urandom of=/root/more bs=1M count=5").lower())
+        self.assertEqual(str(20 << 20), self.said(self.node, "stat -c %s /root/file"))
+        self.node.set_limits(CODEEN, ResourceSpec(disk_max=60 << 10))
+        self.assertNotIn("quota", self.said(self.node, "dd if=/dev/urandom of=/root/more bs=1M count=5").lower())
+
+    def test_files_stay_through_a_stop_and_a_restart_of_the_manager(self) -> None:
+        work = Path(tempfile.mkdtemp(dir=self.top))
+        first = self.driver_over(work, pool=256 << 20)
+        self.running(first)
+        self.said(first, "echo kept > /root/file")
+        first.stop(CODEEN)
+        second = self.driver_over(work, pool=256 << 20)
+        second.start(CODEEN)
+        self.assertEqual("kept", self.said(second, "cat /root/file"))
+
+    def test_nothing_is_left_of_a_sliver_and_its_loop_device_goes_with_the_driver(self) -> None:
+        work = Path(tempfile.mkdtemp(dir=self.top))
+        driver = self.driver_over(work, pool=256 << 20)
+        self.running(driver)
+        driver.destroy(CODEEN)
+        self.assertEqual([f"file {work}/pool.btrfs"], traces(self, work))
+        driver.close()
+        deadline = time.monotonic() + 5.0  # the kernel takes a mount table down after the thread that had it
+        while str(work) in (told := self.loops()) and time.monotonic() < deadline:
+            os.sched_yield()
+        self.assertNotIn(str(work), told)
+
+    def loops(self) -> str:
+        return subprocess.run(("losetup", "--all"), check=True, capture_output=True, text=True).stdout
+
+    def test_without_a_pool_the_size_is_named_as_not_held(self) -> None:
+        driver = self.driver(pool=0)
+        self.assertEqual(("disk_max",), driver.create(self.sliver()))
 
 
 class Bandwidth(Ground):

@@ -24,6 +24,7 @@ from node_manager.drivers.container.images import image, init_program
 from node_manager.drivers.container.inside import inside
 from node_manager.drivers.container.limits import Limits, limits
 from node_manager.drivers.container.look import Looker
+from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.room import Room
 from node_manager.drivers.container.run import LIMIT, run
@@ -43,6 +44,7 @@ class Builder:
     now: Callable[[], float]
     room: Room
     records: Records
+    pool: Pool
     runtime: Runtime
     groups: Groups
     tree: Tree
@@ -56,22 +58,24 @@ class Builder:
             before = None
         if before and before.stage is not Stage.MAKING:
             return self.rebind(before, sliver)
-        slot = self.records.claim(sliver.slice)
+        slot, bound = self.records.claim(sliver.slice), self._limits(sliver)
         record = Record(
             sliver=sliver,
             slot=slot,
             group=group(self.settings, sliver.authority, str(sliver.slice)),
             stage=Stage.MAKING,
             changed=self.now(),
-            unbound=self._limits(sliver).unheld,
         )
         self.records.write(record)
         try:
-            lay_out(self.records.folder(sliver.slice), base, slot.uid(self.settings))
-        except OSError:
+            self.pool.make(sliver.slice, bound.disk)
+            lay_out(self.pool.folder(sliver.slice), base, slot.uid(self.settings))
+        except (OSError, DriverError):
+            self.pool.remove(sliver.slice)
             self.records.drop(sliver.slice, slot)
             raise
-        self.records.write(evolve(record, stage=Stage.MADE))
+        record = evolve(record, stage=Stage.MADE, unbound=self._unbound(sliver.slice, bound))
+        self.records.write(record)
         return record.unbound
 
     def start(self, record: Record) -> None:
@@ -105,12 +109,13 @@ class Builder:
         record = self.records.read(name)
         if record:
             self._end(record)
+        self.pool.remove(name)
         self.records.drop(name, record.slot if record else None)
 
     def rebind(self, record: Record, sliver: Sliver) -> tuple[str, ...]:
         """Hold the sliver to what ``sliver`` says; what runs goes on."""
         before, bound = record.sliver, self._limits(sliver)
-        record = evolve(record, sliver=sliver, unbound=bound.unheld)
+        record = evolve(record, sliver=sliver, unbound=self._unbound(sliver.slice, bound))
         if pid := self.looker.init(record):
             if before.rspec != sliver.rspec:
                 self._bind(record, bound)
@@ -129,6 +134,10 @@ class Builder:
         described = bundle.process(self._limits(record.sliver), command)
         door = self.groups.door(record.group)
         return self.runtime.enter(str(record.sliver.slice), described, door, given, limit)
+
+    def _unbound(self, name: SliceName, bound: Limits) -> tuple[str, ...]:
+        """Hold the sliver's files to their size, and name what nothing holds."""
+        return bound.unheld if self.pool.bind(name, bound.disk) else (*bound.unheld, "disk_max")
 
     def _limits(self, sliver: Sliver) -> Limits:
         return limits(sliver.rspec, self.settings)
@@ -154,7 +163,7 @@ class Builder:
         folder = self.records.folder(record.sliver.slice)
         hostname = self.settings.hostname or socket.gethostname()
         base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
-        with mounted(self.room.desk, folder, base, uid) as root:
+        with mounted(self.room.desk, self.pool.folder(record.sliver.slice), base, uid) as root:
             with inside(root, uid) as files:
                 guest.furnish(files, record.sliver, hostname, self.settings.nameservers or _nameservers())
             place = bundle.Place(

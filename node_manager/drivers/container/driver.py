@@ -12,8 +12,9 @@ from node_manager.drivers.container import firewall
 from node_manager.drivers.container.builder import Builder
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.look import Looker
+from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records
-from node_manager.drivers.container.room import Room
+from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import LIMIT
 from node_manager.drivers.container.runtime import Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings
@@ -34,16 +35,19 @@ class ContainerDriver:
         """``now`` gives seconds since the epoch. Raises `DriverError` when this machine cannot make slivers."""
         os.makedirs(settings.work, exist_ok=True, mode=0o711)
         self._records = Records(settings)
-        self._room = Room(settings.netns, (settings.work, settings.images), settings.at_once)
+        desk = find_desk(settings.work, settings.images)
+        pool = Pool(settings, self._records, desk)
+        self._room = Room(settings.netns, desk, settings.at_once, pool.mount)
         try:
             groups, tree = self._do(Groups, self._room.desk), Tree(settings)
-            self._looker = Looker(settings, self._records, groups, tree)
+            self._looker = Looker(settings, self._records, pool, groups, tree)
             self._groups = groups
             self._builder = Builder(
                 settings=settings,
                 now=now,
                 room=self._room,
                 records=self._records,
+                pool=pool,
                 runtime=Runtime(Path(settings.work, "runtime")),
                 groups=groups,
                 tree=tree,

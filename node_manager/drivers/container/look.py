@@ -7,6 +7,7 @@ from pathlib import Path
 from node_manager.drivers import Found, Owner, OwnerKind, State, Stats
 from node_manager.drivers.container import links
 from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.recent import Recent
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.settings import UIDS, ContainerSettings
@@ -24,10 +25,11 @@ _FILES_AGE, _FILES_TIMES = 5.0, 50.0  # to walk over a sliver's files may take 2
 class Looker:
     """Reads the state of slivers. Run in the room."""
 
-    def __init__(self, settings: ContainerSettings, records: Records, groups: Groups, tree: Tree) -> None:
+    def __init__(self, settings: ContainerSettings, records: Records, pool: Pool, groups: Groups, tree: Tree) -> None:
         self.settings = settings
         self.records = records
         self.groups = groups
+        self._pool = pool
         self._sent = Recent(tree.sent, 0.0, _CLASSES_TIMES)
         self._files: dict[SliceName, Recent[int]] = {}
 
@@ -106,7 +108,9 @@ class Looker:
         )
 
     def _disk(self, name: SliceName) -> int:
-        folder = self.records.folder(name) / "up"
+        if (used := self._pool.used(name)) is not None:
+            return used
+        folder = self._pool.folder(name) / "up"
         files = self._files.setdefault(name, Recent(lambda: _disk(folder), _FILES_AGE, _FILES_TIMES))
         return files.get()
 

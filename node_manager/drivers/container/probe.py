@@ -8,7 +8,7 @@ from node_manager.drivers import DriverError
 from node_manager.drivers.container import images, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.files import lay_out, mounted
-from node_manager.drivers.container.room import Room
+from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.runtime import RUNTIME
 from node_manager.drivers.container.settings import ContainerSettings, group
@@ -53,7 +53,7 @@ def _absent(program: str, *options: str) -> str:
 def _kernel(settings: ContainerSettings) -> list[str]:
     try:
         os.makedirs(settings.work, exist_ok=True, mode=0o711)
-        room = Room(settings.netns, (settings.work, settings.images), threads=1)
+        room = Room(settings.netns, find_desk(settings.work, settings.images), threads=1)
     except (DriverError, OSError) as error:
         return [str(error)]
     try:

@@ -26,14 +26,15 @@ _DESKS = ("/srv", "/mnt", "/media", "/opt")  # directories every Debian has, and
 class Room:
     """Some threads in the node's network namespace, each with private mounts on its desk."""
 
-    def __init__(self, netns: str, keep: tuple[str, ...], threads: int) -> None:
-        """``netns`` as in the settings; ``keep``: paths that must stay visible from inside.
+    def __init__(self, netns: str, desk: str, threads: int, settle: Callable[[], None] | None = None) -> None:
+        """``netns`` as in the settings; each thread calls ``settle`` once it stands in the room.
 
         Raises `DriverError` when the namespace is not there or may not be entered.
         """
-        self.desk = _desk(keep)
+        self.desk = desk
+        self._settle = settle
         self.network = _open_network(netns)
-        self._failed: OSError | None = None
+        self._failed: Exception | None = None
         self._threads = ThreadPoolExecutor(threads, "sliver", self._enter)
         try:
             self.do(_nothing)
@@ -71,7 +72,9 @@ class Room:
                 kernel.mount(HYBRID, f"{self.desk}/unified", flags=kernel.MS_BIND)
                 kernel.unmount(HYBRID)
             self.home()
-        except OSError as error:
+            if self._settle:
+                self._settle()
+        except (OSError, DriverError) as error:
             self._failed = error
 
 
@@ -79,7 +82,8 @@ def _nothing() -> None:
     """Something to do, so that the first thread starts and shows whether it can."""
 
 
-def _desk(keep: tuple[str, ...]) -> str:
+def find_desk(*keep: str) -> str:
+    """A directory that a room can lay its desk over; the paths in ``keep`` stay visible from inside."""
     kept = [Path(path).resolve() for path in keep]
     for desk in _DESKS:
         if os.path.isdir(desk) and not any(path.is_relative_to(desk) for path in kept):

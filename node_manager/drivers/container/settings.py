@@ -29,6 +29,12 @@ class ContainerSettings:
     first_uid: int = field(
         default=FIRST_UID, metadata=_said("First of the user ids that slivers get, 65,536 each; a multiple of 65,536.")
     )
+    pool: int = field(
+        default=-1,
+        metadata=_said(
+            "Bytes set aside for slivers' files, in which disk_max is held; 0 for none, -1 for a twentieth."
+        ),
+    )
     most: int = field(default=4000, metadata=_said("The most slivers at once; at most 4,093."))
     at_once: int = field(default=4, metadata=_said("How many slivers are changed at the same time."))
     nameservers: tuple[str, ...] = field(
