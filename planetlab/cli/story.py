@@ -182,8 +182,9 @@ class Story:
         return ", ".join(self.slice_of.values())
 
     async def _names(self, node: str, authority: str) -> bool:
-        rows = await self.page(node, f"to/{STRANGER}.json")
-        return any(self.slice_of[authority] in json.dumps(row) for row in _rows(rows))
+        page = await self.page(node, f"to/{STRANGER}.json")
+        rows = [row for row in page["slices"] if row["slice"] == self.slice_of[authority]]
+        return any(row["packets"] and row["authority"] == authority for row in rows)
 
     async def page(self, node: str, path: str) -> Any:
         """One page of a node's audit, as its twin for programs."""
@@ -218,10 +219,3 @@ class Story:
                 last = f" ({error})"
             await deferLater(self.reactor, LOOK_EVERY)
         raise StoryFailed(f"{else_said} after {PATIENCE:.0f} s{last}")
-
-
-def _rows(page: Any) -> list[Any]:
-    """The rows of a page, whether they are all of it or under a key."""
-    if isinstance(page, list):
-        return page
-    return next((value for value in page.values() if isinstance(value, list)), [])

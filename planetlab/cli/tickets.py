@@ -41,8 +41,10 @@ def get(target: Callable[..., Target], name: str, v4: bool, out: str, as_json: b
         text = ticket if isinstance(ticket, str) else ticket.data.decode()
         if out != "-":
             pathlib.Path(out).write_text(text, encoding="utf-8")
-        said = [text] if out == "-" else [f"{out}: ticket of {name}, {len(text)} bytes"]
-        Voice(as_json).result({"slice": name, "ticket": text}, said)
+        if out == "-" and not as_json:
+            sys.stdout.write(text)  # and no line's end: a ticket is what was signed, to the byte
+        else:
+            Voice(as_json).result({"slice": name, "ticket": text}, [f"{out}: ticket of {name}, {len(text)} bytes"])
         return 0
 
     run(work)

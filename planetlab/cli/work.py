@@ -26,7 +26,7 @@ EVERY = 1.0  # seconds between two questions to a node manager
 
 def working(owners: list[Mapping[str, Any]]) -> dict[str, str]:
     """The addresses that slivers hold now, each with its sliver's name."""
-    return {one["tag"]: one["slice"] for one in owners if one["kind"] == "address" and one["until"] is None}
+    return {one["tag"]: one["slice"] for one in owners if one["kind"] == "address" and one.get("until") is None}
 
 
 @define(eq=False)
