@@ -6,6 +6,7 @@ that are ours to tell become faults; any other becomes an incident, whose number
 log has the rest. A caller that goes away before its answer is there loses only the answer.
 """
 
+import functools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,7 +39,11 @@ from planetlab.redact import one_line, redacted
 
 _log = Logger()
 _CALLS = Counter("plfed_calls", "Calls answered, by method and fault code (0: no fault).", ["method", "code"])
-_SECONDS = Histogram("plfed_call_seconds", "Seconds from a call's last octet to its answer.", ["method"])
+_SECONDS = Histogram(
+    "plfed_call_seconds", "Seconds that calls took.", ["method"], buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
+)
+
+_labelled = functools.cache(lambda metric, *labels: metric.labels(*labels))
 
 GreetRequest = Callable[[Method, tuple[Any, ...], Request], Call]
 """Recognises the caller of a method, by its arguments and by its connection."""
@@ -107,6 +112,7 @@ class ApiResource(Resource):
         self.elsewhere, self.limits = elsewhere, limits or BULK
 
     def render(self, request: Request) -> bytes | int:
+        request.setHeader(b"Server", b"plfed")
         if request.method != b"POST":
             request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
             return _PAGE
@@ -173,7 +179,7 @@ class ApiResource(Resource):
 
         def greeted(method: Method, given: tuple[Any, ...]) -> Call:
             calls.append(self.greet(method, given, request))
-            return calls[0]
+            return calls[-1]  # a call that is run again from its start is greeted again
 
         code = 0
         try:
@@ -185,17 +191,17 @@ class ApiResource(Resource):
             elif inner and told is not error:
                 answer = Fault(1, f"{type(error).__name__}:{told}")
             else:
-                answer = self.dialect.refuse(told, name, calls[0] if calls else None)
+                answer = self.dialect.refuse(told, name, calls[-1] if calls else None)
             code = answer.faultCode if isinstance(answer, Fault) else getattr(told, "code", 1)
         known = name if name in self.api or name in introspection.NAMES else "unknown"
         seconds = time.monotonic() - begun
-        _CALLS.labels(known, str(code)).inc()
-        _SECONDS.labels(known).observe(seconds)
-        caller = str(calls[0].caller or "nobody") if calls else "nobody"
+        _labelled(_CALLS, known, str(code)).inc()
+        _labelled(_SECONDS, known).observe(seconds)
+        caller = str(calls[-1].caller or "nobody") if calls else "nobody"
         _log.info(
             "{method} for {caller} at {peer}: {code} in {ms} ms",
             method=one_line(name, 80), caller=one_line(caller, 80), peer=address_of(request) or "socket",
-            code=code, ms=round(seconds * 1000, 1), args=redacted(args[1:]),
+            code=code, ms=round(seconds * 1000, 1), args=_Shown(args[1:]),
         )  # fmt: skip
         return answer
 
@@ -284,6 +290,18 @@ def address_of(request: Request) -> str:
     direct = peer_of(request)
     said = request.getHeader(FORWARDED)
     return direct if said is None or direct not in _LOCAL else one_line(said.decode("ascii", "replace"), 64)
+
+
+@frozen(repr=False)
+class _Shown:
+    """Arguments for the log, made harmless only when somebody looks."""
+
+    args: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return repr(redacted(self.args))
+
+    __str__ = __repr__
 
 
 def _incident(error: Exception, name: str) -> PlanetLabError:
