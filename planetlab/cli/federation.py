@@ -3,14 +3,15 @@
 import json
 import os
 import pathlib
-import shutil
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutputAndValue
 
 from planetlab.ask import Ask, Password
 from planetlab.cli import facts as told
@@ -153,19 +154,19 @@ class Federation:
             self.voice.note(f"no network namespaces here ({error}): the audit reads a recording, and says simulated")
 
     async def _make_nodes(self) -> None:
-        driver = self._driver()
         for each in self.plan.nodes:
             owner = self.plan.authority(each.authority)
             known = await populate.node(
                 self.admin(each.authority), each, str(owner.login_base), network.uplink_address(each.number)
             )
-            self.nodes[str(each.hostname)] = self._node_place(each, owner, known, driver)
+            self.nodes[str(each.hostname)] = self._node_place(each, owner, known)
             self.nodes[str(each.hostname)].write()
         for owner in self.plan.authorities:
             hosts = [str(each.hostname) for each in self.plan.nodes if each.authority == owner.hrn]
             await populate.put_on(self.admin(owner.hrn), owner, hosts)
+        await self._settle_drivers()
 
-    def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated, driver: str) -> NodePlace:
+    def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated) -> NodePlace:
         host = str(each.hostname)
         return NodePlace(
             path=self.wishes.path / "nodes" / host,
@@ -175,7 +176,7 @@ class Federation:
             key=known.key,
             ports=self.ports[host],
             roots=self._roots(each),
-            driver=driver,
+            driver=self.wishes.driver,
             sliver_net=each.sliver_net,
             inside=self._inside(host, each.number),
             poll_period=POLL_PERIOD,
@@ -200,14 +201,25 @@ class Federation:
         address = network.uplink_address(number)
         return Inside(netns=node.path, uplink=network.UPLINK, enter=node.enter, address=address)
 
-    def _driver(self) -> str:
-        """The driver that can be had; why it is not the better one is said in one line."""
-        missing = container_lacks(self.wires)
-        if self.wishes.driver == "container" and missing:
-            raise Unavailable(f"--driver container: {missing}")
-        if self.wishes.driver == "auto" and missing:
-            self.voice.note(f"driver memory, slivers are only remembered: {missing}")
-        return "memory" if missing or self.wishes.driver == "memory" else "container"
+    async def _settle_drivers(self) -> None:
+        """Ask a node manager which driver it would use; why it is not the better one is said in one line."""
+        for host, each in self.nodes.items():
+            said = json.loads(await self._tool("driver", each))
+            self.nodes[host] = evolve(each, driver=said["driver"])
+            self.nodes[host].write()
+        if self.wishes.driver == "auto":
+            self.voice.note(said["note"])
+
+    async def _tool(self, what: str, there: NodePlace) -> str:
+        """What the node manager's tool answers about one node. Raises `Unavailable` with its last line."""
+        command = ("-m", "node_manager.tool", what, "--config", str(there.path / "node_manager.toml"))
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable, command, env=dict(os.environ), reactor=self.reactor
+        )
+        if code:
+            lines = err.decode(errors="replace").strip().splitlines()
+            raise Unavailable(lines[-1] if lines else f"node_manager.tool {what} ended with code {code}")
+        return str(out.decode())
 
     def _start_work(self) -> None:
         if self.wires is None:
@@ -303,19 +315,17 @@ class Federation:
             self._work.stop()
         waves = [lambda name: name.startswith(("traffic", "web", "auditd")), lambda name: name.startswith("pl_conf")]
         await self.supervisor.stop_all(waves)
+        for each in self.nodes.values():
+            if each.driver == "container":
+                await self._swept(each)
         if self.wires is not None:
             self.wires.close()
         (self.wishes.path / "processes.json").unlink(missing_ok=True)
         self.wishes.facts_file.unlink(missing_ok=True)
 
-
-def container_lacks(there: network.Network | None) -> str:
-    """What keeps real slivers from being made here, in words; empty when nothing does."""
-    if os.geteuid() != 0:
-        return "real slivers need root"
-    missing = [tool for tool in ("crun", "ip", "nft") if shutil.which(tool) is None]
-    if missing:
-        return f"{', '.join(missing)} missing; install the packages of README's first lines"
-    if there is None:
-        return "network namespaces are not permitted here"
-    return ""
+    async def _swept(self, there: NodePlace) -> None:
+        """Real slivers go with the demo; the ledger keeps the wishes, and the next run makes them anew."""
+        try:
+            await self._tool("sweep", there)
+        except Unavailable as error:
+            self.voice.note(f"slivers of {there.hostname} could not be removed: {error}")
