@@ -1,12 +1,12 @@
 """The node manager, put together: books, driver, rounds on a timer, and the interfaces by which it is asked."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from xmlrpc.client import Fault
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -27,13 +27,14 @@ from planetlab import xmlrpc
 from planetlab.ask import Ask
 from planetlab.calls import Call
 from planetlab.clock import Clock
+from planetlab.launch import Running
 from planetlab.limits import HardenedSite
 from planetlab.methods import Api
-from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, listen, mount
+from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mount
 
 T = TypeVar("T")
 
-DRAIN = 3.0  # seconds that calls in work have when the service ends
+log = Logger()
 LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
 
 
@@ -86,11 +87,8 @@ class NodeManager:
     books: Books
     node: Node = field(init=False)
     _threads: ThreadPool = field(init=False)
-    _ports: list[IListeningPort] = field(factory=list, init=False)
-    _sites: list[HardenedSite] = field(factory=list, init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
-    _log = Logger()
 
     def __attrs_post_init__(self) -> None:
         kernel = Kernel()
@@ -115,32 +113,28 @@ class NodeManager:
     def _in_thread(self, blocking: Callable[[], T], /) -> Deferred[T]:
         return deferToThreadPool(self.reactor, self._threads, blocking)
 
-    async def start(self) -> None:
-        """Look, answer, and begin with rounds. Raises what a place to listen raises."""
+    async def serve(self, listen: Callable[[str, HardenedSite], Awaitable[object]]) -> None:
+        """Look, answer at the places of the settings, and begin with rounds. Raises what ``listen`` raises."""
         self._threads.start()
         await self.node.rounds.look()
-        settings = self.settings
-        accounts = Accounts(lambda: self.node.rounds.found, settings.accounts)
+        for where, page in self._pages():
+            if where:
+                await listen(where, hardened_site(page, self.reactor, LIMITS))
+        self._every(self.settings.round_every, self.node.round)
+        self._every(self.settings.sample_every, self.node.sample)
+
+    def _pages(self) -> list[tuple[str, Resource]]:
+        """Where to answer, and with what."""
+        accounts = Accounts(lambda: self.node.rounds.found, self.settings.accounts)
         resource = NodeResource(api(), Gate(self.node, accounts).greet)
         figures = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
-        sensors = Page(figures.answer, self.reactor)
-        slicestat = mount({"slicestat": Page(lambda _: figures.slicestat())})
         interface = mount({"": resource, "RPC2": resource})
-        for where, page in (
-            (settings.socket, interface),
-            (settings.tcp, interface),
-            (settings.sensors, sensors),
-            (settings.slicestat, slicestat),
-        ):
-            if where:
-                await self._listen(where, page)
-        self._every(settings.round_every, self.node.round)
-        self._every(settings.sample_every, self.node.sample)
-
-    async def _listen(self, where: str, page: Resource) -> None:
-        site = hardened_site(page, self.reactor, LIMITS)
-        self._ports.append(await listen(self.reactor, where, site))
-        self._sites.append(site)
+        return [
+            (self.settings.socket, interface),
+            (self.settings.tcp, interface),
+            (self.settings.sensors, Page(figures.answer, self.reactor)),
+            (self.settings.slicestat, mount({"slicestat": Page(lambda _: figures.slicestat())})),
+        ]
 
     def _every(self, seconds: float, work: Callable[[], Any]) -> None:
         def once() -> Deferred[Any]:
@@ -157,20 +151,17 @@ class NodeManager:
         try:
             await work()
         except Exception:
-            self._log.failure("this round was cut short")
+            log.failure("this round was cut short")
+
+    def why_not(self) -> str:
+        """Why this node manager is of no use at the moment; empty when it is."""
+        return "the node's clock is in doubt" if self.node.steady.is_doubtful else ""
 
     async def stop(self) -> None:
-        """Answer no more and let go of everything; the slivers run on."""
+        """Begin nothing new and let go of everything; the slivers run on."""
         for timer in self._timers:
             if timer.running:
                 timer.stop()
-        for port in self._ports:
-            await _maybe(port.stopListening())
-        late = self.reactor.callLater(DRAIN, lambda: [site.abort() for site in self._sites])
-        for site in self._sites:
-            await site.drain()
-        if late.active():
-            late.cancel()
         await gatherResults(list(self._running))
         self.node.owners.stop()
         self._threads.stop()
@@ -178,12 +169,16 @@ class NodeManager:
         self.books.close()
 
 
-async def _maybe(result: Any) -> None:
-    if result is not None:
-        await result
-
-
-def node_manager(settings: Settings, clock: Clock, ticks: Callable[[], float], reactor: Any) -> tuple[NodeManager, str]:
-    """A node manager, not started, and a line on its driver. Raises `BadSettings`."""
-    driver, note = choose(settings, clock.now)
-    return NodeManager(settings, clock, ticks, reactor, driver, Books.at(settings.books)), note
+async def serve(running: Running[Settings]) -> NodeManager:
+    """Set the node manager up. Raises `BadSettings` for what the settings ask and this machine cannot do."""
+    settings = running.settings
+    driver, note = choose(settings, running.clock.now)
+    log.info("{note}", note=note)
+    running.at_end(driver.close)
+    books = Books.at(settings.books)
+    manager = NodeManager(settings, running.clock, time.monotonic, running.reactor, driver, books)
+    running.ends[-1] = manager.stop
+    running.why_not = manager.why_not
+    await running.operator(settings.operator)
+    await manager.serve(running.listen)
+    return manager

@@ -1,23 +1,25 @@
 """The node manager over its real sockets."""
 
+import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Fault, dumps
+from xmlrpc.client import Fault, ServerProxy, dumps
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from node_manager.books import Books
-from node_manager.drivers.memory import MemoryDriver
-from node_manager.service import NodeManager
+from node_manager.service import serve
 from node_manager.settings import Settings
 from planetlab import xmlrpc
 from planetlab.ask import Ask, close
 from planetlab.clock import SetClock
 from planetlab.errors import Refused
+from planetlab.launch import Running
 from tests.node_manager.world import KEY, NOON, record
 
 
@@ -25,32 +27,31 @@ class ServiceTest(TestCase):
     """A node manager on a Unix socket and on ports of the loopback that the kernel chose."""
 
     async def setUp(self) -> None:
-        self.socket = Path(self.mktemp() + ".sock").absolute()
-        if len(str(self.socket)) > 100:
-            import tempfile
-
-            self.socket = Path(tempfile.mkdtemp()) / "nm.sock"
-        import os
-
-        self.settings = Settings(
+        self.place = Path(tempfile.mkdtemp())  # a socket's path may have 107 bytes at most
+        self.socket = self.place / "nm.sock"
+        me = os.getuid()
+        settings = Settings(
             socket=f"unix:{self.socket}:mode=666",
             tcp="tcp:0:interface=127.0.0.1",
             sensors="tcp:0:interface=127.0.0.1",
             slicestat="tcp:0:interface=127.0.0.1",
-            pl_conf_uid=os.getuid(),
-            owner_uids=(os.getuid(),),
+            books=str(self.place / "books.db"),
+            pl_conf="unix:/nonexistent",
+            pl_conf_uid=me,
+            owner_uids=(me,),
             driver="memory",
         )
-        self.manager = NodeManager(self.settings, SetClock(NOON), reactor.seconds, reactor, MemoryDriver(), Books())
-        await self.manager.start()
+        self.running = Running(settings, reactor, SetClock(NOON), self.place / "settings.toml")
+        self.manager = await serve(self.running)
         self.nm = Ask(f"unix:{self.socket}", reactor=reactor)
 
     async def tearDown(self) -> None:
-        await self.manager.stop()
+        await self.running.end()
         await close(reactor)
+        shutil.rmtree(self.place)
 
     def port(self, number: int) -> int:
-        return int(self.manager._ports[number].getHost().port)
+        return int(self.running.ports[number].getHost().port)  # type: ignore[attr-defined]
 
     async def raw(self, where: Any, octets: bytes) -> bytes:
         def talk() -> bytes:
@@ -79,8 +80,6 @@ class OverItsSockets(ServiceTest):
         self.assertEqual(0o666, self.socket.stat().st_mode & 0o777)
 
     async def test_the_ten_lines_of_an_old_client_work_over_tcp(self) -> None:
-        from xmlrpc.client import ServerProxy
-
         for path in ("/", "/RPC2"):
             client = ServerProxy(f"http://127.0.0.1:{self.port(1)}{path}")
             self.assertEqual({}, await deferToThread(client.GetXIDs))
