@@ -1,10 +1,10 @@
 """Making tickets: what the registry says of a slice, put together and sealed with the authority's keys."""
 
-import logging
 import secrets
 from pathlib import Path
 
 from attrs import field, frozen
+from twisted.logger import Logger
 
 from planetlab import keys, tickets
 from planetlab.errors import PlanetLabError
@@ -14,7 +14,7 @@ from planetlab.registry.store import Row, Store
 from planetlab.rspec import ResourceSpec
 from planetlab.tickets import Ticket, User
 
-log = logging.getLogger(__name__)
+log = Logger()
 
 
 @frozen
@@ -38,7 +38,9 @@ class Sealer:
     def xmldsig(self, ticket: Ticket) -> bytes:
         """``ticket`` as a v3 document."""
         if self.legacy:
-            log.warning("ticket %s of %s is signed with RSA-SHA1, as legacy_signatures asks", ticket.serial, ticket.slice)
+            log.warn(
+                "ticket {serial} of {slice} is signed with RSA-SHA1", serial=ticket.serial, slice=str(ticket.slice)
+            )
         return tickets.seal_xmldsig(ticket.with_chain(self.chain), self.ticket_key, self.legacy)
 
     def openpgp(self, ticket: Ticket) -> bytes:

@@ -95,9 +95,7 @@ def BootUpdateNode(call: Call, node_fields: Said) -> int:
 
 
 @api.method(Role.NODE, Role.ADMIN)
-def ReportRunlevel(
-    call: Call, report_fields: Report, node_id_or_hostname: NodeKey | None = None
-) -> int:
+def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: NodeKey | None = None) -> int:
     """Hear what a node runs: boot, safeboot, failboot or reinstall. An admin may say it of any node."""
     if isinstance(call.caller, NodeCaller):
         number = call.caller.node_id

@@ -20,8 +20,8 @@ from planetlab.shapes import ListOf
 api = Api()
 
 NodeKey = Annotated[int | str, forms.id_or_name(NODE)]
-_NEW = "boot_state hostname model node_type version".split()
-_ADMINS_ONLY = "boot_nonce key session site_id".split()
+_NEW = ["boot_state", "hostname", "model", "node_type", "version"]
+_ADMINS_ONLY = ["boot_nonce", "key", "session", "site_id"]
 _CHANGES = [*_NEW, *_ADMINS_ONLY]
 _RELATED = ("conf_files", "interfaces", "slices", "slices_whitelist")
 NewNode = Annotated[Row, forms.struct(NODE, _NEW, tags=True)]

@@ -61,9 +61,7 @@ Slivers = Annotated[
 
 
 @api.method(Role.ADMIN, Role.NODE)
-def GetSlivers(
-    call: Call, node_id_or_hostname: Annotated[int | str | None, forms.id_or_name(NODE)] = None
-) -> Slivers:
+def GetSlivers(call: Call, node_id_or_hostname: Annotated[int | str | None, forms.id_or_name(NODE)] = None) -> Slivers:
     """Tell a node all it should know: its slivers, owners' accounts, files, scripts, groups, interfaces and leases.
 
     A node asks for itself; an admin for any. Asking counts as the node's contact.

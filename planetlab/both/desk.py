@@ -4,7 +4,6 @@ A reader that finds it must write begins again as a writer. A password whose che
 transaction, and the call begins again. When the disk is slow, writers wait and readers do not.
 """
 
-import logging
 import secrets
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
@@ -29,7 +29,7 @@ from planetlab.registry.opening import connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import NeedsWriter, Store
 
-log = logging.getLogger(__name__)
+log = Logger()
 
 # What these write is worth less than the wait for the disk: a power cut may lose the last of it.
 _NOT_WORTH_THE_WAIT = {"GetSlivers", "ReportRunlevel", "BootNotifyOwners"}
@@ -226,11 +226,11 @@ class Desk:
 
 def _incident(error: sqlite3.Error) -> DatabaseError:
     number = secrets.token_hex(4)
-    log.error("incident %s", number, exc_info=error)
+    log.failure("incident {incident} of the registry", Failure(error), incident=number)
     if "full" in str(error):
         return DatabaseError(f"the registry's disk is full; its operator must make room (reference {number})")
     return DatabaseError(f"please contact support, reference {number}")
 
 
 def _logged(failure: Failure) -> None:
-    log.error("a job of the registry failed: %s", failure.getErrorMessage())
+    log.failure("a job of the registry failed", failure)

@@ -62,7 +62,12 @@ def wanted(record: Record, keys: str = "mixed", scalars: str = "", name: str = "
     element: Shape = id_or_name(record, name) if keys == "mixed" else of(record, record.key)
     if keys == "(id)":
         element = Either((element,))
-    more = {"string": TEXT, "int": ID, "key": of(record, record.key), "name": id_or_name(record, name) if name or record.name_key else ID}
+    more = {
+        "string": TEXT,
+        "int": ID,
+        "key": of(record, record.key),
+        "name": id_or_name(record, name) if name or record.name_key else ID,
+    }
     return Either((ListOf((element,)), *(more[each] for each in scalars.split()), Filter(record)))
 
 

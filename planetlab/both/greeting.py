@@ -5,12 +5,11 @@
 """
 
 import hmac
-from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from planetlab import auth_text
+from planetlab import auth_text, call_signing
 from planetlab.both import callers, passwords
 from planetlab.both.callers import PERSON_FIELDS, Caller
 from planetlab.calls import Call
@@ -37,11 +36,6 @@ MEMBERS = {
     "anonymous": Struct({"AuthMethod": Of(str)}),
 }
 
-Verify = Callable[[str, str, bytes], bool]
-"""(armoured public key, armoured signature, signed bytes) -> whether it fits."""
-Signed = Callable[[str, tuple[Any, ...]], list[bytes]]
-"""The canonical forms of a call that a signature may be over."""
-
 
 @frozen
 class Maintenance:
@@ -62,12 +56,10 @@ class SlowPassword(Exception):
 
 @frozen
 class Greeter:
-    """Knows how callers show who they are. ``verify`` and ``signed`` are for calls signed with OpenPGP keys."""
+    """Knows how callers show who they are."""
 
-    maintenance: Maintenance
-    guesses: passwords.Guesses
-    verify: Verify
-    signed: Signed
+    maintenance: Maintenance = Maintenance()
+    guesses: passwords.Guesses = field(factory=passwords.Guesses)
 
     def greet(self, method: Method, args: tuple[Any, ...], store: Store, address: str) -> Call:
         """The call with its caller. Raises `BadArgument`, `NotAuthenticated` or `Forbidden`."""
@@ -133,15 +125,15 @@ class Greeter:
         peer = store.row(PEER, Compare("peername", "=", auth["name"]))
         if peer is not None:
             caller: Caller = callers.PeerCaller(peer["peer_id"], peer["peername"])
-            keys = [peer["key"] or ""]
+            keys = [peer["key"]]
         else:
             person = _account(store, auth["name"])
             caller = callers.person(person)
             owned = both(Compare("person_id", "=", person["person_id"]), Compare("key_type", "=", "gpg"))
             keys = [row["key"] for row in store.rows(KEY, owned, ("key",))]
-        forms = self.signed(method.name, args)
-        if not any(self.verify(key, auth["signature"], form) for key in keys if key for form in forms):
-            raise NotAuthenticated("Signature verification failed")
+        if not caller.roles & method.roles:
+            raise NotAuthenticated(_lacking(method, caller))
+        call_signing.must_fit([key.encode() for key in keys if key], method.name, args, auth["signature"])
         return caller
 
 

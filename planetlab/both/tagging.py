@@ -27,7 +27,7 @@ class Scope:
     nodegroup_id: int | None = None
 
 
-def must_write(call: Call, record: Record, thing: Row, kind: Row, scope: Scope = Scope()) -> None:  # noqa: B008  # frozen
+def must_write(call: Call, record: Record, thing: Row, kind: Row, scope: Scope = Scope()) -> None:  # frozen
     """Raise `Forbidden` unless the caller may write tags of this kind on ``thing``."""
     if call.is_admin:
         return
@@ -50,7 +50,9 @@ def _must_be_near(call: Call, record: Record, thing: Row) -> None:
     if isinstance(call.caller, NodeCaller):
         call.must(record.name == "Node" and node_id == call.caller.node_id, "a node writes only its own tags")
     else:
-        call.must(site_id is not None and rights.at_site(call, site_id), f"not at the site of this {record.name.lower()}")
+        call.must(
+            site_id is not None and rights.at_site(call, site_id), f"not at the site of this {record.name.lower()}"
+        )
 
 
 def _must_write_on_slice(call: Call, one: Row, allowed: set[str], scope: Scope) -> None:

@@ -48,7 +48,7 @@ MESSAGE = Record(
     key="message_id",
     fields=(
         flag("enabled"),
-        text("message_id", unique=True),
+        text("message_id", required=True),
         text("subject", nil=True),
         text("template", nil=True),
     ),

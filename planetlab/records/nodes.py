@@ -109,7 +109,7 @@ NODE_GROUP = Record(
     name_key="groupname",
     fields=(
         ids("conf_file_ids", "conf_file_nodegroup", "nodegroup_id", "conf_file_id"),
-        text("groupname", 50, required=True, unique=True),
+        text("groupname", 50, required=True),
         ids("node_ids", "view_nodegroup_node", "nodegroup_id", "node_id"),
         number("nodegroup_id"),
         number("tag_type_id"),

@@ -42,6 +42,4 @@ SITE_TAG = _tag("SiteTag", "site", text("login_base", 32, derived=True))
 PERSON_TAG = _tag("PersonTag", "person", text("email", 254, derived=True))
 NODE_TAG = _tag("NodeTag", "node", text("hostname", 255, derived=True))
 INTERFACE_TAG = _tag("InterfaceTag", "interface", text("ip", nil=True, derived=True))
-SLICE_TAG = _tag(
-    "SliceTag", "slice", text("name", derived=True), number("node_id"), number("nodegroup_id")
-)
+SLICE_TAG = _tag("SliceTag", "slice", text("name", derived=True), number("node_id"), number("nodegroup_id"))

@@ -3,17 +3,70 @@
 import sqlite3
 
 SLICE_HALF = frozenset(
-    "persons person_role person_tags keys key_types slices slice_person slice_tags slice_instantiations leases "
-    "tickets standing_tickets departures counters".split()
+    [
+        "persons",
+        "person_role",
+        "person_tags",
+        "keys",
+        "key_types",
+        "slices",
+        "slice_person",
+        "slice_tags",
+        "slice_instantiations",
+        "leases",
+        "tickets",
+        "standing_tickets",
+        "departures",
+        "counters",
+    ]
 )
 MANAGEMENT_HALF = frozenset(
-    "nodes interfaces interface_tags node_tags nodegroups ilinks pcus pcu_node pcu_types pcu_protocol_types conf_files "
-    "conf_file_node conf_file_nodegroup initscripts boot_states run_levels node_types network_methods network_types "
-    "node_slice_whitelist".split()
+    [
+        "nodes",
+        "interfaces",
+        "interface_tags",
+        "node_tags",
+        "nodegroups",
+        "ilinks",
+        "pcus",
+        "pcu_node",
+        "pcu_types",
+        "pcu_protocol_types",
+        "conf_files",
+        "conf_file_node",
+        "conf_file_nodegroup",
+        "initscripts",
+        "boot_states",
+        "run_levels",
+        "node_types",
+        "network_methods",
+        "network_types",
+        "node_slice_whitelist",
+    ]
 )
 SHARED = frozenset(
-    "sites site_tags addresses address_types address_address_type site_address person_site slice_node tag_types "
-    "tag_type_role roles sessions events event_object messages outbox peers answered sqlite_sequence".split()
+    [
+        "sites",
+        "site_tags",
+        "addresses",
+        "address_types",
+        "address_address_type",
+        "site_address",
+        "person_site",
+        "slice_node",
+        "tag_types",
+        "tag_type_role",
+        "roles",
+        "sessions",
+        "events",
+        "event_object",
+        "messages",
+        "outbox",
+        "peers",
+        "answered",
+        "sqlite_sequence",
+        "sqlite_master",
+    ]
 )
 
 WRITES = {

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from planetlab.registry.store import Row, Store
 
+PATIENCE = 5 * 86_400  # seconds after which a mail that the relay never took is given up, as mail servers do
 DAMPED = 3600  # seconds within which the same kind of mail about the same thing is written once
 
 
@@ -19,6 +20,11 @@ class Mail:
     copies: tuple[str, ...]
     subject: str
     body: str
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """All addresses it goes to."""
+        return self.recipients + self.copies
 
 
 def write(
@@ -38,12 +44,12 @@ def write(
     return True
 
 
-def waiting(store: Store, most: int = 50, tries: int = 10) -> list[Mail]:
+def waiting(store: Store, most: int = 200) -> list[Mail]:
     """The mails to be sent, oldest first."""
     rows = store.ask(
-        "SELECT mail_id, recipients, copies, subject, body FROM outbox WHERE sent IS NULL AND tries < ? "
+        "SELECT mail_id, recipients, copies, subject, body FROM outbox WHERE sent IS NULL AND written > ? "
         "ORDER BY mail_id LIMIT ?",
-        [tries, most],
+        [int(store.now) - PATIENCE, most],
     )
     return [
         Mail(
@@ -60,6 +66,11 @@ def waiting(store: Store, most: int = 50, tries: int = 10) -> list[Mail]:
 def sent(store: Store, mail_id: int) -> None:
     """A mail was taken by the mail server."""
     store.change("UPDATE outbox SET sent = ? WHERE mail_id = ?", [int(store.now), mail_id])
+
+
+def refused(store: Store, mail_id: int) -> None:
+    """A mail was refused for good: it waits no more, and ``tries`` of -1 says that it was never taken."""
+    store.change("UPDATE outbox SET sent = ?, tries = -1 WHERE mail_id = ?", [int(store.now), mail_id])
 
 
 def failed(store: Store, mail_id: int) -> None:

@@ -98,7 +98,9 @@ def connect(path: str, half: str, reads_only: bool = False, durable: bool = True
     ``durable`` ones wait for the disk at each commit; the others may lose the last commits to a power cut, never the
     file's consistency.
     """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=512)
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=512
+    )
     if path == ":memory:":
         _create(connection)
     connection.execute("PRAGMA foreign_keys = ON")

@@ -15,7 +15,8 @@ class Plc:
     """One PLC: its names, its limits, and the switches that its operator may set.
 
     ``release`` is what GetPlcRelease tells. ``any_user_any_ticket`` and ``any_node_any_slivers`` restore the
-    original's openness. ``seal`` issues tickets; None where no ticket key is configured.
+    original's openness. ``seal`` issues tickets, ``peers`` asks other PLCs, ``media`` makes boot media and ``power``
+    reaches nodes; None where an authority does not.
     """
 
     hrn: Hrn
@@ -44,3 +45,4 @@ class Plc:
     seal: Any = None
     peers: Any = None
     media: Any = None
+    power: Any = None

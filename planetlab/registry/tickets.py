@@ -54,9 +54,7 @@ def departed(store: Store, node_id: int, since: int) -> list[str]:
 
 def keep_standing(store: Store, slice_id: int, serial: str, sealed: bytes) -> None:
     """Keep the sealed ticket of a slice until what it says changes."""
-    store.change(
-        "UPDATE standing_tickets SET serial = ?, sealed = ? WHERE slice_id = ?", [serial, sealed, slice_id]
-    )
+    store.change("UPDATE standing_tickets SET serial = ?, sealed = ? WHERE slice_id = ?", [serial, sealed, slice_id])
 
 
 def record(

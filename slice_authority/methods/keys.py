@@ -77,5 +77,3 @@ def _own(call: Call, key_id: int) -> Row:
     mine = isinstance(call.caller, PersonCaller) and key["person_id"] == call.caller.person_id
     call.must(call.is_admin or mine, "Key must be associated with your account")
     return key
-
-

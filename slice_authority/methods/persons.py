@@ -22,7 +22,7 @@ api = Api()
 
 PersonKey = Annotated[int | str, forms.id_or_name(PERSON)]
 RoleKey = Annotated[int | str, forms.id_or_name(ROLE)]
-_NEW = "bio email first_name last_name password phone title url".split()
+_NEW = ["bio", "email", "first_name", "last_name", "password", "phone", "title", "url"]
 _CHANGES = [*_NEW, "enabled"]
 _RELATED = ("keys", "roles", "sites", "slices")
 NewPerson = Annotated[Row, forms.struct(PERSON, _NEW, tags=True)]

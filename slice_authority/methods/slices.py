@@ -22,8 +22,8 @@ from slice_authority.methods.persons import PersonKey
 api = Api()
 
 SliceKey = Annotated[int | str, forms.id_or_name(SLICE)]
-_CHANGES = "description expires instantiation max_nodes url".split()
-_NEW = "description instantiation max_nodes name url".split()
+_CHANGES = ["description", "expires", "instantiation", "max_nodes", "url"]
+_NEW = ["description", "instantiation", "max_nodes", "name", "url"]
 NewSlice = Annotated[Row, forms.struct(SLICE, _NEW, tags=True)]
 SliceChanges = Annotated[
     Row, forms.struct(SLICE, _CHANGES, tags=True, persons=forms.IDS_OR_NAMES, nodes=forms.IDS_OR_NAMES)

@@ -1,0 +1,146 @@
+"""How an authority serves: its half at its own path, the whole PLC API beside it, and the jobs that run by the clock."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from planetlab.ask import Ask
+from planetlab.both.desk import Desk
+from planetlab.both.greeting import Greeter, Maintenance
+from planetlab.both.settings import Common
+from planetlab.calls import Call
+from planetlab.errors import BadArgument, BadSettings, PeerError
+from planetlab.launch import Running
+from planetlab.limits import BULK, hardened_site
+from planetlab.mail import Letter, Relay
+from planetlab.methods import Api, Method, unite
+from planetlab.registry import mails
+from planetlab.registry.opening import hold, prepare
+from planetlab.registry.plc import Plc
+from planetlab.registry.store import Store
+from planetlab.serve import ApiResource, address_of, mount
+from planetlab.tls import server_options
+
+log = Logger()
+
+MAIL_EVERY = 5.0  # seconds
+TIDY_EVERY = 60.0  # seconds
+
+
+def open_desk(running: Running[Any], half: str, plc: Plc) -> Desk:
+    """The registry as this process works on it, until the process ends. Raises `BadSettings`."""
+    stated: Common = running.settings
+    if not stated.registry.exists():
+        raise BadSettings(f"{running.config}: registry: {stated.registry} is not there; `plfed init` makes one")
+    try:
+        hold(str(stated.registry), half)
+        prepare(str(stated.registry))
+    except OSError as error:
+        raise BadSettings(f"{running.config}: registry: {stated.registry}: {error.strerror}") from error
+    maintenance = Maintenance()
+    if stated.maintenance_password:
+        maintenance = Maintenance(stated.maintenance_user, stated.maintenance_password, stated.maintenance_from)
+    desk = Desk(str(stated.registry), half, plc, Greeter(maintenance), running.clock, running.reactor)
+    desk.start()
+    running.at_end(desk.stop)
+    return desk
+
+
+async def serve(running: Running[Any], desk: Desk, path: str, own: Api, old: Api) -> None:
+    """Serve ``own`` at ``path``, and the whole API with its ``old`` spellings at PLCAPI, until told to stop."""
+    stated: Common = running.settings
+
+    def greet(method: Method, args: tuple[Any, ...], request: Request) -> Call:
+        return desk.greet(method, args, address_of(request))
+
+    def tree() -> Resource:
+        half = ApiResource(own, greet, run=desk.run, limits=BULK)
+        whole = ApiResource(unite(own, old), greet, run=desk.run, elsewhere=_sibling(stated, running), limits=BULK)
+        return mount({path: half, "PLCAPI": whole})
+
+    for where in stated.listen:
+        site = hardened_site(tree(), running.reactor, BULK)
+        await running.listen(where, site, server_options(stated.certificate, stated.key))
+    for where in stated.plain:
+        _must_be_loopback(where)
+        await running.listen(where, hardened_site(tree(), running.reactor, BULK))
+    await running.operator(stated.operator)
+
+
+def every(running: Running[Any], seconds: float, work: Callable[[], Any], name: str) -> None:
+    """Do ``work`` again and again; one time that fails is logged, and the next one comes."""
+
+    def once() -> "Deferred[Any]":
+        return ensureDeferred(_survive(work, name))
+
+    loop = LoopingCall(once)
+    loop.clock = running.reactor
+    loop.start(seconds, now=False)
+    running.at_end(loop.stop)
+
+
+async def _survive(work: Callable[[], Any], name: str) -> None:
+    try:
+        await work()
+    except Exception:  # the loop must live; the next round tries again
+        log.failure("{name} failed; it will be tried again", name=name)
+
+
+def post_mails(running: Running[Any], desk: Desk) -> Callable[[], Any]:
+    """The job that hands waiting mails to the relay; what it does not take is tried again later."""
+    stated: Common = running.settings
+    host, _, port = stated.relay.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadSettings(f"{running.config}: relay: expected host:port, got {stated.relay!r}")
+    relay = Relay(host, int(port), f"{stated.name} Support <{stated.support}>", running.reactor)
+
+    async def work() -> None:
+        for mail in await desk.look(mails.waiting):
+            letter = Letter(mail.recipients, mail.subject, mail.body, cc=mail.copies, reply_to=stated.support)
+            try:
+                await relay.send(letter, running.clock.now(), f"<{mail.mail_id}.{stated.hrn}@{stated.web_host}>")
+            except BadArgument as error:
+                log.warn("mail {number} can never be sent: {error}", number=mail.mail_id, error=str(error))
+                await desk.job(_sent(mail.mail_id))
+            except PeerError as error:
+                log.warn("mail {number} waits: {error}", number=mail.mail_id, error=str(error))
+                await desk.job(_failed(mail.mail_id))
+                return
+            else:
+                await desk.job(_sent(mail.mail_id))
+
+    return work
+
+
+def _sent(number: int) -> Callable[[Store], None]:
+    return lambda store: mails.sent(store, number)
+
+
+def _failed(number: int) -> Callable[[Store], None]:
+    return lambda store: mails.failed(store, number)
+
+
+def _sibling(stated: Common, running: Running[Any]) -> Ask | None:
+    """The other half, called by the whole API's name so that it knows the old spellings too."""
+    if not stated.sibling:
+        return None
+    said = urlsplit(stated.sibling)
+    if said.scheme not in ("http", "https") or not said.netloc:
+        raise BadSettings(
+            f"{running.config}: sibling: expected an address like https://host/MA/, got {stated.sibling!r}"
+        )
+    return Ask(f"{said.scheme}://{said.netloc}/PLCAPI/", ca=str(stated.ca), reactor=running.reactor, timeout=90.0)
+
+
+def _must_be_loopback(where: str) -> None:
+    if where.startswith("unix:") or "interface=127." in where or "interface=localhost" in where:
+        return
+    raise BadSettings(
+        f"plain: {where} is not on loopback, and passwords would travel in clear; say interface=127.0.0.1"
+    )

@@ -1,0 +1,150 @@
+"""Leases: a slice has a reservable node for itself, from one time until another."""
+
+from typing import Annotated, Any
+
+from planetlab.both import forms, getting, rights
+from planetlab.calls import Call
+from planetlab.errors import BadArgument, NotFound
+from planetlab.filters import AmongValues, Query, by_keys, query
+from planetlab.methods import Api, Role
+from planetlab.records.nodes import NODE
+from planetlab.records.slices import LEASE, SLICE
+from planetlab.registry import leases
+from planetlab.registry.store import Row
+from planetlab.shapes import Either, ListOf, Of, Struct
+from slice_authority import lease_times
+from slice_authority.lease_filter import Asked, LeaseFilter
+
+api = Api()
+
+_ID, _HOST = forms.of(NODE, "node_id"), forms.of(NODE, "hostname")
+_TIME = Either((Of(int), Of(str)))
+Nodes = Annotated[Any, Either((_ID, ListOf((_ID,)), _HOST, ListOf((_HOST,))))]
+Time = Annotated[int | str, Either((_TIME,))]
+LeaseIds = Annotated[Any, Either((forms.of(LEASE, "lease_id"), ListOf((forms.of(LEASE, "lease_id"),))))]
+Changes = Annotated[
+    Row, Struct({"duration": forms.of(LEASE, "duration"), "t_from": _TIME, "t_until": _TIME})
+]
+Wanted = Annotated[
+    Any, Either((forms.of(LEASE, "lease_id"), ListOf((forms.of(LEASE, "lease_id"),)), LeaseFilter()))
+]
+Told = Annotated[Row, forms.STRUCT]
+_FIELDS = ("lease_id", "node_id", "hostname", "slice_id", "t_from", "t_until")
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, Role.ANONYMOUS, reads=True, example=())
+def GetLeaseGranularity(call: Call) -> int:
+    """Tell the seconds of whose multiples every lease begins and ends."""
+    return int(call.store.plc.lease_granularity)
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.NODE, Role.ANONYMOUS, reads=True, example=({"day": 1},))
+def GetLeases(
+    call: Call, lease_filter: Wanted = None, return_fields: Annotated[Any, forms.RETURN_FIELDS] = None
+) -> Annotated[list[Row], forms.rows(LEASE)]:
+    """List leases of reservable nodes, by number, by their fields, or by time.
+
+    ``alive`` (a time, or two) asks for those that run then; ``clip`` for those that end at or after a time, or run
+    between two; ``day`` for those from this midnight on (0) or within so many days; ``~`` asks for the others.
+    """
+    asked: Query = lease_filter.at(call.now) if isinstance(lease_filter, Asked) else query(LEASE, lease_filter)
+    return getting.listed(call, LEASE, asked, return_fields)
+
+
+@api.method(Role.ADMIN, Role.PI, Role.USER)
+def AddLeases(
+    call: Call,
+    node_id_or_hostname_s: Nodes,
+    slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)],
+    t_from: Time,
+    t_until: Time,
+) -> Told:
+    """Reserve nodes for a slice; gives ``new_ids``, and ``errors`` with a sentence for each node it could not have.
+
+    The begin is moved up and the end down to the granularity. Every node must be reservable (102).
+    """
+    nodes = _nodes(call, node_id_or_hostname_s)
+    one = _slice(call, slice_id_or_name)
+    grid = call.store.plc.lease_granularity
+    start = lease_times.later(lease_times.read(t_from, "t_from"), grid)
+    end = lease_times.earlier(lease_times.read(t_until, "t_until"), grid)
+    made, errors = [], []
+    for node in nodes:
+        wrong = _refusal(call, node, start, end)
+        if wrong:
+            errors.append(f"Node {node['hostname']}: {wrong}")
+            continue
+        values = {"slice_id": one["slice_id"], "node_id": node["node_id"], "t_from": start, "t_until": end}
+        made.append(call.store.insert(LEASE, values))
+    if made:
+        call.store.note(f"New leases {made[:50]} on slice {one['slice_id']}", Lease=made, Slice=one["slice_id"])
+    return {"new_ids": made, "errors": errors}
+
+
+@api.method(Role.ADMIN, Role.PI, Role.TECH, Role.USER)
+def UpdateLeases(call: Call, lease_ids: LeaseIds, input_fields: Changes) -> Told:
+    """Move leases by any two of ``t_from``, ``t_until`` and ``duration``; gives ``updated_ids`` and ``errors``."""
+    grid = call.store.plc.lease_granularity
+    updated, errors = [], []
+    for lease in _own(call, lease_ids):
+        start, end = lease_times.changed(lease, input_fields, grid)
+        wrong = _refusal(call, lease, start, end, lease["lease_id"])
+        if wrong:
+            errors.append(f"Lease {lease['lease_id']} on {lease['hostname']}: {wrong}")
+            continue
+        call.store.update(LEASE, lease["lease_id"], {"t_from": start, "t_until": end})
+        updated.append(lease["lease_id"])
+    if updated:
+        call.store.note(f"Leases {updated[:50]} updated", Lease=updated)
+    return {"updated_ids": updated, "errors": errors}
+
+
+@api.method(Role.ADMIN, Role.PI, Role.TECH, Role.USER)
+def DeleteLeases(call: Call, lease_ids: LeaseIds) -> int:
+    """Give leases back; every one must be there (102) and be one that the caller may give back."""
+    gone = [lease["lease_id"] for lease in _own(call, lease_ids)]
+    for number in gone:
+        call.store.remove(LEASE, number)
+    call.store.note(f"Leases {gone[:50]} deleted", Lease=gone)
+    return 1
+
+
+def _nodes(call: Call, said: Any) -> list[Row]:
+    keys = list(dict.fromkeys(said if isinstance(said, list) else [said]))
+    keys = [key.lower() if isinstance(key, str) else key for key in keys]
+    fields = ("node_id", "hostname", "node_type", "peer_id")
+    found: list[Row] = call.store.rows(NODE, by_keys(NODE, keys), fields)
+    there = {name for node in found for name in (node["node_id"], node["hostname"])}
+    if missing := [key for key in keys if key not in there]:
+        raise NotFound(f"No such node: {missing[0]!r}", "node_id_or_hostname_s")
+    shared = [node["hostname"] for node in found if node["node_type"] != "reservable"]
+    if shared:
+        raise BadArgument(f"not reservable: {', '.join(shared[:10])}", "node_id_or_hostname_s")
+    return found
+
+
+def _slice(call: Call, key: int | str) -> Row:
+    one: Row = call.store.find(SLICE, key)
+    rights.must_change_slice(call, one)
+    return one
+
+
+def _own(call: Call, said: Any) -> list[Row]:
+    numbers = list(dict.fromkeys(said if isinstance(said, list) else [said]))
+    found = call.store.rows(LEASE, AmongValues("lease_id", tuple(numbers)), _FIELDS)
+    if len(found) != len(numbers):
+        missing = sorted(set(numbers) - {lease["lease_id"] for lease in found})
+        raise NotFound(f"No such lease: {missing[0]}", "lease_ids")
+    for number in {lease["slice_id"] for lease in found}:
+        _slice(call, number)
+    return found  # type: ignore[no-any-return]
+
+
+def _refusal(call: Call, node: Row, start: int, end: int, but: int | None = None) -> str:
+    """Why a node cannot be had from ``start`` until ``end``; empty when it can."""
+    if node.get("peer_id") is not None:
+        return "it belongs to another PLC, which alone leases it"
+    if end <= start:
+        return f"nothing is left between {start} and {end} on multiples of {call.store.plc.lease_granularity} s"
+    taken = leases.overlapping(call.store, node["node_id"], start, end, but)
+    return "" if taken is None else f"overlapping lease {taken['lease_id']} from {taken['t_from']} to {taken['t_until']}"

@@ -1,0 +1,51 @@
+"""The slice authority, put together: its methods, its keys, its jobs."""
+
+from typing import Any
+
+from planetlab import gids
+from planetlab.both import api as both
+from planetlab.both import serving
+from planetlab.both.methods import word_lists
+from planetlab.errors import BadSettings, PlanetLabError
+from planetlab.launch import Running
+from planetlab.methods import unite
+from planetlab.registry import tidying
+from slice_authority.issuing import Sealer
+from slice_authority.methods import keys, persons, placement, slice_tags, slices, spellings, tickets
+from slice_authority.settings import Settings
+
+api = unite(
+    both.api,
+    word_lists.api_of("SA"),
+    persons.api,
+    keys.api,
+    slices.api,
+    placement.api,
+    slice_tags.api,
+    spellings.api,
+    tickets.api,
+    tickets.tickets_api,
+)
+old = unite(spellings.old)
+
+
+async def main(running: Running[Settings]) -> None:
+    """Serve until told to stop."""
+    stated = running.settings
+    desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running)))
+    await serving.serve(running, desk, "SA", unite(api, old), unite())
+    serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")
+    if stated.relay:
+        serving.every(running, serving.MAIL_EVERY, serving.post_mails(running, desk), "sending mail")
+
+
+def _sealer(running: Running[Any]) -> Sealer | None:
+    stated: Settings = running.settings
+    if stated.ticket_key is None or stated.pgp_secret is None:
+        return None
+    try:
+        chain = gids.read_chain(stated.ticket_chain.read_bytes()) if stated.ticket_chain is not None else ()
+        above = tuple(gid.der for gid in chain if len(gid.hrn.path) > 1 or gid.urn.name == "ticket")
+        return Sealer.load(stated.hrn, stated.ticket_key, stated.pgp_secret, above, stated.legacy_signatures)
+    except (OSError, PlanetLabError) as error:
+        raise BadSettings(f"{running.config}: ticket_key, ticket_chain or pgp_secret: {error}") from error

@@ -1,0 +1,17 @@
+"""The slice authority's settings."""
+
+from pathlib import Path
+
+from attrs import frozen
+
+from planetlab.both.settings import Common, said
+
+
+@frozen(kw_only=True)
+class Settings(Common):
+    """Everything a slice authority must know; print a sample with ``--sample``."""
+
+    ticket_key: Path | None = said("The RSA key that signs v3 tickets, PEM.", None)
+    ticket_chain: Path | None = said("Certificates from the ticket key up to the authority's, PEM, leaf first.", None)
+    pgp_secret: Path | None = said("The OpenPGP key that signs v4 tickets and calls to peers, armoured.", None)
+    legacy_signatures: bool = said("Sign v3 tickets with RSA-SHA1, for nodes of 2005; each is logged.", False)
