@@ -8,18 +8,26 @@ that it did nothing, or if the call may be repeated without harm: that is so for
 calls of ``ask.repeatable``.
 """
 
+import os
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 from xmlrpc.client import Fault
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults, succeed
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    UNIXClientEndpoint,
+    wrapClientTLS,
+)
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
@@ -38,7 +46,7 @@ from planetlab.auth import NodeKey as NodeKey
 from planetlab.auth import Password as Password
 from planetlab.auth import Session as Session
 from planetlab.errors import BadArgument, BadSettings, PeerError, Refused, Unreachable
-from planetlab.tls import CertificateRefused, ClientTLS, PemSource, _pem
+from planetlab.tls import CertificateRefused, ClientTLS, PemSource
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -46,6 +54,7 @@ V = TypeVar("V")
 MOST = 64 << 20  # octets of an answer
 IDLE = 30.0  # seconds that an unused connection is kept; less than servers keep it
 PER_HOST = 2  # connections kept to one server
+AT_ONCE = 8  # calls in work at one server; servers turn away those who open many connections
 _READS = re.compile(r"Get|Resolve|Retrieve|List|system\.(list|method)|(version|AuthCheck|Slivers|Wishes)$")
 _UNIX = ".unix.invalid"
 
@@ -106,42 +115,67 @@ class _Endpoints:
         host = uri.host.decode("ascii")
         if host.endswith(_UNIX):
             return UNIXClientEndpoint(self._reactor, bytes.fromhex(host.removesuffix(_UNIX)).decode())
-        endpoint = HostnameEndpoint(self._reactor, host.strip("[]"), uri.port)
+        endpoint = self._endpoint(host.strip("[]"), uri.port)
         if uri.scheme != b"https":
             return endpoint
         if self._tls is None:
             raise BadSettings(f"{host}: no TLS was set up for it")
         return wrapClientTLS(self._tls.to(host.strip("[]")), endpoint)
 
+    def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        if isIPAddress(host):
+            return TCP4ClientEndpoint(self._reactor, host, port)
+        if isIPv6Address(host):
+            return TCP6ClientEndpoint(self._reactor, host, port)
+        return HostnameEndpoint(self._reactor, host, port)
 
-_agents: WeakKeyDictionary[Any, dict[Any, tuple[Agent, HTTPConnectionPool]]] = WeakKeyDictionary()
+
+@define
+class _Line:
+    """The connections that were verified under one set of papers; nobody with other papers shares them."""
+
+    agent: Agent
+    pool: HTTPConnectionPool
+    places: dict[bytes, DeferredSemaphore] = field(factory=dict)
+
+    def place(self, netloc: bytes) -> DeferredSemaphore:
+        """The places for calls at one server."""
+        if len(self.places) > 4096:
+            self.places = {name: one for name, one in self.places.items() if one.tokens < one.limit}
+        return self.places.setdefault(netloc, DeferredSemaphore(AT_ONCE))
 
 
-def _agent(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequence[PemSource] | None) -> Agent:
-    """The one agent for these papers: its connections were verified under them and are shared by nobody else."""
-    papers = (
-        (
-            None if ca is None else _pem(ca, "trusted certificates"),
-            None if client_cert is None else tuple(_pem(one, "client certificate") for one in client_cert),
-        )
-        if secure
-        else None
-    )
-    known = _agents.setdefault(reactor, {})
+_lines: WeakKeyDictionary[Any, dict[Any, _Line]] = WeakKeyDictionary()
+
+
+def _version(source: PemSource | None) -> Any:
+    """What tells one content of ``source`` from another; a file that is replaced is read again."""
+    if source is None or isinstance(source, bytes) or (isinstance(source, str) and "-----BEGIN" in source):
+        return source
+    try:
+        about = os.stat(source)
+    except OSError as error:
+        raise BadSettings(f"{source}: cannot be read: {error.strerror}") from error
+    return (str(source), about.st_mtime_ns, about.st_size)
+
+
+def _line(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequence[PemSource] | None) -> _Line:
+    papers = (_version(ca), *map(_version, client_cert or ())) if secure else None
+    known = _lines.setdefault(reactor, {})
     if papers not in known:
-        tls = ClientTLS.make(*papers) if papers is not None else None
+        tls = ClientTLS.make(ca, client_cert) if secure else None
         pool = HTTPConnectionPool(reactor, persistent=True)
         pool.maxPersistentPerHost = PER_HOST
         pool.cachedConnectionTimeout = IDLE  # type: ignore[assignment]
         pool.retryAutomatically = False
-        known[papers] = (Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
-    return known[papers][0]
+        known[papers] = _Line(Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
+    return known[papers]
 
 
 async def close(reactor: Any) -> None:
     """Close the connections that are kept for later calls; the next call opens new ones."""
-    for _, pool in _agents.pop(reactor, {}).values():
-        await pool.closeCachedConnections()
+    for line in _lines.pop(reactor, {}).values():
+        await line.pool.closeCachedConnections()
 
 
 class _NothingSent(Unreachable):
@@ -245,7 +279,7 @@ class Ask:
 
     async def _try(self, reactor: Any, body: bytes, more: dict[bytes, bytes]) -> bytes:
         uri, secure = self._uri()
-        agent = _agent(reactor, secure, self.ca, self.client_cert)
+        line = _line(reactor, secure, self.ca, self.client_cert)
         headers = Headers({b"Content-Type": [b"text/xml"], b"User-Agent": [b"plfed"]})
         if uri.startswith(b"http://") and _UNIX.encode() in uri:
             headers.setRawHeaders(b"Host", [b"localhost"])
@@ -253,25 +287,36 @@ class Ask:
             headers.setRawHeaders(name, [value])
 
         async def whole() -> bytes:
-            response = await agent.request(b"POST", uri, headers, _Body(body))
+            response = await line.agent.request(b"POST", uri, headers, _Body(body))
             return await self._read(response)
 
-        over: list[bool] = []
+        place = line.place(uri.split(b"/", 3)[2])
+        await place.acquire()
+        try:
+            return await self._limited(reactor, whole)
+        finally:
+            place.release()
+
+    async def _limited(self, reactor: Any, whole: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """One try, ended when its time is over; who called us may end it sooner, by cancelling."""
+        ended: list[str] = []
         work = Deferred.fromCoroutine(whole())
 
-        def end() -> None:
-            over.append(True)
+        def end(why: str) -> None:
+            ended.append(why)
             work.cancel()
 
-        timer = reactor.callLater(self.timeout, end)
+        waiting: Deferred[bytes] = Deferred(lambda _: end("cancelled"))
+        work.addBoth(lambda result: None if "cancelled" in ended else waiting.callback(result))
+        timer = reactor.callLater(self.timeout, end, "late")
         try:
-            return await work
-        except PeerError:
+            return await waiting
+        except (PeerError, CancelledError):
+            if "late" in ended:
+                raise Unreachable(f"no answer within {self.timeout:g} s") from None
             raise
         except Exception as error:
-            if not over and _is_cancelled(error):  # by who called us, who hears of it as of any cancelled work
-                raise CancelledError from error
-            raise self._told(error, bool(over)) from error
+            raise self._told(error, "late" in ended) from error
         finally:
             if timer.active():
                 timer.cancel()
@@ -309,10 +354,6 @@ class Ask:
 def _reasons(error: BaseException) -> list[BaseException]:
     """What twisted.web wrapped into ``error``."""
     return [one.value for one in getattr(error, "reasons", None) or () if one.value is not None]
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    return any(isinstance(one, CancelledError | ConnectingCancelledError) for one in (error, *_reasons(error)))
 
 
 def _plain(error: BaseException) -> str:

@@ -36,7 +36,7 @@ class Limits:
     header: float = 5.0  # from the first octet, or from the connection's making, TLS included, to the last header
     content: float = 15.0  # from the last header to the body's end, and a second more per 64 KiB declared
     idle: float = 60.0  # between two requests of one connection
-    answer: float = 60.0  # that a peer may leave our answer unread
+    answer: float = 300.0  # that a peer may take to read our answer
     per_peer: int = 20
     total: int = 1000
     in_work: int = 500
@@ -152,6 +152,7 @@ class _Channel(http.HTTPChannel):
     refused = False
     _unread = 0
     _idle = False
+    _answered = 0.0
 
     def connectionMade(self) -> None:
         super().connectionMade()  # type: ignore[no-untyped-call]
@@ -175,21 +176,10 @@ class _Channel(http.HTTPChannel):
         if self._idle:
             self._idle = False
             self._wait(self.site.limits.header)
-        super().dataReceived(data)  # type: ignore[no-untyped-call]
-
-    def lineReceived(self, line: bytes) -> None:
-        if not self.refused:
-            super().lineReceived(line)  # type: ignore[no-untyped-call]
-
-    def rawDataReceived(self, data: bytes) -> None:
-        if not self.refused:
-            super().rawDataReceived(data)
-
-    def headerReceived(self, line: bytes) -> bool:
-        if line[:15].lower() == b"content-length:" and len(line) > 40:  # more digits than int() likes
+        try:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+        except ValueError:  # a length of more digits than int() takes
             self._respondToBadRequestAndDisconnect()
-            return False
-        return bool(super().headerReceived(line))  # type: ignore[no-untyped-call]
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         self.refuse(http.BAD_REQUEST, "expected a request of HTTP/1.1\n")
@@ -197,6 +187,10 @@ class _Channel(http.HTTPChannel):
     def allHeadersReceived(self) -> None:
         self._wait(self.site.limits.content + (self.length or 0) / 65536)
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+    def _send100Continue(self) -> None:
+        if not self.refused:
+            super()._send100Continue()  # type: ignore[no-untyped-call]
 
     def allContentReceived(self) -> None:
         self.due = None
@@ -206,7 +200,8 @@ class _Channel(http.HTTPChannel):
         if self.site.draining:
             self.persistent = False
         self._idle = True
-        self._wait(self.site.limits.idle if self.persistent else self.site.limits.answer)
+        self._answered = self.site.reactor.seconds()
+        self._wait(self.site.limits.idle)
         super().requestDone(request)  # type: ignore[no-untyped-call]
 
     def refuse(self, code: int, why: str) -> None:
@@ -214,6 +209,7 @@ class _Channel(http.HTTPChannel):
         if self.refused or self.transport is None:
             return
         self.refused = True
+        self.lineReceived = self.rawDataReceived = lambda *_: None  # type: ignore[method-assign]
         body = why.encode()
         self.transport.write(
             b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -226,10 +222,13 @@ class _Channel(http.HTTPChannel):
         if half is not None:
             half()
 
-    def late(self) -> None:
-        """The peer's time is over."""
-        self.due = None
-        self.abort()
+    def late(self, now: float) -> None:
+        """The peer's time is over, unless it is still reading a long answer."""
+        if self._waitingForTransport and not self.refused and now < self._answered + self.site.limits.answer:
+            self.due = now + 1.0
+        else:
+            self.due = None
+            self.abort()
 
     def abort(self) -> None:
         """End the connection now."""
@@ -275,7 +274,7 @@ class HardenedSite(Site):
     def _look(self) -> None:
         now = self.reactor.seconds()
         for channel in [one for one in self.channels if one.due is not None and one.due <= now]:
-            channel.late()
+            channel.late(now)
 
     def left(self, channel: _Channel) -> None:
         """A connection has ended."""

@@ -116,16 +116,21 @@ class ApiResource(Resource):
         if request.method != b"POST":
             request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
             return _PAGE
-        assert request.content is not None
-        gone: list[Failure] = []
-        request.notifyFinish().addErrback(gone.append)
-        body = request.content.read()
-        ensureDeferred(self._serve(request, body)).addCallback(self._send, request, gone).addErrback(_lost)
+        ensureDeferred(self._respond(request))
         return NOT_DONE_YET
 
-    def _send(self, answer: bytes | None, request: Request, gone: list[Failure]) -> None:
-        if gone:
-            return
+    async def _respond(self, request: Request) -> None:
+        try:
+            assert request.content is not None
+            answer = await self._serve(request, request.content.read())
+            if request.channel is not None:  # else the caller went away meanwhile
+                self._send(answer, request)
+        except Exception:
+            _log.failure("an answer could not be sent")
+            if request.channel is not None:
+                request.loseConnection()
+
+    def _send(self, answer: bytes | None, request: Request) -> None:
         if answer is None:
             request.setResponseCode(500)
             request.setHeader(b"Content-Type", b"text/html")
@@ -315,10 +320,6 @@ def _incident(error: Exception, name: str) -> PlanetLabError:
 
 def _written(answer: Any) -> bytes:
     return xmlrpc.dumps_fault(answer) if isinstance(answer, Fault) else xmlrpc.dumps_answer(answer)
-
-
-def _lost(failure: Failure) -> None:
-    _log.failure("an answer could not be sent", failure)
 
 
 def mount(paths: Mapping[str, Resource]) -> Resource:

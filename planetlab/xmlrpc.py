@@ -27,6 +27,7 @@ OCTETS = 8 << 20  # of one document
 
 _INTS = frozenset({"int", "i4", "i8", "i1", "i2", "biginteger"})
 _DOUBLES = frozenset({"double", "float"})
+_HOLDERS = frozenset({"array", "struct"})
 _SCALARS = _INTS | _DOUBLES | {"string", "boolean", "nil", "base64", "dateTime.iso8601"}
 _CHILDREN = {
     "": frozenset({"methodCall", "methodResponse"}),
@@ -35,7 +36,7 @@ _CHILDREN = {
     "params": frozenset({"param"}),
     "param": frozenset({"value"}),
     "fault": frozenset({"value"}),
-    "value": _SCALARS | {"array", "struct"},
+    "value": _SCALARS | _HOLDERS,
     "array": frozenset({"data"}),
     "data": frozenset({"value"}),
     "struct": frozenset({"member"}),
@@ -110,83 +111,115 @@ _READ: dict[str, Callable[[str], Any]] = {
 class _Document:
     """What expat's handlers have read so far of one document."""
 
+    __slots__ = (
+        "_begins", "_depth", "_ends", "_fits", "_holders", "_names", "_open", "_seen", "_slots", "_text", "_values",
+        "fault", "method", "params", "root", "take",
+    )  # fmt: skip
+
     def __init__(self, depth: int, values: int) -> None:
-        self.depth, self.values = depth, values
-        self.open = [""]
-        self.seen = 0
-        self.text: list[str] = []
-        self.slots: list[Any] = []  # the values that are open, innermost last
-        self.holders: list[Any] = []  # the arrays and structs that are open, innermost last
-        self.names: list[Any] = []  # the members that are open, by name
+        self._depth, self._values, self._seen = depth, values, 0
+        self._open = [""]
+        self._fits = _CHILDREN[""]  # what may begin here
+        self._text: list[str] = []
+        self.take = self._text.append
+        self._slots: list[Any] = []  # the values that are open, innermost last
+        self._holders: list[Any] = []  # the arrays and structs that are open, innermost last
+        self._names: list[Any] = []  # the members that are open, by name
         self.method: str | None = None
         self.params: list[Any] | None = None
         self.fault: Any = _ABSENT
         self.root = ""
+        self._begins = {"value": self._value, "array": self._array, "struct": self._struct, "params": self._params}
+        self._begins |= {"methodCall": self._root, "methodResponse": self._root, "member": self._member}
+        self._ends = {"value": self._end_value, "array": self._end_holder, "struct": self._end_holder}
+        self._ends |= {"name": self._end_name, "member": self._end_member, "methodName": self._end_method}
 
     def doctype(self, name: str, *_: object) -> None:
         raise BadArgument("a document type is not accepted here")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        tag = tag.rpartition(":")[2]
-        parent = self.open[-1]
-        if tag not in _CHILDREN.get(parent, _NOTHING):
-            raise Malformed(f"<{tag[:40]}> does not belong {f'into <{parent}>' if parent else 'at the top'}")
-        self.open.append(tag)
-        self.text.clear()
-        if tag == "value":
-            self.seen += 1
-            if self.seen > self.values:
-                raise BadArgument(f"at most {self.values} values are accepted in one document")
-            self.slots.append(_ABSENT)
-        elif parent == "value" and self.slots[-1] is not _ABSENT:
+        if tag not in self._fits:
+            tag = tag.rpartition(":")[2]  # ex:nil and its like, with whatever prefix
+            if tag not in self._fits:
+                parent = self._open[-1]
+                raise Malformed(f"<{tag[:40]}> does not belong {f'into <{parent}>' if parent else 'at the top'}")
+        self._open.append(tag)
+        self._fits = _CHILDREN.get(tag, _NOTHING)
+        self._text.clear()
+        if (tag in _SCALARS or tag in _HOLDERS) and self._slots[-1] is not _ABSENT:
             raise Malformed("a <value> has two contents")
-        elif tag in ("array", "struct"):
-            if len(self.holders) >= self.depth:
-                raise BadArgument(f"at most {self.depth} arrays and structs are accepted inside each other")
-            self.holders.append([] if tag == "array" else {})
-        elif tag == "member":
-            self.names.append(_ABSENT)
-        elif tag == "params":
-            if self.params is not None:
-                raise Malformed("<params> stands twice")
-            self.params = []
-        elif parent == "":
-            self.root = tag
+        if tag in self._begins:
+            self._begins[tag](tag)
 
     def end(self, tag: str) -> None:
-        tag = self.open.pop()
-        if tag == "value":
-            value = self.slots.pop()
-            self._give("".join(self.text) if value is _ABSENT else value)
-            self.text.clear()
-        elif tag in _READ:
-            self.slots[-1] = _READ[tag]("".join(self.text))
-        elif tag in ("array", "struct"):
-            self.slots[-1] = self.holders.pop()
-        elif tag == "name":
-            if self.names[-1] is not _ABSENT:
-                raise Malformed("a <member> has two names")
-            self.names[-1] = "".join(self.text)
-        elif tag == "member":
-            name = self.names.pop()
-            if name not in self.holders[-1]:
-                raise Malformed("a <member> has no value")
-        elif tag == "methodName":
-            if self.method is not None:
-                raise Malformed("<methodName> stands twice")
-            self.method = "".join(self.text).strip()
+        tag = self._open.pop()
+        self._fits = _CHILDREN[self._open[-1]]
+        if tag in _READ:
+            self._slots[-1] = _READ[tag]("".join(self._text))
+        elif tag in self._ends:
+            self._ends[tag]()
+
+    def _root(self, tag: str) -> None:
+        self.root = tag
+
+    def _params(self, tag: str) -> None:
+        if self.params is not None:
+            raise Malformed("<params> stands twice")
+        self.params = []
+
+    def _value(self, tag: str) -> None:
+        self._seen += 1
+        if self._seen > self._values:
+            raise BadArgument(f"at most {self._values} values are accepted in one document")
+        self._slots.append(_ABSENT)
+
+    def _array(self, tag: str) -> None:
+        self._hold([])
+
+    def _struct(self, tag: str) -> None:
+        self._hold({})
+
+    def _hold(self, holder: Any) -> None:
+        if len(self._holders) >= self._depth:
+            raise BadArgument(f"at most {self._depth} arrays and structs are accepted inside each other")
+        self._holders.append(holder)
+
+    def _member(self, tag: str) -> None:
+        self._names.append(_ABSENT)
+
+    def _end_value(self) -> None:
+        value = self._slots.pop()
+        self._give("".join(self._text) if value is _ABSENT else value)
+        self._text.clear()
+
+    def _end_holder(self) -> None:
+        self._slots[-1] = self._holders.pop()
+
+    def _end_name(self) -> None:
+        if self._names[-1] is not _ABSENT:
+            raise Malformed("a <member> has two names")
+        self._names[-1] = "".join(self._text)
+
+    def _end_member(self) -> None:
+        if self._names.pop() not in self._holders[-1]:
+            raise Malformed("a <member> has no value")
+
+    def _end_method(self) -> None:
+        if self.method is not None:
+            raise Malformed("<methodName> stands twice")
+        self.method = "".join(self._text).strip()
 
     def _give(self, value: Any) -> None:
-        parent = self.open[-1]
+        parent = self._open[-1]
         if parent == "data":
-            self.holders[-1].append(value)
+            self._holders[-1].append(value)
         elif parent == "member":
-            name = self.names[-1]
+            name = self._names[-1]
             if name is _ABSENT:
                 raise Malformed("a <member> has a value before its name")
-            if name in self.holders[-1]:
+            if name in self._holders[-1]:
                 raise BadArgument(f"a struct has member {name[:40]!r} twice")
-            self.holders[-1][name] = value
+            self._holders[-1][name] = value
         elif parent == "fault":
             if self.fault is not _ABSENT:
                 raise Malformed("a <fault> has two values")
@@ -204,7 +237,7 @@ def _read(body: bytes, depth: int, values: int, octets: int) -> _Document:
     parser.StartDoctypeDeclHandler = document.doctype
     parser.StartElementHandler = document.start
     parser.EndElementHandler = document.end
-    parser.CharacterDataHandler = document.text.append
+    parser.CharacterDataHandler = document.take
     try:
         parser.Parse(body, True)
     except (expat.ExpatError, LookupError, ValueError) as error:

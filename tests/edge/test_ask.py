@@ -86,6 +86,24 @@ class DeadPeers(OddPeer):
         self.assertTrue(all(0.4 < outcome.seconds < 5 for outcome in outcomes if not outcome.ok))
 
 
+class ManyCalls(Served):
+    async def test_a_hundred_calls_at_once_of_one_client_are_all_served(self) -> None:
+        outcomes = await each(range(100), lambda n: self.ask(tries=1).call("AddLater", str(n)), at_once=100)
+        self.assertEqual([str(n) for n in range(100)], [outcome.value for outcome in outcomes])
+        self.assertLessEqual(len(self.site.channels), ask.AT_ONCE)
+
+    async def test_who_is_no_longer_waited_for_leaves_its_place(self) -> None:
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: defer.Deferred()
+        waiting = [defer.Deferred.fromCoroutine(self.ask(tries=1).call("AddLater", "x")) for _ in range(12)]
+        await task.deferLater(reactor, 0.1)
+        for one in waiting:
+            one.cancel()
+        for one in waiting:
+            await self.failing(one, defer.CancelledError)
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: thunk()
+        self.assertEqual("y", await self.ask(timeout=5.0).call("AddLater", "y"))
+
+
 class Retries(OddPeer):
     async def test_a_call_that_only_reads_is_tried_again(self) -> None:
         self.assertEqual(3, await self.ask(None, None, THREE).call("GetNodes"))

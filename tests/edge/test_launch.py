@@ -131,6 +131,17 @@ class Stopping(Program):
             self.ends(program, 8)
         self.assertLess(time.monotonic() - begun, 5.0)
 
+    def test_after_kill_9_it_takes_its_unix_socket_again(self) -> None:
+        settings = f'listen = "unix:{self.folder / "s"}:mode=600"'
+        first = self.start(settings)
+        assert first.stdout is not None
+        path = first.stdout.readline()
+        first.kill()
+        self.ends(first)
+        second = self.start(settings)
+        assert second.stdout is not None
+        self.assertEqual(path, second.stdout.readline())
+
     def test_ctrl_c_ends_it_too(self) -> None:
         program = self.start("")
         self.address(program)

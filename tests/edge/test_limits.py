@@ -98,6 +98,16 @@ class SlowPeers(InMemory):
         waiting.callback(9)
         self.assertIn(b"<int>9</int>", peer.value())
 
+    def test_who_reads_a_long_answer_slowly_has_five_minutes(self) -> None:
+        protocol, peer = self.connect()
+        protocol.dataReceived(post(CALL))
+        channel = next(iter(self.site.channels))
+        channel.pauseProducing()  # as the transport does when its buffer is full
+        self.pump(290)
+        self.assertFalse(peer.ended)
+        self.pump(20)
+        self.assertTrue(peer.ended)
+
 
 class BigRequests(InMemory):
     def refusal(self, *parts: bytes) -> bytes:
@@ -112,6 +122,13 @@ class BigRequests(InMemory):
         answer = self.refusal(b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000000\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.assertTrue(answer.endswith(b"expected at most 1048576 octets\n"), answer)
+
+    def test_who_asks_before_sending_too_much_is_not_told_to_go_on(self) -> None:
+        head = b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+        self.assertNotIn(b"100 Continue", self.refusal(head % 200_000_000))
+        protocol, peer = self.connect()
+        protocol.dataReceived(head % 200)
+        self.assertEqual(b"HTTP/1.1 100 Continue\r\n\r\n", peer.value())
 
     def test_a_chunked_body_is_refused_after_the_first_mebibyte(self) -> None:
         protocol, peer = self.connect()

@@ -88,6 +88,13 @@ class Http(Served):
             answer = await self.elsewhere(self.send, post(body, f"Content-Type: {kind}", "Connection: close"))
             self.assertIn(b"<int>3</int>", answer, kind)
 
+    async def test_a_client_of_http_1_0_is_answered_and_the_connection_ends(self) -> None:
+        body = ours.dumps_call("GetSum", (1, 2))
+        head = b"POST /PLCAPI HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
+        answer = await self.elsewhere(self.send, head + body)
+        self.assertTrue(answer.startswith(b"HTTP/1.0 200 OK\r\n"), answer)
+        self.assertIn(b"<int>3</int>", answer)
+
     async def test_one_connection_carries_many_calls(self) -> Any:
         def several() -> list[int]:
             client = http.client.HTTPConnection(*self.address, timeout=10)
