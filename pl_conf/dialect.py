@@ -67,7 +67,7 @@ class Greeter:
         wait = self._rates.wait(address, redeemer.time.elapsed())
         if wait:
             raise NotAdmitted("too-fast", f"too many calls from {address}; come back in {wait:.1f} s")
-        return self._call(method, {Role.ANONYMOUS}, address)
+        return self._call(method, {Role.ANONYMOUS}, address=address)
 
     def local(self, method: Method, args: tuple[Any, ...], request: Request) -> Call:
         """The call of a program of this node. Raises `Forbidden` for what only the owner may."""
@@ -77,9 +77,9 @@ class Greeter:
         if not roles & method.roles:
             who = "nobody the kernel knows" if uid is None else f"user {uid}"
             raise Forbidden(f"{method.name} is for this node's owner, and {who} is not")
-        return self._call(method, roles, "")
+        return self._call(method, roles, caller=f"uid {uid}")
 
-    def _call(self, method: Method, roles: Iterable[Role], address: str) -> Call:
+    def _call(self, method: Method, roles: Iterable[Role], address: str = "", caller: str | None = None) -> Call:
         now = self.store.redeemer.time.wall()
         return Call(caller=None, roles=frozenset(roles), store=self.store, now=now, method=method.name, address=address)
 

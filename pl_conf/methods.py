@@ -18,6 +18,7 @@ from planetlab.names import SliceName
 VERSION = "1.0-12"  # clients ask for 1.0 with a revision of 10 or more
 
 Rcap = Annotated[str, "32 hex digits; whoever knows it may use it."]
+Number = float | int  # a whole number is sent as an int
 Sealed = Annotated[bytes, "The ticket's bytes as its authority gave them, of any era."]
 
 
@@ -136,7 +137,7 @@ def Journal(call: Call) -> list[dict[str, Any]]:
 
 
 @local.method(Role.ADMIN, reads=True)
-def Receipts(call: Call, since: float = 0.0, authority: str = "") -> list[dict[str, Any]]:
+def Receipts(call: Call, since: Number = 0.0, authority: str = "") -> list[dict[str, Any]]:
     """What was asked of this node since then, oldest first, at most 1000: who, what, and what came of it."""
     return [_receipt(receipt) for receipt in call.store.ledger.receipts(since, authority)]
 
@@ -186,7 +187,7 @@ async def Deny(call: Call, name: str) -> int:
 
 
 @local.method(Role.ADMIN)
-async def Cap(call: Call, authority: str, key: str, most: float) -> int:
+async def Cap(call: Call, authority: str, key: str, most: Number) -> int:
     """Set a ceiling, of one authority ("" for each sliver on the node): the key as in the policy file, 0 for none."""
     return int(await call.store.owner.cap(authority, key, most))
 
