@@ -213,8 +213,10 @@ def _listed(said: Field, prefixes: str, value: Any) -> Condition:
 def _compared(name: str, prefix: str, value: Any) -> Condition:
     how = {"<": "<", ">": ">", "[": "<=", "]": ">="}[prefix]
     values = value if isinstance(value, list) else [value]
-    return Some(tuple(Compare(name, how, each) for each in values)) if isinstance(value, list) else Compare(
-        name, how, value
+    return (
+        Some(tuple(Compare(name, how, each) for each in values))
+        if isinstance(value, list)
+        else Compare(name, how, value)
     )
 
 

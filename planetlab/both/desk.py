@@ -89,11 +89,12 @@ class Desk:
 
     def run(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
         """Run ``thunk`` (greeting, checks and body of one call) as one transaction in a thread."""
+        return self._once(method, thunk).addErrback(self._again, method, thunk)
+
+    def _once(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
         if method.reads:
-            waiting = self._in(self._readers, lambda: self._read(thunk))
-        else:
-            waiting = self._in(self._writer, lambda: self._write(method.name, thunk))
-        return waiting.addErrback(self._again, method, thunk)
+            return self._in(self._readers, lambda: self._read(thunk))
+        return self._in(self._writer, lambda: self._write(method.name, thunk))
 
     def run_now(self, method: Method, thunk: Callable[[], Any]) -> Any:
         """The same, in the calling thread; for tests and commands."""
@@ -119,14 +120,15 @@ class Desk:
 
     def _again(self, failure: Failure, method: Method, thunk: Callable[[], Any]) -> Any:
         failure.trap(SlowPassword, NeedsWriter)
-        if failure.check(NeedsWriter):
-            return self._in(self._writer, lambda: self._write(method.name, thunk)).addErrback(
-                self._again, method, thunk
-            )
         slow = failure.value
-        assert isinstance(slow, SlowPassword)
-        checked = self._in(self._slow, lambda: self._check(slow))
-        return checked.addCallback(lambda _: self.run(method, thunk))
+        if isinstance(slow, SlowPassword):
+            checked = self._in(self._slow, lambda: self._check(slow))
+            return checked.addCallback(lambda _: self._once(method, thunk)).addErrback(self._as_writer, method, thunk)
+        return self._as_writer(failure, method, thunk)
+
+    def _as_writer(self, failure: Failure, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
+        failure.trap(NeedsWriter)
+        return self._in(self._writer, lambda: self._write(method.name, thunk))
 
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()
