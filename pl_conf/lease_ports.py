@@ -6,6 +6,7 @@ of a CA that the owner names; who it is, is the hash of the certificate's key.
 """
 
 import html
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,14 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from pl_conf.agents import Agent
 from pl_conf.leases import MOST_TEXT, PLAIN, PORTS, PRIVATE, TAKES, Fault, Leases
-from planetlab import dslice, tls, xmlrpc
-from planetlab.errors import BadArgument, PlanetLabError
+from pl_conf.redeem import Redeemer
+from pl_conf.settings import Dslice
+from planetlab import dslice, keys, tls, xmlrpc
+from planetlab.errors import BadArgument, BadSettings, PlanetLabError
+from planetlab.launch import Running
+from planetlab.limits import Limits, hardened_site
 
 log = Logger()
 
@@ -126,14 +132,33 @@ class Status(Resource):
         return f"<!DOCTYPE html><title>{title}</title><h1>{title}</h1><ul>{rows}</ul>\n".encode()
 
 
-def plain(leases: Leases) -> Calls:
-    """The calls of port 800."""
-    return Calls(leases, PLAIN, by_key=False)
+async def serve(
+    running: Running[Any], said: Dslice, place: Path, redeemer: Redeemer, agents: Callable[[], tuple[Agent, ...]]
+) -> None:
+    """Listen where ``said`` says; ``place`` is where relative paths begin. Raises `PlanetLabError`, one line."""
+    leases = Leases(said.ip, lease_key(place / said.key), redeemer, agents)
+    secure = None
+    if said.private:
+        secure = required_client(place / said.certificate, place / said.private_key, place / said.clients)
+    pages: tuple[tuple[str, Resource, tls.ServerTLS | None], ...] = (
+        (said.plain, Calls(leases, PLAIN, by_key=False), None),
+        (said.private, Calls(leases, PRIVATE, by_key=True), secure),
+        (said.status, Status(leases), None),
+    )
+    for where, page, options in pages:
+        if where:
+            await running.listen(where, hardened_site(page, running.reactor, Limits(body=4 * MOST_TEXT)), options)
 
 
-def private(leases: Leases) -> Calls:
-    """The calls of port 801."""
-    return Calls(leases, PRIVATE, by_key=True)
+def lease_key(path: Path) -> keys.PrivateKey:
+    """The key that signs leases, made at the first start. Raises `BadSettings`."""
+    try:
+        if not path.exists():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(keys.private_pem(keys.new_rsa()))
+        return keys.load_private(path.read_bytes())
+    except (OSError, ValueError, BadArgument) as error:
+        raise BadSettings(f"{path}: the key that signs leases cannot be read: {error}") from error
 
 
 def _send(answer: bytes, request: Request, gone: list[Failure]) -> None:

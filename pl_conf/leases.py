@@ -8,8 +8,9 @@ era: a lease is admitted by the owner's rules and stands in the ledger as a tick
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
+from pl_conf.agents import Agent
 from pl_conf.entries import Lease, digest_of
 from pl_conf.policy import Root
 from pl_conf.redeem import Redeemer
@@ -17,7 +18,7 @@ from pl_conf.refusals import NotAdmitted
 from planetlab import dslice
 from planetlab.dslice import SLACK, Paper, asctime
 from planetlab.errors import PlanetLabError
-from planetlab.keys import PrivateKey, PublicKey
+from planetlab.keys import PrivateKey
 from planetlab.names import Hrn
 from planetlab.refusals import BadPaper
 from planetlab.tickets import Ticket, User
@@ -31,14 +32,6 @@ class Fault(PlanetLabError):
     """A refusal in the original's words; on the wire its number is 1 and ``:None`` follows the text."""
 
     code = 1
-
-
-@frozen
-class Agent:
-    """An agent that is trusted: for which authority it speaks, and its key."""
-
-    authority: Hrn
-    key: PublicKey
 
 
 @define

@@ -9,10 +9,11 @@ from pathlib import Path
 from attrs import define, field
 from twisted.logger import Logger
 
+from pl_conf.agents import Agent
 from pl_conf.policy import DAY, Policy, Root
 from pl_conf.refusals import BY_WORD, NotAdmitted
 from pl_conf.steady import SteadyTime
-from planetlab import settings, tickets, trust
+from planetlab import keys, openpgp, settings, tickets, trust, xmldsig
 from planetlab.errors import BadArgument, BadSettings
 from planetlab.names import Hrn
 from planetlab.refusals import BadPaper
@@ -30,6 +31,7 @@ class OwnersRules:
     time: SteadyTime
     most_bytes: int
     policy: Policy = field(factory=Policy, init=False)
+    agents: tuple[Agent, ...] = field(default=(), init=False)
     roots: trust.Roots = field(factory=trust.Roots, init=False)
     _seen: tuple[int, int] = field(default=(0, 0), init=False)
 
@@ -46,6 +48,7 @@ class OwnersRules:
         except BadArgument as error:
             raise BadSettings(f"{self.path}: {error}") from error
         roots: tuple[trust.Root, ...] = tuple(self._root(root) for root in policy.root)
+        self.agents = tuple(self._agent(root) for root in policy.root if root.dslice)
         self.roots = trust.Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
         self.policy = policy
 
@@ -82,6 +85,12 @@ class OwnersRules:
             )
         except (BadArgument, BadPaper, ValueError) as error:
             raise BadSettings(f"{self.path}: root {root.hrn}: {error}") from error
+
+    def _agent(self, root: Root) -> Agent:
+        try:
+            return Agent(root.name, keys.load_public(self._file(root.dslice)))
+        except (BadArgument, BadPaper, ValueError) as error:
+            raise BadSettings(f"{self.path}: root {root.hrn}: dslice: {error}") from error
 
     def _file(self, name: str) -> bytes:
         path = self.path.parent / name
@@ -138,4 +147,13 @@ class OwnersRules:
             raise NotAdmitted(word, str(error)) from error
         except BadArgument as error:
             raise NotAdmitted("bad-content", str(error)) from error
+        root = self.roots.find(ticket.issuer)
+        if root is not None and root.legacy and _is_legacy(sealed):
+            log.warn("{slice}: a ticket of {root} is signed the old way", slice=ticket.slice, root=root.hrn)
         return ticket
+
+
+def _is_legacy(sealed: bytes) -> bool:
+    """Whether a ticket that was opened is signed by an algorithm that only the legacy switch lets pass."""
+    codec = tickets.codec_of(sealed)
+    return xmldsig.examine(sealed).legacy if codec == "xmldsig" else openpgp.read(sealed).legacy

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from pl_conf import lease_ports
 from pl_conf.dialect import PAIRS, Greeter
 from pl_conf.entries import Receipt
 from pl_conf.feed import Guards
@@ -88,6 +89,8 @@ class PlConf:
         secure = None
         if said.listen_tls:
             secure = tls.server_options(self.place / said.certificate, self.place / said.private_key)
+        if said.dslice.is_on:
+            await lease_ports.serve(running, said.dslice, self.place, self.redeemer, lambda: self.rules.agents)
         for where in said.listen:
             await running.listen(where, outside)
         for where in said.listen_tls:

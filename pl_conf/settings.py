@@ -8,6 +8,25 @@ def _said(doc: str) -> dict[str, str]:
 
 
 @frozen(kw_only=True)
+class Dslice:
+    """The ports of 2003 and their keys; each port is off while its endpoint is empty."""
+
+    ip: str = field(default="", metadata=_said("this node's address, as tickets of that time name it"))
+    plain: str = field(default="", metadata=_said("endpoint of the calls that anybody may make, tcp:800 then"))
+    private: str = field(default="", metadata=_said("endpoint of the calls by key, tcp:801 then"))
+    status: str = field(default="", metadata=_said("endpoint of the status page, tcp:802 then"))
+    key: str = field(default="dslice.key", metadata=_said("PEM file of the RSA key that signs leases; made if missing"))
+    certificate: str = field(default="", metadata=_said("PEM file that the private port shows; needed for it"))
+    private_key: str = field(default="", metadata=_said("PEM file of the certificate's key; mode 0600"))
+    clients: str = field(default="", metadata=_said("PEM file: the CA that callers' certificates must come from"))
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any of the ports is to be served."""
+        return bool(self.plain or self.private or self.status)
+
+
+@frozen(kw_only=True)
 class Settings:
     """Everything about pl_conf that differs from node to node. Relative paths begin at the settings file."""
 
@@ -59,4 +78,4 @@ class Settings:
     most_ticket: int = field(default=1_048_576, metadata=_said("bytes of the largest ticket that is read"))
     calls_per_second: float = field(default=100.0, metadata=_said("calls per second from one address, in the long run"))
     burst: int = field(default=1000, metadata=_said("calls that one address may make at once"))
-    dslice: bool = field(default=False, metadata=_said("serve the calls of 2003 on ports of their own"))
+    dslice: Dslice = field(factory=Dslice, metadata=_said("the calls of 2003; off while no endpoint is said"))
