@@ -104,7 +104,7 @@ class Ground(SynchronousTestCase):
             netns=cls.netns,
             uplink="up0",
             cgroup=f"/{_PREFIX}",
-            first_uid=0x60000000 + (os.getpid() % 1024 << 20),  # apart from other runs and from a node's own slivers
+            first_uid=0x60000000 + (os.getpid() % 500 << 20),  # apart from other runs and from a node's own slivers
             most=15,
             pool=0,
         )

@@ -67,6 +67,11 @@ class Flavours(Folder):
             error = self.assertRaises(DriverError, image, str(self.folder), flavour.name)
             self.assertIn(f"no reference image '{flavour.name}'", str(error))
 
+    def test_a_family_of_an_old_plc_that_is_not_here_is_served_with_the_default(self) -> None:
+        (self.folder / "default/etc").mkdir(parents=True)
+        for family in ("planetlab-f14-x86_64", "planetlab-f8-i386", "onelab-c5-i386", "lxc-f24-x86_64"):
+            self.assertEqual(self.folder / "default", image(str(self.folder), family))
+
 
 class MakingAnImage(Folder):
     def run_it(self, *words: str) -> str:

@@ -1,6 +1,7 @@
 """What a sliver sees of the node and its neighbours, and what root inside can do: its own everything, else nothing."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from node_manager.drivers import DriverError, State
@@ -91,14 +92,28 @@ class TwoSlices(Ground):
     def test_packets_from_one_to_the_other_or_to_the_node_are_dropped(self) -> None:
         other = self.node.stats(SIRIUS).address
         self.said(self.node, "nc -ll -p 7 -e cat >/dev/null 2>&1 &", SIRIUS)
-        for address in (other, NODE, "169.254.0.1", "169.254.169.254"):
-            self.assertNotIn("open", self.said(self.node, f"nc -w 1 {address} 7 </dev/null && echo open"))
+        self.assertEqual("open", self.said(self.node, "nc -w 1 127.0.0.1 7 </dev/null && echo open", SIRIUS))
+        tries = (f"(nc -w 1 {a} 7 </dev/null && echo open) &" for a in (other, NODE, "169.254.0.1", "169.254.169.254"))
+        self.assertNotIn("open", self.said(self.node, f"{' '.join(tries)} wait"))
 
     def test_no_other_source_address_leaves(self) -> None:
         own, other = self.node.stats(CODEEN).address, self.node.stats(SIRIUS).address
         with self.program(self.world, "hear", "0.3") as ear:
             self.forge(CODEEN, "eth0", STRANGER, own, other, "8.8.8.8", NODE)
         self.assertEqual({f"{NODE} {own}": 1}, ear())
+
+
+class TwoNodesOnOneMachine(Ground):
+    def test_no_id_of_one_is_an_id_of_the_other_and_each_keeps_its_own(self) -> None:
+        works = [Path(tempfile.mkdtemp(dir=self.top)) for _ in range(2)]
+        uids = []
+        for work in works:
+            driver = self.driver_over(work, first_uid=0)
+            driver.create(self.sliver())
+            uids.append(driver.look()[CODEEN].uid)
+        self.assertGreaterEqual(abs(uids[0] - uids[1]), 0x10000000)
+        again = [self.driver_over(work, first_uid=0).look()[CODEEN].uid for work in works]
+        self.assertEqual(uids, again)
 
 
 class RootInside(Ground):

@@ -7,7 +7,7 @@ from pathlib import Path
 from node_manager.drivers.container.settings import UIDS, ContainerSettings
 from tests.container.ground import Ground, within
 
-_OURS = ("slivers", "slots", "trash", "runtime", "last")  # what the driver keeps when it has no sliver
+_OURS = ("slivers", "slots", "trash", "runtime", "last", "first_uid")  # what the driver keeps when it has no sliver
 
 
 def traces(ground: Ground, work: Path) -> list[str]:

@@ -11,6 +11,7 @@ from node_manager.drivers import DriverError, Found, Owner, Sliver, Stats
 from node_manager.drivers.container import firewall
 from node_manager.drivers.container.builder import Builder
 from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.ids import Ids
 from node_manager.drivers.container.look import Looker
 from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records
@@ -34,6 +35,8 @@ class ContainerDriver:
     def __init__(self, settings: ContainerSettings, now: Callable[[], float]) -> None:
         """``now`` gives seconds since the epoch. Raises `DriverError` when this machine cannot make slivers."""
         os.makedirs(settings.work, exist_ok=True, mode=0o711)
+        self._ids = Ids(settings)
+        settings = evolve(settings, first_uid=self._ids.first)
         self._records = Records(settings)
         desk = find_desk(settings.work, settings.images)
         pool = Pool(settings, self._records, desk)
@@ -56,7 +59,7 @@ class ContainerDriver:
             self._do(firewall.raise_, settings)
             self._do(tree.plant)
         except BaseException:
-            self._room.close()
+            self.close()
             raise
 
     def look(self) -> dict[SliceName, Found]:
@@ -109,6 +112,7 @@ class ContainerDriver:
 
     def close(self) -> None:
         self._room.close()
+        self._ids.close()
 
     def _do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:

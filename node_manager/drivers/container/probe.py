@@ -8,6 +8,7 @@ from node_manager.drivers import DriverError
 from node_manager.drivers.container import images, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.files import lay_out, mounted
+from node_manager.drivers.container.ids import BLOCK
 from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.runtime import RUNTIME
@@ -67,8 +68,8 @@ def _files(room: Room, settings: ContainerSettings) -> str:
     image = images.image(settings.images, "default")
     try:
         with tempfile.TemporaryDirectory(prefix="probe.", dir=settings.work) as folder:
-            lay_out(Path(folder), image, settings.first_uid)
-            with mounted(room.desk, Path(folder), image, settings.first_uid) as root:
+            lay_out(Path(folder), image, BLOCK)
+            with mounted(room.desk, Path(folder), image, BLOCK) as root:
                 Path(root, "probe").touch()
     except (DriverError, OSError) as error:
         return f"no overlay on an image with shifted ids: {error}"

@@ -4,7 +4,6 @@ from attrs import field, frozen
 
 from planetlab.names import Hrn
 
-FIRST_UID = 0x10000000  # far above any account; newuidmap's own default ranges lie lower
 UIDS = 65536  # ids per sliver: what a Unix system expects to have
 
 
@@ -27,7 +26,7 @@ class ContainerSettings:
         default="10.128.0.0/16", metadata=_said("IPv4 network whose addresses the slivers get; private to the node.")
     )
     first_uid: int = field(
-        default=FIRST_UID, metadata=_said("First of the user ids that slivers get, 65,536 each; a multiple of 65,536.")
+        default=0, metadata=_said("First of the user ids that slivers get, 65,536 each; 0 takes a free block.")
     )
     pool: int = field(
         default=-1,
