@@ -1,5 +1,6 @@
 """The node manager as a process: a kill at any point loses and doubles nothing, what cannot start says so in a line."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -7,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -116,7 +116,7 @@ class Killed(ProcessTest):
                 self.end(whole)
                 first = self.start(f"{point}:kill")
                 self.ready(first)
-                with suppress(OSError):
+                with contextlib.suppress(OSError):
                     self.call("Release", rcap)
                 self.assertEqual(-signal.SIGKILL, first.wait(10))
                 second = self.start()
