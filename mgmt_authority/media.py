@@ -44,13 +44,13 @@ def action(name: str, node_type: str) -> Action:
     return said
 
 
-def options(said: list[str] | None, for_: Action, tags: Mapping[str, str | None]) -> dict[str, str]:
+def options(asked: list[str] | None, for_: Action, tags: Mapping[str, str | None]) -> dict[str, str]:
     """Options by name: those given, and for those not given what the node's tags say.
 
     Raises `BadArgument` for one that is none, and for any with an action that gives text.
     """
     given: dict[str, str] = {}
-    for option in said or []:
+    for option in asked or []:
         name, _, value = option.partition(":")
         _must_be_plain(option)
         if name in FLAGS and not value:
@@ -65,7 +65,7 @@ def options(said: list[str] | None, for_: Action, tags: Mapping[str, str | None]
         raise BadArgument("partition is for usb images only", "options")
     if not for_.image:
         return {}
-    return {name: value for name in NODE_DEFAULTS if (value := tags.get(name))} | given
+    return {name: said for name in NODE_DEFAULTS if (said := tags.get(name))} | given
 
 
 def kernel_arguments(given: Mapping[str, str]) -> str:

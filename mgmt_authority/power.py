@@ -15,6 +15,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
+from twisted.web.http_headers import Headers
 
 from planetlab.errors import Unavailable
 
@@ -78,7 +79,9 @@ def must_be_known(model: str | None) -> str:
         if shutil.which("ipmitool") is None:
             raise Unavailable("ipmitool is not installed here; the operator must install the package ipmitool")
     elif model not in REDFISH:
-        raise Unavailable(f"no control for power units of model {model!r}; known are IPMI, {', '.join(sorted(REDFISH))}")
+        raise Unavailable(
+            f"no control for power units of model {model!r}; known are IPMI, {', '.join(sorted(REDFISH))}"
+        )
     return model
 
 
@@ -86,13 +89,13 @@ async def _redfish(unit: Unit, only_look: bool) -> int | str:
     scheme = "http" if unit.protocol == "http" else "https"
     host = f"[{unit.host}]" if ":" in unit.host else unit.host
     system = f"{scheme}://{host}/redfish/v1/Systems/{unit.port}"
-    more = {"auth": (unit.username, unit.password), "timeout": PATIENCE, "allow_redirects": False}
+    more: dict[str, Any] = {"auth": (unit.username, unit.password), "timeout": PATIENCE, "allow_redirects": False}
     if only_look:
         response = await treq.get(system, **more)
     else:
         url = f"{system}/Actions/ComputerSystem.Reset"
         body = json.dumps({"ResetType": "ForceRestart"}).encode()
-        response = await treq.post(url, data=body, headers={"Content-Type": "application/json"}, **more)
+        response = await treq.post(url, data=body, headers=Headers({b"Content-Type": [b"application/json"]}), **more)
     collected: list[bytes] = []
     await treq.collect(response, lambda data: collected.append(data[:MOST_ANSWER]) if len(collected) < 64 else None)
     if response.code in (200, 202, 204):

@@ -1,9 +1,25 @@
 """The management authority, put together: its methods and its jobs."""
 
-from mgmt_authority.methods import boot, interfaces, nodes, slivers
+from mgmt_authority.methods import (
+    boot,
+    conf_files,
+    flavours,
+    ilinks,
+    init_scripts,
+    interfaces,
+    media,
+    node_groups,
+    nodes,
+    pcu_types,
+    pcus,
+    reboot,
+    slivers,
+)
+from mgmt_authority.power import Power
 from mgmt_authority.settings import Settings
+from mgmt_authority.workshop import Workshop
 from planetlab.both import api as both
-from planetlab.both import serving
+from planetlab.both import peering, posting, serving
 from planetlab.both.greeting import FailedNode
 from planetlab.both.methods import word_lists
 from planetlab.launch import Running
@@ -11,16 +27,38 @@ from planetlab.methods import unite
 from planetlab.registry import tidying
 from planetlab.registry.store import Store
 
-api = unite(both.api, word_lists.api_of("MA"), nodes.api, interfaces.api, boot.api, slivers.api)
+api = unite(
+    both.api,
+    word_lists.api_of("MA"),
+    nodes.api,
+    interfaces.api,
+    boot.api,
+    slivers.api,
+    node_groups.api,
+    conf_files.api,
+    init_scripts.api,
+    pcus.api,
+    pcu_types.api,
+    ilinks.api,
+    flavours.api,
+    media.api,
+    reboot.api,
+)
 old = unite()
 
 
 async def main(running: Running[Settings]) -> None:
     """Serve until told to stop."""
-    desk = serving.open_desk(running, "management", running.settings.plc())
+    stated = running.settings
+    peers = peering.of(running)
+    shop, power = Workshop(stated.media, stated.boot_cd), Power(running.reactor)
+    desk = serving.open_desk(running, "management", stated.plc(peers=peers, media=shop, power=power))
+    peers.desk = desk
     desk.failed_node = _tell_owners
     await serving.serve(running, desk, "MA", api, old)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.sessions), "tidying")
+    if stated.relay:
+        serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")
 
 
 def _tell_owners(store: Store, failed: FailedNode) -> None:

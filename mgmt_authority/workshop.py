@@ -12,7 +12,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -111,10 +111,8 @@ class Workshop:
 
 def _below(here: int, part: str) -> int:
     try:
-        try:
+        with suppress(FileExistsError):
             os.mkdir(part, 0o700, dir_fd=here)
-        except FileExistsError:
-            pass
         below = os.open(part, _FOLDER, dir_fd=here)
     except OSError as error:
         raise BadArgument(f"{part!r} is no folder that a medium can be put in: {error.strerror}", "filename") from None
@@ -123,10 +121,8 @@ def _below(here: int, part: str) -> int:
 
 
 def _forget(name: str, folder: int) -> None:
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
-    except FileNotFoundError:
-        pass
 
 
 def _iso(tree: Path, made: Path) -> None:

@@ -41,6 +41,10 @@ NAMES = {
     "round.created": "a sliver's files are there, it was not started",
     "round.started": "a sliver was started, the round not ended",
     "round.destroyed": "a sliver is gone, the books still hold it",
+    "refresh.answered": "a peer told its objects, nothing was looked at",
+    "refresh.planned": "what a peer's answer means was planned, nothing is written",
+    "refresh.before-commit": "a peer's objects were taken over, not committed",
+    "refresh.after-commit": "a peer's objects were committed, the answer not sent",
     "answer.sent": "an answer was handed to the transport",
 }
 """Every failpoint there is, and what is done and not done when it is passed."""

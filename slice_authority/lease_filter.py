@@ -1,7 +1,7 @@
 """The filter of leases: the fields of a lease, and three conditions on its time that no field can say."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -97,4 +97,4 @@ def _day(days: int, now: float) -> Condition:
     return _touches(int(now), int(now) + days * DAY)
 
 
-_SAYS = {"alive": _alive, "clip": _clip, "day": _day}
+_SAYS: dict[str, Callable[[Any, float], Condition]] = {"alive": _alive, "clip": _clip, "day": _day}

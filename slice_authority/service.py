@@ -4,14 +4,14 @@ from typing import Any
 
 from planetlab import gids
 from planetlab.both import api as both
-from planetlab.both import serving
+from planetlab.both import peering, posting, serving
 from planetlab.both.methods import word_lists
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
 from slice_authority.issuing import Sealer
-from slice_authority.methods import keys, persons, placement, slice_tags, slices, spellings, tickets
+from slice_authority.methods import families, keys, leases, persons, placement, slice_tags, slices, spellings, tickets
 from slice_authority.settings import Settings
 
 api = unite(
@@ -22,6 +22,8 @@ api = unite(
     slices.api,
     placement.api,
     slice_tags.api,
+    leases.api,
+    families.api,
     spellings.api,
     tickets.api,
     tickets.tickets_api,
@@ -32,11 +34,15 @@ old = unite(spellings.old)
 async def main(running: Running[Settings]) -> None:
     """Serve until told to stop."""
     stated = running.settings
-    desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running)))
+    peers = peering.of(running)
+    desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running), peers=peers))
+    peers.desk = desk
     await serving.serve(running, desk, "SA", unite(api, old), unite())
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")
     if stated.relay:
-        serving.every(running, serving.MAIL_EVERY, serving.post_mails(running, desk), "sending mail")
+        serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")
+    if stated.refresh_every:
+        serving.every(running, stated.refresh_every, peering.periodically(peers), "refreshing peers")
 
 
 def _sealer(running: Running[Any]) -> Sealer | None:

@@ -19,9 +19,7 @@ _CATEGORY, _WRITERS = "node/slice/config", ("admin", "pi", "tech", "user", "node
 @api.method(Role.ADMIN, Role.USER, Role.NODE)
 def GetNodeFlavour(
     call: Call, node_id_or_name: Annotated[int | str, forms.id_or_name(NODE)]
-) -> Annotated[
-    Row, forms.answer(extensions=ListOf((Of(str),)), fcdistro=Of(str), nodefamily=Of(str), plain=Of(bool))
-]:
+) -> Annotated[Row, forms.answer(extensions=ListOf((Of(str),)), fcdistro=Of(str), nodefamily=Of(str), plain=Of(bool))]:
     """Tell which image a node installs. What its tags do not say is taken from the PLC's settings and kept as tags."""
     node = call.store.find(NODE, node_id_or_name, ("node_id",))
     said = flavour(call.store, node["node_id"])

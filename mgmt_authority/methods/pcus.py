@@ -19,7 +19,11 @@ PcuId = Annotated[int, forms.of(PCU, "pcu_id")]
 NodeKey = Annotated[int | str, forms.id_or_name(NODE)]
 STAFF = (Role.ADMIN, Role.PI, Role.TECH)
 _FIELDS = PCU.settable("site_id")
-_NOT_WRITTEN = {"last_updated": forms.of(PCU, "last_updated"), "node_ids": ListOf((forms.ID,)), "ports": ListOf((forms.ID,))}
+_NOT_WRITTEN = {
+    "last_updated": forms.of(PCU, "last_updated"),
+    "node_ids": ListOf((forms.ID,)),
+    "ports": ListOf((forms.ID,)),
+}
 """What UpdatePCU accepts beside, because GetPCUs gives it."""
 
 
@@ -47,9 +51,7 @@ getting.declare(
 
 
 @api.method(*STAFF)
-def AddPCU(
-    call: Call, site_id_or_login_base: SiteKey, pcu_fields: Annotated[Row, forms.struct(PCU, _FIELDS)]
-) -> int:
+def AddPCU(call: Call, site_id_or_login_base: SiteKey, pcu_fields: Annotated[Row, forms.struct(PCU, _FIELDS)]) -> int:
     """Add a power unit to a site; PIs and techs add to their own. Unknown fields are ignored."""
     site = ours(call.store, site_id_or_login_base)
     rights.must_be_at_site(call, site["site_id"], "add power units")

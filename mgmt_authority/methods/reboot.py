@@ -59,7 +59,9 @@ def RebootNodeWithPCU(
     sender = _power(call)
     if not testrun:
         call.store.update(NODE, node["node_id"], {"last_pcu_reboot": int(call.now)})
-    call.store.note(f"RebootNodeWithPCU called for node {node['node_id']}", Node=node["node_id"], PCU=units[0]["pcu_id"])
+    call.store.note(
+        f"RebootNodeWithPCU called for node {node['node_id']}", Node=node["node_id"], PCU=units[0]["pcu_id"]
+    )
     return Afterwards(lambda: sender.cycle(unit, bool(testrun)))  # type: ignore[return-value]
 
 

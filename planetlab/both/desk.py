@@ -33,6 +33,8 @@ log = Logger()
 
 # What these write is worth less than the wait for the disk: a power cut may lose the last of it.
 _NOT_WORTH_THE_WAIT = {"GetSlivers", "ReportRunlevel", "BootNotifyOwners"}
+# Copies of peers' objects are neither half's own nouns: who changes them writes the tables of both.
+_OF_BOTH_HALVES = {"DeletePeer", "DeleteAllPeerEntries", "BindObjectToPeer", "UnBindObjectFromPeer"}
 _FAILPOINTS = {
     "AddSlice": "create",
     "SliceCreate": "create",
@@ -41,6 +43,7 @@ _FAILPOINTS = {
     "UpdateSlice": "renew",
     "SliceRenew": "renew",
 }
+_KINDS = dict.fromkeys(_NOT_WORTH_THE_WAIT, "soft") | dict.fromkeys(_OF_BOTH_HALVES, "copies")
 READERS = 2  # threads; a listing keeps one busy for milliseconds
 
 
@@ -110,6 +113,10 @@ class Desk:
         """Run ``work`` of our own, no caller's, as one transaction of the writer."""
         return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store)))
 
+    def job_of_both(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
+        """As `job`, on a connection that may write the tables of both halves: for copies of peers' objects."""
+        return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store), "copies"))
+
     def look(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
         """Run ``work`` of our own that only reads."""
         return self._in(self._readers, lambda: self._read(lambda: work(self._local.store)))
@@ -158,8 +165,8 @@ class Desk:
             db.rollback()
             store.touched.clear()
 
-    def _write(self, name: str, thunk: Callable[[], Any]) -> Any:
-        db = self._connection("soft" if name in _NOT_WORTH_THE_WAIT else "writes")
+    def _write(self, name: str, thunk: Callable[[], Any], kind: str = "") -> Any:
+        db = self._connection(kind or _KINDS.get(name, "writes"))
         store = self._open(db)
         point = _FAILPOINTS.get(name, "")
         try:
@@ -220,7 +227,8 @@ class Desk:
             return self._shared
         there: sqlite3.Connection | None = getattr(self._local, kind, None)
         if there is None:
-            there = connect(self._path, self._half, reads_only=kind == "reads", durable=kind == "writes")
+            half = "both" if kind == "copies" else self._half
+            there = connect(self._path, half, reads_only=kind == "reads", durable=kind in ("writes", "copies"))
             setattr(self._local, kind, there)
             self._opened.append(there)
         return there

@@ -15,21 +15,17 @@ from planetlab.both.desk import Desk
 from planetlab.both.greeting import Greeter, Maintenance
 from planetlab.both.settings import Common
 from planetlab.calls import Call
-from planetlab.errors import BadArgument, BadSettings, PeerError
+from planetlab.errors import BadSettings
 from planetlab.launch import Running
 from planetlab.limits import BULK, hardened_site
-from planetlab.mail import Letter, Relay
 from planetlab.methods import Api, Method, unite
-from planetlab.registry import mails
 from planetlab.registry.opening import hold, prepare
 from planetlab.registry.plc import Plc
-from planetlab.registry.store import Store
 from planetlab.serve import ApiResource, address_of, mount
 from planetlab.tls import server_options
 
 log = Logger()
 
-MAIL_EVERY = 5.0  # seconds
 TIDY_EVERY = 60.0  # seconds
 
 
@@ -90,40 +86,6 @@ async def _survive(work: Callable[[], Any], name: str) -> None:
         await work()
     except Exception:  # the loop must live; the next round tries again
         log.failure("{name} failed; it will be tried again", name=name)
-
-
-def post_mails(running: Running[Any], desk: Desk) -> Callable[[], Any]:
-    """The job that hands waiting mails to the relay; what it does not take is tried again later."""
-    stated: Common = running.settings
-    host, _, port = stated.relay.rpartition(":")
-    if not host or not port.isdigit():
-        raise BadSettings(f"{running.config}: relay: expected host:port, got {stated.relay!r}")
-    relay = Relay(host, int(port), f"{stated.name} Support <{stated.support}>", running.reactor)
-
-    async def work() -> None:
-        for mail in await desk.look(mails.waiting):
-            letter = Letter(mail.recipients, mail.subject, mail.body, cc=mail.copies, reply_to=stated.support)
-            try:
-                await relay.send(letter, running.clock.now(), f"<{mail.mail_id}.{stated.hrn}@{stated.web_host}>")
-            except BadArgument as error:
-                log.warn("mail {number} can never be sent: {error}", number=mail.mail_id, error=str(error))
-                await desk.job(_sent(mail.mail_id))
-            except PeerError as error:
-                log.warn("mail {number} waits: {error}", number=mail.mail_id, error=str(error))
-                await desk.job(_failed(mail.mail_id))
-                return
-            else:
-                await desk.job(_sent(mail.mail_id))
-
-    return work
-
-
-def _sent(number: int) -> Callable[[Store], None]:
-    return lambda store: mails.sent(store, number)
-
-
-def _failed(number: int) -> Callable[[Store], None]:
-    return lambda store: mails.failed(store, number)
 
 
 def _sibling(stated: Common, running: Running[Any]) -> Ask | None:

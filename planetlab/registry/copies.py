@@ -58,9 +58,7 @@ def _taken(store: Store, noun: Noun, peer_id: int) -> frozenset[str]:
     if record.name == "Person":
         return frozenset()
     alive = f"AND {record.until} > {int(store.now)}" if record.until else ""
-    return _texts(
-        store, f"SELECT {noun.unique} FROM {record.source} WHERE peer_id IS NOT ? {alive}", [peer_id]
-    )
+    return _texts(store, f"SELECT {noun.unique} FROM {record.source} WHERE peer_id IS NOT ? {alive}", [peer_id])
 
 
 def _words(store: Store) -> dict[str, frozenset[str]]:
@@ -129,7 +127,9 @@ def _doubted(store: Store, peer_id: int) -> int:
     return int(rows[0]["doubted"]) if rows else 0
 
 
-def carry_out(store: Store, peer_id: int, what: Plan, numbers: dict[str, dict[int, int]], phase: Callable[[str], Any]) -> None:
+def carry_out(
+    store: Store, peer_id: int, what: Plan, numbers: dict[str, dict[int, int]], phase: Callable[[str], Any]
+) -> None:
     """Do what a plan says. ``numbers`` has the peer's numbers of what is held, by noun, and gains those of what is new.
 
     Names that go or change are freed first, so that others may take them; sites go last, when nothing of the answer
@@ -247,3 +247,9 @@ def bind(store: Store, noun: Noun, number: int, peer_id: int | None, theirs: int
         f"UPDATE {record.table} SET peer_id = ?, {record.foreign} = ? WHERE {record.key} = ?",
         [peer_id, theirs, number],
     )
+
+
+def system_slices(store: Store) -> list[int]:
+    """The slices that are on every node, which peers are not told of."""
+    rows = store.ask("SELECT slice_id FROM view_slice_tags WHERE tagname = 'system' AND value = '1'")
+    return [row["slice_id"] for row in rows]

@@ -63,6 +63,7 @@ SHARED = frozenset(
         "messages",
         "outbox",
         "peers",
+        "peer_refreshes",
         "answered",
         "sqlite_sequence",
         "sqlite_master",

@@ -46,7 +46,7 @@ class Store:
         plain = tuple(name for name in wanted if name not in lists)
         columns = plain if record.key in plain or not lists else (*plain, record.key)
         flags = [name for name in plain if record.has(name) and record.field(name).kind is bool]
-        found = [dict(zip(columns, row, strict=True)) for row in self._run(*select(record, asked, columns))]
+        found = [dict(zip(columns, row, strict=False)) for row in self._run(*select(record, asked, columns))]
         for row in found:
             for name in flags:
                 row[name] = None if row[name] is None else bool(row[name])

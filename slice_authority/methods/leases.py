@@ -22,12 +22,8 @@ _TIME = Either((Of(int), Of(str)))
 Nodes = Annotated[Any, Either((_ID, ListOf((_ID,)), _HOST, ListOf((_HOST,))))]
 Time = Annotated[int | str, Either((_TIME,))]
 LeaseIds = Annotated[Any, Either((forms.of(LEASE, "lease_id"), ListOf((forms.of(LEASE, "lease_id"),))))]
-Changes = Annotated[
-    Row, Struct({"duration": forms.of(LEASE, "duration"), "t_from": _TIME, "t_until": _TIME})
-]
-Wanted = Annotated[
-    Any, Either((forms.of(LEASE, "lease_id"), ListOf((forms.of(LEASE, "lease_id"),)), LeaseFilter()))
-]
+Changes = Annotated[Row, Struct({"duration": forms.of(LEASE, "duration"), "t_from": _TIME, "t_until": _TIME})]
+Wanted = Annotated[Any, Either((forms.of(LEASE, "lease_id"), ListOf((forms.of(LEASE, "lease_id"),)), LeaseFilter()))]
 Told = Annotated[Row, forms.STRUCT]
 _FIELDS = ("lease_id", "node_id", "hostname", "slice_id", "t_from", "t_until")
 
@@ -147,4 +143,6 @@ def _refusal(call: Call, node: Row, start: int, end: int, but: int | None = None
     if end <= start:
         return f"nothing is left between {start} and {end} on multiples of {call.store.plc.lease_granularity} s"
     taken = leases.overlapping(call.store, node["node_id"], start, end, but)
-    return "" if taken is None else f"overlapping lease {taken['lease_id']} from {taken['t_from']} to {taken['t_until']}"
+    return (
+        "" if taken is None else f"overlapping lease {taken['lease_id']} from {taken['t_from']} to {taken['t_until']}"
+    )

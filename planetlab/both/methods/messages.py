@@ -64,9 +64,7 @@ def DeleteMessage(call: Call, message_id: MessageId) -> int:
 
 
 @api.method(Role.ADMIN, Role.NODE)
-def NotifyPersons(
-    call: Call, person_filter: Annotated[Any, forms.wanted(PERSON)], subject: str, body: str
-) -> int:
+def NotifyPersons(call: Call, person_filter: Annotated[Any, forms.wanted(PERSON)], subject: str, body: str) -> int:
     """Mail every account that fits; each person once. Nobody fits: refused (102)."""
     people = call.store.rows(PERSON, query(PERSON, person_filter), ("person_id", "email"))
     if not people:

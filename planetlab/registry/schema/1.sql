@@ -31,6 +31,12 @@ CREATE TABLE peers (
 ) STRICT;
 CREATE UNIQUE INDEX one_live_peer ON peers (peername) WHERE deleted = 0;
 
+CREATE TABLE peer_refreshes (
+    peer_id INTEGER PRIMARY KEY REFERENCES peers,
+    done INTEGER NOT NULL,                      -- when its objects were last taken over
+    doubted INTEGER NOT NULL                    -- how many deletions that answer asked for and did not get; 0: none
+) STRICT;
+
 -- sites ---------------------------------------------------------------------------------------------------------
 
 CREATE TABLE sites (
