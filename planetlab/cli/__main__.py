@@ -2,8 +2,8 @@
 
 import click
 
-from planetlab.cli import nodes, setup, slices, tickets
-from planetlab.cli.demo import demo
+from planetlab.cli import nodes, owner, setup, slices, tickets
+from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
 from planetlab.cli.shell import shell
 
@@ -15,9 +15,9 @@ def main() -> None:
 
 
 nodes.group.add_command(setup.node_init)
-for command in (demo, setup.init, setup.up, setup.certify, setup.install, doctor, shell):
+for command in (demo, story, setup.init, setup.up, setup.certify, setup.install, doctor, shell):
     main.add_command(command)
-for group in (slices.group, tickets.group, nodes.group):
+for group in (slices.group, tickets.group, nodes.group, owner.group):
     main.add_command(group)
 
 if __name__ == "__main__":

@@ -1,0 +1,191 @@
+"""``plfed owner``: a node owner's hand on the node, by its own socket; no authority has to be reachable."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planetlab.ask import Ask
+from planetlab.cli.run import errors_told, run
+from planetlab.cli.say import Voice, table
+
+SOCKET = "/run/plfed/pl_conf.sock"
+Command = Callable[..., Any]
+
+
+def _node(command: Command) -> Command:
+    where = click.option(
+        "--node", "node", default=SOCKET, show_default=True, help="The node: its folder, or the socket of its pl_conf."
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+    return where(as_json(errors_told(command)))
+
+
+def socket_of(node: str) -> str:
+    """The socket of the node that was named by its folder or by the socket itself."""
+    path = Path(node)
+    return str(path / "pl_conf.sock" if path.is_dir() else path)
+
+
+def _ask(node: str, work: Callable[[Ask], Awaitable[int]]) -> None:
+    async def asking(reactor: Any) -> int:
+        return await work(Ask(f"unix:{socket_of(node)}", reactor=reactor, tries=1))
+
+    run(asking)
+
+
+def _change(node: str, as_json: bool, said: str, method: str, *args: Any) -> None:
+    """Ask for one change; the answer is how many slivers it reached."""
+
+    async def work(ask: Ask) -> int:
+        changed = await ask.call(method, *args)
+        Voice(as_json).result({"changed": changed}, [f"{said}; {changed} slivers changed"])
+        return 0
+
+    _ask(node, work)
+
+
+@click.group("owner")
+def group() -> None:
+    """Rule a node: whom it serves, how much, when, and the pause."""
+
+
+@group.command()
+@_node
+def show(node: str, as_json: bool) -> None:
+    """The rules in force, and what is here under them."""
+
+    async def work(ask: Ask) -> int:
+        policy, wishes = await ask.call("ShowPolicy"), await ask.call("Wishes")
+        Voice(as_json).result({"policy": policy, "slivers": wishes}, _shown(policy, wishes))
+        return 0
+
+    _ask(node, work)
+
+
+def _shown(policy: dict[str, Any], wishes: list[dict[str, Any]]) -> list[str]:
+    roots = [
+        (
+            root["hrn"],
+            f"{root['share']:.0%}",
+            root["max_slivers"],
+            root["net_max_rate"] or "-",
+            root["poll"] or "push only",
+        )
+        for root in policy["root"]
+    ]
+    here = [
+        (each["name"], each["authority"], each["source"], _day(each["expires"]), each["rspec"]["net_max_rate"],
+         "runs" if each["rspec"]["enabled"] else "stopped")
+        for each in wishes
+    ]  # fmt: skip
+    barred = [*policy["deny"]["authorities"], *policy["deny"]["slices"]]
+    return [
+        "paused: nothing runs and nothing is admitted" if policy["paused"] else "not paused",
+        f"kept for the owner: {policy['reserve']:.0%}; barred: {', '.join(barred) or 'nobody'}",
+        "",
+        *table(roots, ("authority", "share", "slivers", "kbit/s each", "asked at")),
+        "",
+        *table(here, ("slice", "authority", "came by", "until", "kbit/s", "now")),
+        *[f"calendar: {_window(window)}" for window in policy["calendar"]],
+    ]
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" if seconds < 2**31 - 1 else "no end"
+
+
+def _window(window: dict[str, Any]) -> str:
+    what = "pause" if window["pause"] else f"at most {window['net_max_rate']} kbit/s each"
+    whom = f" for {window['authority']}" if window["authority"] else ""
+    return f"{' '.join(window['days'])} {window['start']}-{window['end']} UTC: {what}{whom}"
+
+
+@group.command()
+@click.argument("name")
+@_node
+def allow(name: str, node: str, as_json: bool) -> None:
+    """Let a slice (site_label, * for any text) or an authority in again."""
+    _change(node, as_json, f"{name} is allowed", "Allow", name)
+
+
+@group.command()
+@click.argument("name")
+@_node
+def deny(name: str, node: str, as_json: bool) -> None:
+    """Bar a slice (site_label, * for any text) or an authority; what runs of it stops."""
+    _change(node, as_json, f"{name} is barred", "Deny", name)
+
+
+@group.command()
+@click.argument("key")
+@click.argument("most", type=float)
+@click.option("--authority", default="", help="For this authority's slivers only; else for each sliver on the node.")
+@_node
+def cap(key: str, most: float, authority: str, node: str, as_json: bool) -> None:
+    """Set a ceiling by its key in the owner's file, like net_max_rate 2000; 0 takes it away."""
+    _change(node, as_json, f"{authority or 'each sliver'}: {key} {most:g}", "Cap", authority, key, most)
+
+
+@group.command()
+@click.option("--days", default="mon,tue,wed,thu,fri,sat,sun", show_default=True, help="Which days.")
+@click.option("--from", "start", default="00:00", show_default=True, help="From this time of the day, UTC.")
+@click.option("--until", "end", default="24:00", show_default=True, help="Until then; earlier: on the next day.")
+@click.option("--pause", is_flag=True, help="Stop every sliver during it.")
+@click.option("--rate", default=0, help="kbit/s, the most for each sliver during it.")
+@click.option("--authority", default="", help="Only for this authority's slivers.")
+@click.option("--clear", is_flag=True, help="Take all times away instead.")
+@_node
+def calendar(
+    days: str, start: str, end: str, pause: bool, rate: int, authority: str, clear: bool, node: str, as_json: bool
+) -> None:
+    """Add a time of the week with another rule: --pause or --rate."""
+    if not (pause or rate or clear):
+        raise click.UsageError("say what is to be during that time: --pause, --rate KBIT, or --clear for none at all")
+    added = {"days": days.split(","), "start": start, "end": end, "pause": pause, "net_max_rate": rate}
+
+    async def work(ask: Ask) -> int:
+        there = [] if clear else (await ask.call("ShowPolicy"))["calendar"]
+        windows = [] if clear else [*there, {**added, "authority": authority}]
+        changed = await ask.call("Calendar", windows)
+        Voice(as_json).result({"changed": changed, "calendar": windows}, [_window(window) for window in windows])
+        return 0
+
+    _ask(node, work)
+
+
+@group.command("pause")
+@_node
+def pause_all(node: str, as_json: bool) -> None:
+    """Stop every sliver now, and admit none until `plfed owner resume`."""
+    _change(node, as_json, "the node is paused", "Pause")
+
+
+@group.command()
+@_node
+def resume(node: str, as_json: bool) -> None:
+    """End the pause."""
+    _change(node, as_json, "the node is not paused any more", "Resume")
+
+
+@group.command()
+@click.option("--days", default=7.0, show_default=True, help="How far back.")
+@click.option("--authority", default="", help="Only what this authority's tickets did.")
+@_node
+def receipts(days: float, authority: str, node: str, as_json: bool) -> None:
+    """What was asked of this node, by whom, and what came of it."""
+
+    async def work(ask: Ask) -> int:
+        since = datetime.now(UTC).timestamp() - days * 86400.0
+        listed = await ask.call("Receipts", since, authority)
+        rows = [
+            (f"{datetime.fromtimestamp(each['at'], UTC):%m-%d %H:%M:%S}", each["deed"], each["reason"] or "",
+             each["slice"], each["authority"], each["source"], each["text"][:80])
+            for each in listed
+        ]  # fmt: skip
+        Voice(as_json).result(listed, table(rows, ("when", "deed", "reason", "slice", "authority", "by", "more")))
+        return 0
+
+    _ask(node, work)
