@@ -5,10 +5,13 @@ an IPv6 network of 64 bits, or on a Unix socket the user of the process that cal
 """
 
 import ipaddress
+import resource
 import socket
 import struct
+import sys
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime, ITransport
 from twisted.internet.protocol import connectionDone
@@ -61,7 +64,7 @@ class Gate(WrappingFactory):
 
     def __init__(self, inner: IProtocolFactory, limits: Limits) -> None:
         super().__init__(inner)  # type: ignore[no-untyped-call]
-        self.limits = limits
+        self.limits = evolve(limits, total=min(limits.total, _room()))
         self.inside: dict[str, dict[_Visitor, None]] = {}
         self.count = 0
         self.turned_away = 0
@@ -95,6 +98,12 @@ class Gate(WrappingFactory):
             self.count -= 1
             if not own:
                 del self.inside[visitor.peer]
+
+
+def _room() -> int:
+    """How many connections there are descriptors for; some are left for files, and for our own calls."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(8, most - 40) if most != resource.RLIM_INFINITY else sys.maxsize
 
 
 def peer_key(transport: Any) -> str:

@@ -8,6 +8,7 @@ makes it read its certificates again.
 
 import argparse
 import os
+import resource
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ _log = Logger()
 
 STOP = 5.0  # seconds from SIGTERM to the end
 _DRAIN = 3.0  # of those, for calls in work
+_FILES = 65_536  # descriptors that a service asks for
 _HARD = 4.7  # after these, the process ends whatever it is doing
 
 
@@ -128,6 +130,7 @@ def run_service(main: Main[S], settings_class: type[S], name: str, argv: list[st
         return
     from twisted.internet import reactor
 
+    _take_descriptors()
     running = Running(stated, reactor, WallClock(), Path(options.config))
     failed: list[BaseException] = []
     reactor.callWhenRunning(_start, running, main, failed)
@@ -159,6 +162,14 @@ def _leave(name: str, error: BaseException, code: int) -> None:
     sys.stderr.write(f"{name}: {text}\n")
     sys.stderr.flush()
     sys.exit(code)
+
+
+def _take_descriptors() -> None:
+    """As many open files as we may have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _start(running: Running[S], main: Main[S], failed: list[BaseException]) -> None:

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from planetlab import introspection, xmlrpc
+from planetlab import introspection, reference, xmlrpc
 from planetlab.ask import Ask
 from planetlab.calls import Call, dispatch
 from planetlab.errors import BadArgument, BadArgumentCount, PeerError, PlanetLabError
@@ -54,6 +54,7 @@ Run = Callable[[Method, Callable[[], Any]], Any]
 FORWARDED = b"x-plfed-forwarded-for"
 """Header of a call that one half of an authority passes to the other: the address of who called."""
 
+_UNNAMED = b"local"  # who called over a Unix socket has no address
 _LOCAL = frozenset({"127.0.0.1", "::1", ""})
 
 
@@ -115,9 +116,13 @@ class ApiResource(Resource):
         request.setHeader(b"Server", b"plfed")
         if request.method != b"POST":
             request.setHeader(b"Content-Type", b"text/html; charset=utf-8")
-            return _PAGE
+            return self._reference() if (request.postpath or [b""])[-1] == b"reference" else _PAGE
         ensureDeferred(self._respond(request))
         return NOT_DONE_YET
+
+    @functools.cache  # noqa: B019  # a resource lives as long as its process
+    def _reference(self) -> bytes:
+        return reference.html("Reference of this interface", self.api).encode()
 
     async def _respond(self, request: Request) -> None:
         try:
@@ -173,7 +178,7 @@ class ApiResource(Resource):
         """The other half's answer, octet by octet."""
         assert self.elsewhere is not None
         try:
-            return await self.elsewhere.post(body, headers={FORWARDED: address_of(request).encode() or b"unix"})
+            return await self.elsewhere.post(body, headers={FORWARDED: address_of(request).encode() or _UNNAMED})
         except PeerError as error:
             _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
             return _written(self.dialect.refuse(error, name, None))
@@ -294,7 +299,9 @@ def address_of(request: Request) -> str:
     """
     direct = peer_of(request)
     said = request.getHeader(FORWARDED)
-    return direct if said is None or direct not in _LOCAL else one_line(said.decode("ascii", "replace"), 64)
+    if said is None or direct not in _LOCAL:
+        return direct
+    return "" if said == _UNNAMED else one_line(said.decode("ascii", "replace"), 64)
 
 
 @frozen(repr=False)
@@ -332,7 +339,8 @@ def mount(paths: Mapping[str, Resource]) -> Resource:
 
 _PAGE = b"""<!DOCTYPE html>
 <html><head><title>XML-RPC interface</title></head>
-<body><p>This is an XML-RPC interface: send calls by POST; <code>system.listMethods</code> names its methods.</p></body>
+<body><p>This is an XML-RPC interface: send calls by POST; <code>system.listMethods</code> names its methods, and
+<code>reference</code> below this address says what they do.</p></body>
 </html>
 """
 _NOT_UNDERSTOOD = b"Internal Server Error"

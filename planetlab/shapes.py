@@ -6,12 +6,13 @@ is reported, a struct's undescribed members are let through unless it is closed,
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 
 from attrs import field, frozen
 
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, PlanetLabError
 
 
 class Shape(Protocol):
@@ -29,6 +30,9 @@ class Shape(Protocol):
 
 
 def _wrong(where: str, expected: str, value: Any) -> BadArgument:
+    if isinstance(value, bytes | datetime):  # a foreign object to the PLC API, which answers fault 111
+        kind = "base64" if isinstance(value, bytes) else "dateTime.iso8601"
+        raise PlanetLabError(f"{where}: expected {expected}, got {kind}, which this interface has no use for")
     got = {bool: "boolean", str: "string", float: "double", NoneType: "nil", list: "array", dict: "struct"}.get(
         type(value), type(value).__name__
     )

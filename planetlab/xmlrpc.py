@@ -112,7 +112,7 @@ class _Document:
     """What expat's handlers have read so far of one document."""
 
     __slots__ = (
-        "_begins", "_depth", "_ends", "_fits", "_holders", "_names", "_open", "_seen", "_slots", "_text", "_values",
+        "_depth", "_fits", "_holders", "_names", "_open", "_seen", "_slots", "_text", "_values",
         "fault", "method", "params", "root", "take",
     )  # fmt: skip
 
@@ -129,10 +129,6 @@ class _Document:
         self.params: list[Any] | None = None
         self.fault: Any = _ABSENT
         self.root = ""
-        self._begins = {"value": self._value, "array": self._array, "struct": self._struct, "params": self._params}
-        self._begins |= {"methodCall": self._root, "methodResponse": self._root, "member": self._member}
-        self._ends = {"value": self._end_value, "array": self._end_holder, "struct": self._end_holder}
-        self._ends |= {"name": self._end_name, "member": self._end_member, "methodName": self._end_method}
 
     def doctype(self, name: str, *_: object) -> None:
         raise BadArgument("a document type is not accepted here")
@@ -148,16 +144,16 @@ class _Document:
         self._text.clear()
         if (tag in _SCALARS or tag in _HOLDERS) and self._slots[-1] is not _ABSENT:
             raise Malformed("a <value> has two contents")
-        if tag in self._begins:
-            self._begins[tag](tag)
+        if tag in _BEGINS:
+            _BEGINS[tag](self, tag)
 
     def end(self, tag: str) -> None:
         tag = self._open.pop()
         self._fits = _CHILDREN[self._open[-1]]
         if tag in _READ:
             self._slots[-1] = _READ[tag]("".join(self._text))
-        elif tag in self._ends:
-            self._ends[tag]()
+        elif tag in _ENDS:
+            _ENDS[tag](self)
 
     def _root(self, tag: str) -> None:
         self.root = tag
@@ -226,6 +222,25 @@ class _Document:
             self.fault = value
         elif self.params is not None:
             self.params.append(value)
+
+
+_BEGINS: dict[str, Callable[[_Document, str], None]] = {
+    "methodCall": _Document._root,
+    "methodResponse": _Document._root,
+    "params": _Document._params,
+    "value": _Document._value,
+    "array": _Document._array,
+    "struct": _Document._struct,
+    "member": _Document._member,
+}
+_ENDS: dict[str, Callable[[_Document], None]] = {
+    "methodName": _Document._end_method,
+    "value": _Document._end_value,
+    "array": _Document._end_holder,
+    "struct": _Document._end_holder,
+    "member": _Document._end_member,
+    "name": _Document._end_name,
+}
 
 
 def _read(body: bytes, depth: int, values: int, octets: int) -> _Document:

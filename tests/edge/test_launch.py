@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -25,14 +26,21 @@ class Program(SynchronousTestCase):
         self.folder.mkdir(parents=True)
         self.config = self.folder / "service.toml"
 
+    files: int | None = None  # descriptors that the program may have
+
     def start(self, settings: str, *options: str, **variables: str) -> "subprocess.Popen[str]":
         self.config.write_text(settings)
         program = subprocess.Popen(
             [sys.executable, "-m", "tests.edge.service", "--config", str(self.config), *options],
             cwd=ROOT, env=environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=None if self.files is None else self.limit,
         )  # fmt: skip
         self.addCleanup(self.over, program)
         return program
+
+    def limit(self) -> None:
+        assert self.files is not None
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def over(self, program: "subprocess.Popen[str]") -> None:
         if program.poll() is None:
@@ -164,6 +172,35 @@ class Stopping(Program):
             proxy.GetSum(1, 2)
             proxy.GetSum(1, 2)
         self.assertEqual(-signal.SIGKILL, self.ends(program)[0])
+
+
+class FewDescriptors(Program):
+    files = 64
+
+    def test_with_64_descriptors_a_flood_is_refused_cleanly_and_a_good_client_is_served(self) -> None:
+        program = self.start("")
+        host, port = self.address(program)
+        flood = []
+        for i in range(100):
+            one = socket.socket()
+            one.bind((f"127.0.1.{1 + i % 5}", 0))
+            one.connect((host, port))
+            flood.append(one)
+        answers = [self.sum(host, port) for _ in range(10)]
+        self.assertEqual([3] * 5, answers[5:])  # before that the flood may still be in the queue of the port
+        for one in flood:
+            one.close()
+        program.terminate()
+        code, _, err = self.ends(program, 5)
+        self.assertEqual(0, code)
+        self.assertNotIn("Traceback", err)
+
+    def sum(self, host: str, port: int) -> object:
+        try:
+            with xmlrpc.client.ServerProxy(f"http://{host}:{port}/") as proxy:
+                return proxy.GetSum(1, 2)
+        except OSError:
+            return "refused"
 
 
 class OperatorsPort(Program):

@@ -226,6 +226,22 @@ class ManyConnections(InMemory):
         self.assertLessEqual(len(self.site.channels), 10 + 1)
 
 
+class Forwarded(InMemory):
+    def seen(self, host: str) -> str:
+        from planetlab.serve import address_of
+
+        protocol, peer = self.connect(host)
+        told: list[str] = []
+        resource = self.site.resource.children[b"PLCAPI"]
+        resource.greet = lambda method, args, request: told.append(address_of(request)) or greet(method, args, request)
+        protocol.dataReceived(post(CALL, "X-Plfed-Forwarded-For: 203.0.113.7"))
+        return told[0]
+
+    def test_only_this_machine_is_believed_about_who_called(self) -> None:
+        self.assertEqual("192.0.2.1", self.seen("192.0.2.1"))
+        self.assertEqual("203.0.113.7", self.seen("127.0.0.1"))
+
+
 class TooManyRequests(InMemory):
     limits = Limits(rate=1.0, burst=3)
 

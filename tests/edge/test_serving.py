@@ -88,6 +88,16 @@ class Http(Served):
             answer = await self.elsewhere(self.send, post(body, f"Content-Type: {kind}", "Connection: close"))
             self.assertIn(b"<int>3</int>", answer, kind)
 
+    async def test_foreign_objects_are_fault_111_as_plcapi_has_it(self) -> Any:
+        for foreign in (b"ab", xmlrpc.client.DateTime("20081101T02:03:04")):
+            fault = await self.failing(self.elsewhere(self.proxy().GetSum, 1, foreign), xmlrpc.client.Fault)
+            self.assertEqual(111, fault.faultCode)
+            self.assertIn("b: expected int, got ", fault.faultString)
+
+    async def test_the_reference_stands_below_the_interface(self) -> Any:
+        request = b"GET /PLCAPI/reference HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        self.assertIn(b"<pre>GetSum(a, b) -&gt; int</pre>", await self.elsewhere(self.send, request))
+
     async def test_a_client_of_http_1_0_is_answered_and_the_connection_ends(self) -> None:
         body = ours.dumps_call("GetSum", (1, 2))
         head = b"POST /PLCAPI HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
