@@ -7,6 +7,7 @@ A file that is damaged or newer than this program is refused at start; it is nev
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -52,8 +53,13 @@ class Books:
         self._parts: dict[str, set[str]] = {}
         self._bound: dict[SliceName, set[str]] = {}
         self._facts: dict[str, str] = dict(self._rows("SELECT name, value FROM facts"))
+        self._given: dict[str, Counter[str]] = {}
         for pool in self.pools.values():
             self._remember(pool)
+        self._open = {
+            (SliceName.parse(row[1]), OwnerKind(row[2]), str(row[3])): int(row[0])
+            for row in self._rows("SELECT id, slice, kind, tag FROM windows WHERE until IS NULL")
+        }
 
     @classmethod
     def at(cls, path: str) -> "Books":
@@ -87,8 +93,8 @@ class Books:
                 execute("INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _pool_row(pool))
         self.entries.update({entry.record.name: entry for entry in entries})
         for pool in pools:
-            if old := self.pools.get(pool.rcap):
-                self._parts.get(old.parent, set()).discard(pool.rcap)
+            if pool.rcap in self.pools:
+                self._forget([pool.rcap])
             self.pools[pool.rcap] = pool
             self._remember(pool)
 
@@ -112,6 +118,10 @@ class Books:
         """The pools split off the one of ``rcap``; of "" the root pools."""
         return [self.pools[part] for part in self._parts.get(rcap, ())]
 
+    def given(self, rcap: str) -> Mapping[str, int]:
+        """The sums of what was split off a pool, ceilings not counted."""
+        return self._given.get(rcap, {})
+
     def bound_to(self, name: SliceName) -> list[Pool]:
         """The pools that a sliver has."""
         return [self.pools[rcap] for rcap in sorted(self._bound.get(name, ()))]
@@ -131,6 +141,8 @@ class Books:
 
     def _remember(self, pool: Pool) -> None:
         self._parts.setdefault(pool.parent, set()).add(pool.rcap)
+        if not pool.ceiling:
+            self._given.setdefault(pool.parent, Counter()).update(pool.share.amounts)
         if pool.bound:
             self._bound.setdefault(pool.bound, set()).add(pool.rcap)
 
@@ -138,7 +150,10 @@ class Books:
         for rcap in rcaps:
             pool = self.pools.pop(rcap)
             self._parts.get(pool.parent, set()).discard(rcap)
-            self._parts.pop(rcap, None)
+            if not pool.ceiling:
+                self._given[pool.parent].subtract(pool.share.amounts)
+            if not self._parts.get(rcap):
+                self._parts.pop(rcap, None)
             if pool.bound and (rest := self._bound.get(pool.bound)):
                 rest.discard(rcap)
 
@@ -151,29 +166,30 @@ class Books:
         Windows that ended more than ``kept`` seconds before are forgotten.
         """
         now = {(owner.slice, owner.kind, owner.tag): owner for owner in owners}
-        open_rows = self._rows("SELECT id, slice, kind, tag FROM windows WHERE until IS NULL")
-        known = {(SliceName.parse(row[1]), OwnerKind(row[2]), row[3]): row[0] for row in open_rows}
-        if now.keys() == known.keys():
+        if now.keys() == self._open.keys():
             return
+        still = {mark: number for mark, number in self._open.items() if mark in now}
         stamp = self.stamp() + 1
         with self._writing() as execute:
-            for mark, number in known.items():
+            for mark, number in self._open.items():
                 if mark not in now:
                     execute(
                         "UPDATE windows SET until = max(since, ?), changed = ? WHERE id = ?", (ended, stamp, number)
                     )
-            for name, kind, tag in now.keys() - known.keys():
+            for name, kind, tag in now.keys() - self._open.keys():
                 execute(
                     "UPDATE windows SET until = max(since, ?), changed = ? WHERE kind = ? AND tag = ? AND until > ?",
                     (began, stamp, kind, tag, began),
                 )
-                execute(
+                row = execute(
                     "INSERT INTO windows (slice, authority, kind, tag, since, changed) VALUES (?, ?, ?, ?, ?, ?)",
                     (str(name), self._authority(name), kind, tag, began, stamp),
                 )
+                still[name, kind, tag] = row.lastrowid
             execute("DELETE FROM windows WHERE until < ?", (ended - kept,))
             execute("INSERT OR REPLACE INTO facts VALUES ('stamp', ?)", (str(stamp),))
         self._facts["stamp"] = str(stamp)
+        self._open = still
 
     def stamp(self) -> int:
         """Grows with every change of the windows."""

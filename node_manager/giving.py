@@ -111,13 +111,30 @@ class Giving:
         return part
 
     def _split(self, parent: Pool, wanted: Share, rcap: str, holder: str, now: float) -> Pool:
-        siblings = [part for part in self._books.parts(parent.rcap) if part.rcap != rcap]
+        """A part of ``parent``, in place of what ``rcap`` is now. Raises `Forbidden`, `pools.NoRoom`."""
+        pools.must_last(parent, wanted, now)
+        self._must_fit(parent, wanted, rcap)
         if parent.ceiling:
-            everyone = [part for part in self._promises() if part.rcap != rcap]
-            pools.split(self._books.pools[self._top], everyone, wanted, rcap, holder, now)
-        elif parent.rcap == self._top:
-            siblings = list(self._promises())
-        return pools.split(parent, siblings, wanted, rcap, holder, now)
+            self._must_fit(self._books.pools[self._top], wanted, rcap)
+        return pools.part(parent, wanted, rcap, holder)
+
+    def _must_fit(self, pool: Pool, wanted: Share, rcap: str) -> None:
+        old = self._books.pools.get(rcap)
+        given = self._given(pool.rcap)
+        if old is not None:
+            given = {key: amount - old.share.amounts.get(key, 0) for key, amount in given.items()}
+        if not pools.fits_surely(pool, given, wanted):
+            parts = self._promises() if pool.rcap == self._top else self._books.parts(pool.rcap)
+            pools.must_fit(pool, [part for part in parts if part.rcap != rcap], wanted)
+
+    def _given(self, rcap: str) -> dict[str, int]:
+        """All that was split off a pool, at whatever time; of the node's pool all that is promised."""
+        sums = dict(self._books.given(rcap))
+        for part in self._books.parts(self._top) if rcap == self._top else ():
+            if part.ceiling:
+                for key, amount in self._books.given(part.rcap).items():
+                    sums[key] = sums.get(key, 0) + amount
+        return sums
 
     def left(self, pool: Pool, now: float) -> Share:
         """What a pool can still promise from now to its end."""

@@ -141,11 +141,8 @@ def left(pool: Pool, children: Iterable[Pool], span: Span) -> Share:
     return Share(amounts, pool.share.ports - used, span)
 
 
-def split(pool: Pool, children: Iterable[Pool], wanted: Share, rcap: str, holder: str, now: float) -> Pool:
-    """A new pool with ``wanted`` out of ``pool``, whose parts so far are ``children``.
-
-    Raises `Forbidden` when the pool's time is over or shorter than asked, `NoRoom` when it has not that much left.
-    """
+def must_last(pool: Pool, wanted: Share, now: float) -> None:
+    """Raise `Forbidden` when the pool's time is over or shorter than what is asked."""
     if now >= pool.share.span.end:
         raise Forbidden(f"the pool ended {now - pool.share.span.end:.0f} s ago; ask its giver for a new one")
     if not pool.share.span.covers(wanted.span):
@@ -153,12 +150,40 @@ def split(pool: Pool, children: Iterable[Pool], wanted: Share, rcap: str, holder
             f"asked from {wanted.span.start:.0f} to {wanted.span.end:.0f}, "
             f"the pool lasts from {pool.share.span.start:.0f} to {pool.share.span.end:.0f}"
         )
+
+
+def must_fit(pool: Pool, children: Iterable[Pool], wanted: Share) -> None:
+    """Raise `NoRoom` when ``pool``, whose parts are ``children``, has not that much left."""
     room = left(pool, children, wanted.span)
     for key, amount in wanted.amounts.items():
         if amount > room.amounts.get(key, 0):
             raise NoRoom(f"{key}: {amount} asked, {room.amounts.get(key, 0)} left ({PROMISED[key]})")
     if missing := sorted(wanted.ports - room.ports):
         raise NoRoom(f"ports: {', '.join(map(str, missing[:10]))} asked, not in the pool or given away")
+
+
+def fits_surely(pool: Pool, given: Mapping[str, int], wanted: Share) -> bool:
+    """Whether ``wanted`` fits even if all that was ever ``given`` were held at one moment: a quick look first."""
+    has = pool.share.amounts
+    own = 1 if pool.bound else 0
+    return not wanted.ports and all(
+        amount + given.get(key, 0) + (own if key == "slivers" else 0) <= has.get(key, 0)
+        for key, amount in wanted.amounts.items()
+    )
+
+
+def split(pool: Pool, children: Iterable[Pool], wanted: Share, rcap: str, holder: str, now: float) -> Pool:
+    """A new pool with ``wanted`` out of ``pool``, whose parts so far are ``children``.
+
+    Raises `Forbidden` when the pool's time is over or shorter than asked, `NoRoom` when it has not that much left.
+    """
+    must_last(pool, wanted, now)
+    must_fit(pool, children, wanted)
+    return part(pool, wanted, rcap, holder)
+
+
+def part(pool: Pool, wanted: Share, rcap: str, holder: str) -> Pool:
+    """The pool that is split off ``pool``, once it is known to fit."""
     return Pool(
         rcap=rcap, share=wanted, holder=holder, parent=pool.rcap, authority=pool.authority, prefixes=pool.prefixes
     )

@@ -36,7 +36,8 @@ CREATE TABLE windows (               -- by what a slice's packets were known, an
     changed INTEGER NOT NULL         -- grows with every change, for callers that ask what is new
 ) STRICT;
 CREATE INDEX windows_changed ON windows (changed);
-CREATE INDEX windows_open ON windows (kind, tag) WHERE until IS NULL;
+CREATE INDEX windows_mark ON windows (kind, tag, until);
+CREATE INDEX windows_ended ON windows (until);
 
 CREATE TABLE meters (                -- what each slice sent in its day; stays when the slice goes
     name TEXT PRIMARY KEY,
