@@ -3,6 +3,7 @@
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from planetlab.cli.federation import Federation, Wishes
 from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Voice
 from planetlab.cli.story import Story
-from planetlab.cli.target import DEFAULT_DIR
+from planetlab.cli.target import DEFAULT_DIR, read_facts
 
 BASE_PORT = 8700
 MOST_NODES = 50
@@ -55,7 +56,7 @@ def _run(
             await federation.start()
             voice.line(f"ready in {time.monotonic() - began:.1f} s")
             if once:
-                return await play(federation, voice)
+                return await play(federation.facts, reactor, voice, lambda: not federation.ending)
             voice.result(federation.facts, federation.banner())
             await federation.until_told_to_end()
             return 0
@@ -66,16 +67,27 @@ def _run(
         run(work)
 
 
-async def play(federation: Federation, voice: Voice) -> int:
+def always() -> bool:
+    """Whoever plays the story has not been told to end."""
+    return True
+
+
+@click.command("story")
+@click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
+@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@errors_told
+def story(facts: str | None, as_json: bool) -> None:
+    """Play the story on a demo that runs; ends with 0 if all of it came out as told."""
+    known = read_facts(facts)
+    run(lambda reactor: play(known, reactor, Voice(as_json)))
+
+
+async def play(facts: Mapping[str, Any], reactor: Any, voice: Voice, is_wanted: Callable[[], bool] = always) -> int:
     """Play the story once; 0 if all of it came out as told."""
-    label = f"story{int(time.time())}"
-    story, began = (
-        Story(federation.facts, federation.reactor, voice, label, lambda: not federation.ending),
-        time.monotonic(),
-    )
-    well = await story.play()
+    told, began = Story(facts, reactor, voice, f"story{int(time.time())}", is_wanted), time.monotonic()
+    well = await told.play()
     seconds = time.monotonic() - began
-    steps = [{"step": s.name, "seconds": round(s.seconds, 3), "ok": s.ok, "seen": s.seen} for s in story.steps]
+    steps = [{"step": s.name, "seconds": round(s.seconds, 3), "ok": s.ok, "seen": s.seen} for s in told.steps]
     line = f"the story came out {'well' if well else 'BADLY'} in {seconds:.1f} s"
     voice.result({"ok": well, "seconds": round(seconds, 3), "steps": steps}, [line])
     return 0 if well else 1

@@ -6,6 +6,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -59,6 +60,7 @@ class Federation:
     facts: dict[str, Any] = field(factory=dict)
     wires: network.Network | None = None
     ending: bool = False
+    _remembered: list[tuple[str, int]] = field(factory=list)
     _work: work.Work | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -131,11 +133,15 @@ class Federation:
         self._remember()
 
     def _remember(self) -> None:
+        """Write down who runs, if that is others than before."""
         children = self.supervisor.children.items()
-        place.remember(
-            self.wishes.path,
-            [("plfed demo", os.getpid()), *((name, child.pid) for name, child in children if child.pid is not None)],
-        )
+        running = [
+            ("plfed demo", os.getpid()),
+            *((name, child.pid) for name, child in children if child.pid is not None),
+        ]
+        if running != self._remembered:
+            place.remember(self.wishes.path, running)
+            self._remembered = running
 
     def admin(self, hrn: Hrn) -> Ask:
         """The authority's PLC API, called as its administrator."""
@@ -304,9 +310,10 @@ class Federation:
         ]
 
     async def until_told_to_end(self) -> None:
-        """Wait for the signal that cancels us, keeping the record of processes true meanwhile."""
-        while True:
-            await deferLater(self.reactor, 1.0)
+        """Wait for the signal, keeping the record of processes true meanwhile."""
+        while not self.ending:
+            with suppress(CancelledError):
+                await deferLater(self.reactor, LOOK_EVERY)
             self._remember()
 
     async def end(self) -> None:

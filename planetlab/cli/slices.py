@@ -59,7 +59,7 @@ def show(target: Targets, name: str, as_json: bool) -> None:
 
 @group.command("create")
 @click.argument("name")
-@click.option("--url", "about", required=True, help="A page on the research.")
+@click.option("--page", "about", required=True, help="A page on the research.")
 @click.option("--description", required=True, help="What it does; strangers read this.")
 @click.option("--instantiation", default="delegated", show_default=True, help="delegated, or plc-instantiated.")
 @click.option("--add", "users", multiple=True, metavar="EMAIL", help="A person to put in it; may be repeated.")

@@ -23,7 +23,8 @@ from planetlab.cli.say import Voice
 from planetlab.errors import PeerError, PlanetLabError
 
 LOOK_EVERY = 0.3  # seconds between two looks at a page
-PATIENCE = 20.0  # seconds for a page to name a slice, or for a sliver to be gone
+PATIENCE = 15.0  # seconds for a page to name a slice, or for a sliver to be gone
+RECOVERY = 15.0  # seconds for which a step that fails is played again
 DAY = 86400.0
 
 
@@ -99,12 +100,20 @@ class Story:
         return all(step.ok for step in self.steps)
 
     async def step(self, name: str, part: Callable[[], Awaitable[str]]) -> bool:
-        """Play one step and tell it."""
+        """Play one step and tell it.
+
+        A step that fails is played again for a while: each does only what is not done yet, so that a service which
+        died and was started again meanwhile does not end the story.
+        """
         began = time.monotonic()
-        try:
-            seen, ok = await part(), True
-        except PlanetLabError as error:
-            seen, ok = str(error), False
+        while True:
+            try:
+                seen, ok = await part(), True
+            except PlanetLabError as error:
+                seen, ok = str(error), False
+            if ok or time.monotonic() > began + RECOVERY or not self.is_wanted():
+                break
+            await deferLater(self.reactor, LOOK_EVERY)
         self.steps.append(Step(name, time.monotonic() - began, seen, ok))
         self.voice.line(f"{'ok  ' if ok else 'FAIL'} {self.steps[-1].seconds:5.2f} s  {name}: {seen}")
         return ok
@@ -112,16 +121,21 @@ class Story:
     async def make_slices(self) -> str:
         """One slice at each authority, by the v3 calls, with its user."""
         for authority, site in (("plc", "princeton"), ("plc.japan", "tokyo"), ("epfl", "lausanne")):
-            pi, name = self.api(authority, "pi"), f"{site}_{self.label}"
-            user = self.facts["authorities"][authority]["persons"]["user"]["Username"]
-            await pi.call("SliceCreate", name)
-            self.slice_of[authority] = name
-            await pi.call("SliceSetInstantiationMethod", name, "delegated")
-            await pi.call("SliceUsersAdd", name, [user])
-            await pi.call("AddSliceTag", name, "initscript_code", WORK)
-            about = "Plays the demo's story: a few packets a second to one address that is nobody's."
-            await pi.call("SliceUpdate", name, "http://story.example/", about)
+            self.slice_of[authority] = f"{site}_{self.label}"
+            await self._make_slice(self.api(authority, "pi"), authority, self.slice_of[authority])
         return ", ".join(self.slice_of.values())
+
+    async def _make_slice(self, pi: Ask, authority: str, name: str) -> None:
+        if not await pi.call("GetSlices", [name], ["name"]):
+            await pi.call("SliceCreate", name)
+        await pi.call("SliceSetInstantiationMethod", name, "delegated")
+        about = "Plays the demo's story: a few packets a second to one address that is nobody's."
+        await pi.call("SliceUpdate", name, "http://story.example/", about)
+        if not await pi.call("GetSliceTags", {"name": name, "tagname": "initscript_code"}, ["value"]):
+            await pi.call("AddSliceTag", name, "initscript_code", WORK)
+        user = self.facts["authorities"][authority]["persons"]["user"]["Username"]
+        if user not in await pi.call("SliceUsersList", name):
+            await pi.call("SliceUsersAdd", name, [user])
 
     async def fetch_tickets(self) -> str:
         """The tickets, as the slices' users get them."""
@@ -199,7 +213,9 @@ class Story:
             code, value = await delete(self.facts["nodes"][name]["pl_conf"], rcap, self.bare)
             expect(code == 0, f"{name} did not delete {self.slice_of[authority]}: {value}")
         for authority, name in self.slice_of.items():
-            await self.api(authority, "pi").call("SliceDelete", name)
+            pi = self.api(authority, "pi")
+            if await pi.call("GetSlices", [name], ["name"]):
+                await pi.call("SliceDelete", name)
         for name in self.nodes if self.rcaps else ():
             await self._until(partial(self._is_gone, name), f"slivers of the story are still on {name}")
         return f"{len(self.rcaps)} slivers, {len(self.slice_of)} slices"

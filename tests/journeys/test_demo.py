@@ -1,0 +1,209 @@
+"""A demo from outside: what it says of itself is so, whatever dies comes back, and nothing is left of it."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import xmlrpc.client
+from typing import ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab.cli import place
+from tests.journeys.running import ROOT, RunningDemo, new_folder, plfed
+
+BASE_PORT = 28_700
+
+
+class ADemo(SynchronousTestCase):
+    """One demo serves all of these: they leave it as they found it."""
+
+    demo: ClassVar[RunningDemo]
+    folder: ClassVar[pathlib.Path]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = new_folder()
+        cls.demo = RunningDemo(cls.folder / "d", BASE_PORT, "--nodes", "1", "--driver", "memory")
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.demo.stop()
+        shutil.rmtree(cls.folder)
+
+    def well(self, *arguments: str) -> str:
+        done = plfed(*arguments, facts=self.demo.facts_file)
+        self.assertEqual(0, done.returncode, f"plfed {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def test_the_facts_have_the_form_that_programs_rely_on(self) -> None:
+        facts = self.demo.facts
+        self.assertTrue(facts["ready"])
+        self.assertEqual(["epfl", "plc", "plc.japan"], sorted(facts["authorities"]))
+        for each in facts["authorities"].values():
+            expected = {
+                "sa",
+                "ma",
+                "plcapi",
+                "plcapi_plain",
+                "web",
+                "ca",
+                "gid",
+                "ticket_key_pem",
+                "pgp_pub",
+                "persons",
+            }
+            self.assertEqual(set(), expected - each.keys())
+            self.assertEqual(["admin", "pi", "tech", "user"], sorted(each["persons"]))
+            for file in ("ca", "gid", "ticket_key_pem", "pgp_pub"):
+                self.assertTrue(os.path.getsize(each[file]))
+        self.assertEqual(["node1.epfl.example", "node1.plc.example"], sorted(facts["nodes"]))
+        expected = {
+            "authority",
+            "node_id",
+            "node_key",
+            "pl_conf",
+            "nm_socket",
+            "nm",
+            "keys",
+            "sensors",
+            "slicestat",
+            "audit",
+        }
+        for node in facts["nodes"].values():
+            self.assertEqual(set(), (expected | {"driver"}) - node.keys())
+        self.assertIn("princeton_codeen", facts["slices"]["plc"])
+        self.assertIn("archive", facts)
+
+    def test_every_page_answers(self) -> None:
+        facts = self.demo.facts
+        pages = [each["web"] for each in facts["authorities"].values()] + [n["audit"] for n in facts["nodes"].values()]
+        pages += [f"{facts['authorities']['plc']['web']}{path}" for path in ("sites", "nodes.json", "slices.json")]
+        for url in pages:
+            with urllib.request.urlopen(url, timeout=20) as page:
+                self.assertEqual(200, page.status, url)
+
+    def test_persons_of_every_role_sign_in(self) -> None:
+        for each in self.demo.facts["authorities"].values():
+            api = xmlrpc.client.ServerProxy(each["plcapi_plain"], allow_none=True)
+            for who in each["persons"].values():
+                self.assertEqual(1, api.AuthCheck({"AuthMethod": "password", **who}))
+
+    def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(self) -> None:
+        done = plfed("demo", "--dir", str(self.folder / "d"))
+        self.assertEqual((1, 1), (done.returncode, done.stderr.count("\n")), done.stderr)
+        self.assertIn(f"in use by process {self.demo.process.pid}", done.stderr)
+
+    def test_every_example_runs(self) -> None:
+        for program in sorted((ROOT / "examples").glob("*.py")):
+            command = [sys.executable, str(program), str(self.demo.facts_file)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual((0, ""), (done.returncode, done.stderr), program.name)
+            self.assertTrue(done.stdout, program.name)
+
+    def test_a_slice_is_made_its_ticket_redeemed_and_given_up_by_commands(self) -> None:
+        name = "princeton_commands"
+        self.well(
+            "slice",
+            "create",
+            name,
+            "--page",
+            "http://x.example/",
+            "--description",
+            "By hand.",
+            "--add",
+            "user@plc.example",
+        )
+        self.assertIn(name, self.well("slice", "list"))
+        file = str(self.folder / "ticket")
+        self.well("ticket", "get", name, "--out", file, "--person", "user")
+        self.assertIn("1 of 1 gave a sliver", self.well("ticket", "redeem", file, "--all"))
+        self.assertIn("node1.plc.example", self.well("node", "list"))
+        self.assertIn(name, self.well("shell", "-c", f"print(GetSlices(['{name}'], ['name']))"))
+        self.well("slice", "delete", name)
+
+    def test_doctor_finds_nothing_wrong(self) -> None:
+        self.assertIn("checks well", self.well("doctor"))
+
+    def test_doctor_names_what_was_forgotten(self) -> None:
+        forgotten = self.folder / "d" / "forgotten.tmp"
+        forgotten.write_text("")
+        os.utime(forgotten, (1, 1))
+        self.addCleanup(forgotten.unlink)
+        done = plfed("doctor", facts=self.demo.facts_file)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("forgotten.tmp was never finished", done.stdout)
+
+    def test_whatever_is_killed_comes_back_and_the_story_ends_well(self) -> None:
+        for name, pid in sorted(self.demo.children.items()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            self.demo.until(lambda name=name, pid=pid: self.demo.children.get(name, pid) != pid, f"{name} back", 30)
+        self.assertIn("the story came out well", self.well("story"))
+        self.assertIn("checks well", self.well("doctor"))
+
+    def test_a_service_that_dies_in_the_middle_of_the_story_does_not_end_it(self) -> None:
+        for victim in ("slice_authority plc", "pl_conf node1.plc.example", "node_manager node1.plc.example"):
+            story = subprocess.Popen(
+                [sys.executable, "-m", "planetlab.cli", "story", "--facts", str(self.demo.facts_file)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            with story:
+                assert story.stdout
+                story.stdout.readline()
+                os.kill(self.demo.children[victim], signal.SIGKILL)
+                rest = story.stdout.read()
+            self.assertEqual(0, story.returncode, f"{victim}: {rest}")
+
+
+class TheEndOfADemo(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = new_folder()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_nothing_is_left_and_a_second_run_resumes(self) -> None:
+        with socket.socket() as busy:
+            busy.bind(("127.0.0.1", BASE_PORT + 500))
+            busy.listen(1)
+            demo = RunningDemo(self.folder / "d", BASE_PORT + 500, "--nodes", "1", "--driver", "memory")
+            self.addCleanup(demo.stop)
+            first, children = demo.facts, demo.children
+            self.assertNotIn(f":{BASE_PORT + 500}/", first["authorities"]["plc"]["sa"])
+            before = namespaces(children)
+            self.assertEqual(0, demo.stop())
+        self.assertEqual([], [name for name, pid in children.items() if place.began(pid)])
+        self.assertFalse(before & namespaces({str(pid): int(pid) for pid in os.listdir("/proc") if pid.isdecimal()}))
+        for node in first["nodes"].values():
+            port = int(node["pl_conf"].rsplit(":", 1)[1].strip("/"))
+            with socket.socket() as probe:
+                self.assertNotEqual(0, probe.connect_ex(("127.0.0.1", port)))
+        again = RunningDemo(self.folder / "d", BASE_PORT + 500, "--nodes", "1", "--driver", "memory")
+        self.addCleanup(again.stop)
+        self.assertEqual(
+            first["nodes"]["node1.plc.example"]["node_key"], again.facts["nodes"]["node1.plc.example"]["node_key"]
+        )
+        again.process.kill()
+        again.process.wait()
+        gone_by = time.monotonic() + 30
+        children = again.children
+        while any(place.began(pid) for pid in children.values()) and time.monotonic() < gone_by:
+            time.sleep(0.1)
+        self.assertEqual(
+            [], [name for name, pid in children.items() if place.began(pid)], "a killed demo leaves nobody"
+        )
+
+
+def namespaces(processes: dict[str, int]) -> set[str]:
+    """The network namespaces of these processes, other than our own."""
+    found = set()
+    for pid in processes.values():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/{pid}/ns/net"))
+    return found - {os.readlink("/proc/self/ns/net")}
