@@ -1,8 +1,7 @@
 """When a lease begins and ends: times as callers write them, the grid they are brought to. Pure."""
 
-import calendar
 import re
-import time
+from datetime import UTC, datetime
 from typing import Any
 
 from planetlab.errors import BadArgument
@@ -18,15 +17,21 @@ def read(said: int | str, where: str) -> int:
     1795257000
     """
     if isinstance(said, str):
-        found = _TEXT.fullmatch(said.strip())
-        parts = [int(part or 0) for part in found.groups()] if found else []
-        moment = calendar.timegm((*parts, 0, 0, 0)) if found else -1
-        if not found or list(time.gmtime(moment)[:6]) != parts:
-            raise BadArgument(f"{said!r} is no time: expected seconds or YYYY-mm-dd HH:MM[:SS] [UTC]", where)
-        said = moment
+        said = _seconds(said, where)
     if not 0 <= said <= LAST:
         raise BadArgument(f"expected a time from 1970 to 2038, got {said}", where)
     return int(said)
+
+
+def _seconds(text: str, where: str) -> int:
+    found = _TEXT.fullmatch(text.strip())
+    try:
+        if found is None:
+            raise ValueError
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+    except ValueError:
+        raise BadArgument(f"{text!r} is no time: expected seconds or YYYY-mm-dd HH:MM[:SS] [UTC]", where) from None
 
 
 def later(moment: int, grid: int) -> int:
