@@ -20,6 +20,7 @@ from pl_conf.feed import Answer, Guards, read_answer, said_deleted, silence
 from pl_conf.policy import Root
 from pl_conf.redeem import TRANSIENT, Redeemer
 from pl_conf.refusals import NotAdmitted
+from planetlab.ask import each
 from planetlab.errors import DatabaseError, PeerError, PlanetLabError, Refused
 from planetlab.names import SliceName
 from planetlab.tickets import Ticket
@@ -38,11 +39,16 @@ UNREADABLE = (
     "unknown-issuer",
     "legacy-algorithm",
 )
+AT_ONCE = 8  # tickets of one answer that are redeemed at the same time
+FAILING = 3  # times in a row that are no accident
+CROWDED = ("too-many", "over-share")
 SLOWEST = 4  # periods between two tries of an authority that does not answer
 
 
 class Source(Protocol):
-    """An authority, as a poll asks it."""
+    """An authority, as a poll asks it. ``lost`` counts the calls in a row that found this node's session gone."""
+
+    lost: int
 
     async def fetch(self, since: int) -> Any:
         """What GetNodeTickets answers to a stamp, as it came. Raises `PeerError`."""
@@ -59,15 +65,20 @@ class Session:
         self._begin = begin
         self._ask = ask
         self._session = ""
+        self.lost = 0  # calls in a row that found the session gone
 
     async def call(self, name: str, *args: Any) -> Any:
         """One answer, by the session at hand or by a new one."""
         if self._session:
             try:
-                return await self._ask(self._session, name, *args)
+                answer = await self._ask(self._session, name, *args)
             except Refused as refused:
                 if refused.fault_code != NOT_AUTHENTICATED:
                     raise
+                self.lost += 1
+            else:
+                self.lost = 0
+                return answer
         self._session = await self._begin()
         return await self._ask(self._session, name, *args)
 
@@ -97,6 +108,7 @@ class Poll:
     answers: int = field(default=0, init=False)
     alarm: str = field(default="", init=False)
     last_error: str = field(default="", init=False)
+    is_crowded: bool = field(default=False, init=False)  # whether a ticket waits for room that the owner may make
     _stamp: int = field(default=EVERYTHING, init=False)
     _listed: set[SliceName] = field(factory=set, init=False)
     _since_whole: int = field(default=0, init=False)
@@ -114,6 +126,19 @@ class Poll:
             return False
         self.failures, self.answers, self.last_error = 0, self.answers + 1, ""
         return True
+
+    def again(self) -> None:
+        """Ask for the whole next time: what was refused may be admitted now."""
+        self._stamp = EVERYTHING
+
+    @property
+    def trouble(self) -> str:
+        """What an operator should look at; empty when all is well."""
+        if self.failures >= FAILING:
+            return f"the poll of {self.root.hrn} fails: {self.last_error}"
+        if self.source.lost >= FAILING:
+            return f"somebody else begins sessions at {self.root.hrn} as this node: is it cloned?"
+        return self.alarm and f"deletion guard: {self.alarm}"
 
     def delay(self, period: float, jitter: float, chance: float) -> float:
         """Seconds until the next poll; ``chance`` is from 0 to 1."""
@@ -149,13 +174,13 @@ class Poll:
     async def _redeem_all(self, answer: Answer) -> tuple[set[SliceName], bool, bool]:
         """Take every ticket; gives the slices listed, whether none has to come again, whether all were read."""
         here = {wish.digest: wish for wish in self.redeemer.ledger.wishes()}
-        listed: set[SliceName] = set()
-        complete = readable = True
-        for sealed in answer.tickets:
-            if (wish := here.get(self.redeemer.digest(sealed))) is not None:
-                self.redeemer.ledger.listed(wish, self.root.name)
-                listed.add(wish.slice)
-                continue
+        known = [here[digest] for sealed in answer.tickets if (digest := self.redeemer.digest(sealed)) in here]
+        for wish in known:
+            self.redeemer.ledger.listed(wish, self.root.name)
+        listed = {wish.slice for wish in known}
+        refused: set[str] = set()
+
+        async def one(sealed: bytes) -> None:
             try:
                 self.redeemer.rules.testify(sealed)
                 ticket = self.redeemer.believe(sealed, "poll")
@@ -163,9 +188,15 @@ class Poll:
                 await self._redeem(ticket, sealed)
             except NotAdmitted as refusal:
                 log.warn("ticket of {root} not taken: {text}", root=self.root.hrn, text=str(refusal))
-                complete = complete and refusal.reason.word not in TRANSIENT
-                readable = readable and refusal.reason.word not in UNREADABLE
-        return listed, complete, readable
+                refused.add(refusal.reason.word)
+
+        new = [sealed for sealed in answer.tickets if self.redeemer.digest(sealed) not in here]
+        outcomes = await each(new, one, at_once=AT_ONCE)
+        for outcome in outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+        self.is_crowded = not refused.isdisjoint(CROWDED)
+        return listed, refused.isdisjoint(TRANSIENT), refused.isdisjoint(UNREADABLE)
 
     async def _redeem(self, ticket: Ticket, sealed: bytes) -> None:
         if not self.root.name.governs(ticket.issuer):

@@ -335,5 +335,5 @@ class Redeemer:
                 self._locks[name] = (lock, waiting - 1)
 
 
-TRANSIENT = ("node-silent", "disk", "paused", "too-many", "too-fast", "clock", "over-share", "internal")
+TRANSIENT = ("node-silent", "disk", "paused", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""

@@ -32,7 +32,7 @@ from planetlab import ask, tls
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
-from planetlab.names import Hrn
+from planetlab.names import Hrn, SliceName
 from planetlab.serve import PLC, ApiResource, Limits, hardened_site
 
 log = Logger()
@@ -70,7 +70,7 @@ class PlConf:
         for wish in self.ledger.wishes():
             self.keys.change(wish.slice, wish.keys)
         self.manager: NodeManager = Remote(ask.Ask(settings.node_manager, timeout=settings.timeout, reactor=reactor))
-        self.redeemer = Redeemer(self.ledger, self.manager, self.rules, self.time, self.keys.change)
+        self.redeemer = Redeemer(self.ledger, self.manager, self.rules, self.time, self._keys_changed)
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
         self.polls: dict[str, Poll] = {}
         self.failures: dict[str, int] = {}
@@ -186,6 +186,12 @@ class PlConf:
 
     # polls
 
+    def _keys_changed(self, name: SliceName, said: tuple[str, ...] | None) -> None:
+        self.keys.change(name, said)
+        for poll in self.polls.values():
+            if said is None and poll.is_crowded:
+                poll.again()
+
     def _policy_changed(self) -> None:
         """Begin and end polls as the roots now say."""
         wanted = {root.hrn: root for root in self.rules.policy.root if root.poll and root.auth == "session"}
@@ -198,6 +204,8 @@ class PlConf:
         for name, root in wanted.items():
             if name not in self.polls:
                 self._begin_polling(root)
+            else:
+                self.polls[name].again()
 
     def _begin_polling(self, root: Root) -> None:
         said = self.settings
@@ -230,10 +238,7 @@ class PlConf:
 
     def why_not(self) -> str:
         """What an operator should look at; empty when all is well."""
-        wrong = [
-            f"the poll of {name} fails: {poll.last_error}" for name, poll in self.polls.items() if poll.failures > 2
-        ]
-        wrong += [f"deletion guard: {poll.alarm}" for poll in self.polls.values() if poll.alarm]
+        wrong = [poll.trouble for poll in self.polls.values() if poll.trouble]
         if self.time.in_doubt:
             wrong.append("the clock of this node is in doubt")
         if begun := len(self.ledger.begun()):

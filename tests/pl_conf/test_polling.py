@@ -32,6 +32,7 @@ class Authority:
         self.deleted: dict[SliceName, int] = {}
         self.delegated: set[SliceName] = set()  # has them still, though their nodes fetch no ticket
         self.wondered: list[list[str]] = []
+        self.lost = 0
         self.asked: list[int] = []
         self.wrong: Callable[[], Any] | None = None
         self.clock: Callable[[], float] = lambda: 0.0  # what it says the time is; 0 for an authority that does not say
@@ -185,6 +186,19 @@ class WhatAPollBrings(Polls):
         self.once()
         self.once()
         self.assertEqual(([0, 0], ["princeton_codeen"]), (self.plc.asked, self.world.node.names))
+
+    def test_a_ticket_that_waits_for_room_is_asked_for_when_there_may_be_some(self) -> None:
+        self.world.change_policy(max_slivers=1)
+        self.world.rules.load()
+        self.plc.issue(CODEEN, NOW)
+        self.plc.issue(SliceName("princeton", "waiting"), NOW)
+        self.once()
+        self.once()
+        self.assertEqual(([0, 2], True), (self.plc.asked, self.poll.is_crowded))
+        now(self.world.redeemer.release(self.world.ledger.wishes()[0], "its holder deleted it"))
+        self.poll.again()
+        self.once()
+        self.assertEqual(["princeton_waiting"], self.world.node.names)
 
     def test_an_authority_cannot_list_anothers_ticket(self) -> None:
         self.plc.listed[SURVEY] = self.epfl.issue(SURVEY, NOW)
@@ -341,6 +355,22 @@ class TheSession(SynchronousTestCase):
 
         session = Session(begin, ask)
         self.assertEqual(["s0", "s0", "s1", "s1"], [now(session.fetch(since)) for since in (0, 1, 2, 3)])
+
+    def test_one_that_is_gone_every_time_shows_that_somebody_else_begins_them(self) -> None:
+        async def begin() -> str:
+            return "mine"
+
+        async def ask(session: str, name: str, since: int) -> Any:
+            if since % 2:  # the other machine has begun one meanwhile
+                raise Refused(103, "no such session")
+
+        session = Session(begin, ask)
+        now(session.fetch(0))
+        for _ in range(3):
+            self.assertRaises(Refused, now, session.fetch(1))
+        self.assertEqual(3, session.lost)
+        now(session.fetch(0))
+        self.assertEqual(0, session.lost)
 
     def test_a_refusal_of_the_new_one_too_is_a_failure(self) -> None:
         async def begin() -> str:
