@@ -91,9 +91,9 @@ class ADemo(SynchronousTestCase):
 
     def test_persons_of_every_role_sign_in(self) -> None:
         for each in self.demo.facts["authorities"].values():
-            api = xmlrpc.client.ServerProxy(each["plcapi_plain"], allow_none=True)
-            for who in each["persons"].values():
-                self.assertEqual(1, api.AuthCheck({"AuthMethod": "password", **who}))
+            with xmlrpc.client.ServerProxy(each["plcapi_plain"], allow_none=True) as api:
+                for who in each["persons"].values():
+                    self.assertEqual(1, api.AuthCheck({"AuthMethod": "password", **who}))
 
     def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(self) -> None:
         done = plfed("demo", "--dir", str(self.folder / "d"))
