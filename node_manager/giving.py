@@ -155,7 +155,9 @@ class Giving:
         bound = [pool for pool in self._books.bound_to(name) if pool.share.span.meets(at)]
         more = [pool.share for pool in bound if pool.rcap != entry.rcap]
         less = [part.share for pool in bound for part in self._books.parts(pool.rcap) if part.share.span.meets(at)]
-        return limits.spread(rspec, more, less) if more or less else rspec
+        ports = frozenset[int]().union(*(pool.share.ports for pool in bound), set())
+        ports -= frozenset[int]().union(*(share.ports for share in less), set())
+        return limits.with_ports(limits.spread(rspec, more, less) if more or less else rspec, ports)
 
     def end_over(self, now: float) -> list[SliceName]:
         """Give back the pools whose time is over, but slivers' own; gives the slivers that lost something."""

@@ -92,6 +92,15 @@ def spread(rspec: ResourceSpec, more: Iterable[Share], less: Iterable[Share]) ->
     return with_amounts(rspec, {key: max(0, getattr(rspec, key) + change) for key, change in sums.items() if change})
 
 
+def with_ports(rspec: ResourceSpec, ports: frozenset[int]) -> ResourceSpec:
+    """``rspec`` whose tag ``ports`` says which ports of the node's address are the sliver's alone."""
+    told = ",".join(map(str, sorted(ports)))
+    tags = dict(rspec.tags)
+    if tags.get("ports", "") == told:
+        return rspec
+    return evolve(rspec, tags={**tags, "ports": told})
+
+
 def with_amounts(rspec: ResourceSpec, amounts: Mapping[str, int]) -> ResourceSpec:
     """``rspec`` with these rows; the same value where nothing changes."""
     changes: dict[str, Any] = {key: amount for key, amount in amounts.items() if getattr(rspec, key) != amount}

@@ -6,7 +6,7 @@ before its sliver could send and until after it could not, and is never two slic
 
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -39,6 +39,7 @@ class OwnersLog:
         self._lag = lag
         self._kept = kept
         self._began: float | None = None  # when the oldest change began that is not noted
+        self._one = DeferredLock()
         self._timer: IDelayedCall | None = None
 
     def changed(self, began: float) -> None:
@@ -61,14 +62,18 @@ class OwnersLog:
             )
 
     async def see(self) -> None:
-        """Ask the driver and note what changed."""
-        began, self._began = self._began, None
-        owners = await self._in_thread(self._driver.owners)
-        now = self._now()
-        self._books.see(owners, now if began is None else began, now, self._kept)
+        """Ask the driver and note what changed; one look after the other, so that none is overtaken by an older."""
+        await self._one.acquire()
+        try:
+            began, self._began = self._began, None
+            owners = await self._in_thread(self._driver.owners)
+            now = self._now()
+            self._books.see(owners, now if began is None else began, now, self._kept)
+        finally:
+            self._one.release()
 
     async def since(self, stamp: int) -> tuple[int, list[Window]]:
         """The stamp now, and the windows that changed after ``stamp``; 0 gives all."""
-        if self._began is not None:
+        if self._began is not None or self._one.locked:
             await self.see()
         return self._books.stamp(), self._books.windows(stamp)

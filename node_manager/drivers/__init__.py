@@ -46,7 +46,7 @@ class Sliver:
 
     slice: SliceName
     authority: Hrn  # who asked for it; its slivers may be grouped under it
-    rspec: ResourceSpec  # what it gets, loans included
+    rspec: ResourceSpec  # what it gets, loans included; its tag ``ports`` lists ports of the node that are its alone
     slice_id: int = 0  # its number at the authority; for records only
     keys: tuple[str, ...] = ()  # public keys of its users, one authorized_keys line each
     initscript: str = ""  # text of a program run at start; "" for none

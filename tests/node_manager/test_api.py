@@ -384,6 +384,35 @@ class Pools(ApiTest):
         self.assertEqual(10, self._of(CODEEN)[1])
 
 
+class Ports(ApiTest):
+    def setUp(self) -> None:
+        self.world = World(ports=(53, 640, 641))
+        self.ok(PL_CONF, "Instantiate", self.delegated().wire())
+
+    def ports(self, name: Any = CODEEN) -> str:
+        return dict(self.world.driver.look()[name].sliver.rspec.tags).get("ports", "")
+
+    def test_a_port_that_a_ticket_asks_for_is_its_slivers_alone(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS, attributes={"ports": "53"}, rspec=self.asking("53")).wire())
+        self.assertEqual("53", self.ports(SIRIUS))
+        code, text = self.fault(PL_CONF, "Instantiate", record(UTAH, rspec=self.asking("640,53")).wire())
+        self.assertEqual((109, "ports: 53 asked, not in the pool or given away"), (code, text))
+
+    def asking(self, ports: str) -> ResourceSpec:
+        return ResourceSpec(tags={"ports": ports})
+
+    def test_a_port_that_the_owner_keeps_is_given_to_nobody(self) -> None:
+        self.assertEqual(109, self.fault(PL_CONF, "Instantiate", record(SIRIUS, rspec=self.asking("22")).wire())[0])
+
+    def test_ports_come_and_go_with_bound_pools(self) -> None:
+        rcap = self.ok(OWNER, "CreatePool", {"ports": [640, 641]}, "princeton_codeen")
+        part = self.ok(SELF, "SplitPool", rcap, {"ports": [641]})
+        self.ok(SELF, "Bind", part, "princeton_codeen")
+        self.assertEqual("641", self.ports())
+        self.ok(PL_CONF, "Release", part)
+        self.assertEqual("", self.ports())
+
+
 class OwnersPause(ApiTest):
     def test_everything_stops_at_once_stays_stopped_over_a_restart_and_resumes(self) -> None:
         self.ok(OWNER, "Pause")

@@ -478,6 +478,25 @@ class Owners(NodeTest):
             [(CODEEN, "plc", NOON, NOON + 60)], [(w.slice, w.authority, w.since, w.until) for w in windows]
         )
 
+    def test_a_slow_look_does_not_overtake_a_later_one(self) -> None:
+        slow: list[Deferred[Any]] = []
+
+        def in_thread(blocking: Any, /) -> Any:
+            slow.append(Deferred())
+            result = blocking()  # seen now, told late
+            return slow[-1].addCallback(lambda _: result)
+
+        world = World()
+        world.node.owners._in_thread = in_thread
+        early = Deferred.fromCoroutine(world.node.owners.see())
+        self.done(world.node.instantiate(record()))
+        asked = Deferred.fromCoroutine(world.node.owners.since(0))
+        self.assertNoResult(asked)
+        while not asked.called:
+            slow.pop(0).callback(None)
+        self.successResultOf(early)
+        self.assertEqual([CODEEN], [window.slice for window in self.successResultOf(asked)[1]])
+
     def test_nothing_new_is_an_empty_answer_with_the_same_stamp(self) -> None:
         world = World()
         self.done(world.node.instantiate(record()))
