@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from pl_conf.entries import Watermark, gone_by_word
 from pl_conf.feed import Answer, Guards, read_answer, said_deleted, silence
+from pl_conf.figures import GUARD, POLLS
 from pl_conf.policy import Root
 from pl_conf.redeem import TRANSIENT, Redeemer
 from pl_conf.refusals import NotAdmitted
@@ -120,11 +121,13 @@ class Poll:
             await self._take(answer)
         except (PlanetLabError, OSError) as error:
             self.failures, self.last_error = self.failures + 1, str(error)
+            POLLS.labels(self.root.hrn, "failed").inc()
             log.warn(
                 "poll of {root} failed ({n} in a row): {text}", root=self.root.hrn, n=self.failures, text=str(error)
             )
             return False
         self.failures, self.answers, self.last_error = 0, self.answers + 1, ""
+        POLLS.labels(self.root.hrn, "answered").inc()
         return True
 
     def again(self) -> None:
@@ -249,3 +252,4 @@ class Poll:
         if text and text != self.alarm:
             log.error("deletion guard: {text}", text=text)
         self.alarm = text
+        GUARD.labels(self.root.hrn).set(bool(text))

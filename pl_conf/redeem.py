@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from pl_conf.admission import Standing, admit, asked, is_redelivery, told
 from pl_conf.entries import Intent, Receipt, Wish, digest_of, gone_of
+from pl_conf.figures import TICKETS
 from pl_conf.ledger import Ledger
 from pl_conf.node import NodeManager, Sliver
 from pl_conf.policy import Policy
@@ -126,7 +127,9 @@ class Redeemer:
             source=source, feed=feed or (held.feed if held else ""), rcap=held.rcap if held else handle, handle=handle,
             asked=record, told=bound, since=held.since if held else now, renewed=now,
         )  # fmt: skip
-        self.ledger.redeemed(number, wish, "renewed" if held else "created", "; ".join(notes))
+        deed = "renewed" if held else "created"
+        self.ledger.redeemed(number, wish, deed, "; ".join(notes))
+        TICKETS.labels(source, deed).inc()
         self.changed(wish.slice, wish.keys)
         failpoint("redeem.answered")
         return wish
@@ -310,6 +313,7 @@ class Redeemer:
         return [sliver for key, sliver in there.items() if sliver.authority and key not in wishes and key not in begun]
 
     def _note_refusal(self, refusal: NotAdmitted, ticket: Ticket | None, sealed: bytes, source: str) -> None:
+        TICKETS.labels(source, refusal.reason.word).inc()
         issuer, name = (str(ticket.issuer), str(ticket.slice)) if ticket else ("", "")
         receipt = Receipt(
             at=self.time.wall(), authority=issuer, slice=name, source=source, deed="refused",

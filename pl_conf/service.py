@@ -17,6 +17,7 @@ from pl_conf import lease_ports
 from pl_conf.dialect import PAIRS, Greeter
 from pl_conf.entries import Receipt
 from pl_conf.feed import Guards
+from pl_conf.figures import DOUBT, SLIVERS
 from pl_conf.keys import Keys, KeySensor
 from pl_conf.ledger import Ledger
 from pl_conf.methods import local, public
@@ -162,6 +163,8 @@ class PlConf:
         """End what has expired, begin and end what the calendar says, write down what time it is believed to be."""
         await self.redeemer.expire()
         await self.redeemer.rebind()
+        SLIVERS.set(len(self.ledger.wishes()))
+        DOUBT.set(self.time.in_doubt)
         self.ledger.set_about("believed", repr(self.time.now()))
 
     async def _watch(self) -> None:
