@@ -8,36 +8,20 @@ that it did nothing, or if the call may be repeated without harm: that is so for
 calls of ``ask.repeatable``.
 """
 
-import os
 import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 from xmlrpc.client import Fault
 
-from attrs import define, evolve, field, frozen
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults, succeed
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-    wrapClientTLS,
-)
+from attrs import evolve, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError
-from twisted.internet.interfaces import IConsumer, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import IResponse
 
 from planetlab import xmlrpc
 from planetlab.auth import Anonymous as Anonymous
@@ -46,136 +30,17 @@ from planetlab.auth import NodeKey as NodeKey
 from planetlab.auth import Password as Password
 from planetlab.auth import Session as Session
 from planetlab.errors import BadArgument, BadSettings, PeerError, Refused, Unreachable
-from planetlab.tls import CertificateRefused, ClientTLS, PemSource
+from planetlab.lines import AT_ONCE as AT_ONCE
+from planetlab.lines import UNIX, Body, Collect
+from planetlab.lines import close as close
+from planetlab.lines import line as line_for
+from planetlab.tls import CertificateRefused, PemSource
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 MOST = 64 << 20  # octets of an answer
-IDLE = 30.0  # seconds that an unused connection is kept; less than servers keep it
-PER_HOST = 2  # connections kept to one server
-AT_ONCE = 8  # calls in work at one server; servers turn away those who open many connections
 _READS = re.compile(r"Get|Resolve|Retrieve|List|system\.(list|method)|(version|AuthCheck|Slivers|Wishes)$")
-_UNIX = ".unix.invalid"
-
-
-@implementer(IBodyProducer)
-class _Body:
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self.length = len(octets)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self._octets)
-        return succeed(None)
-
-    def stopProducing(self) -> None:
-        """Everything was given at once."""
-
-    pauseProducing = resumeProducing = stopProducing
-
-
-class _Collect(Protocol):
-    """Takes an answer's body up to a limit."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._size = most, 0
-        self._parts: list[bytes] = []
-        self.done: Deferred[bytes] = Deferred(lambda _: self._abort())
-
-    def _abort(self) -> None:
-        if self.transport is not None:
-            getattr(self.transport, "abortConnection", self.transport.loseConnection)()
-
-    def dataReceived(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._most:
-            self._parts.append(data)
-        elif not self.done.called:
-            self.done.errback(PeerError(f"its answer is larger than {self._most} octets"))
-            self._abort()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(b"".join(self._parts))
-        else:
-            self.done.errback(Unreachable(f"it broke off its answer: {reason.getErrorMessage() or reason.type}"))
-
-
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    """Where a URI leads: a Unix socket, a host, or a host behind TLS."""
-
-    def __init__(self, reactor: Any, tls: ClientTLS | None) -> None:
-        self._reactor, self._tls = reactor, tls
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        host = uri.host.decode("ascii")
-        if host.endswith(_UNIX):
-            return UNIXClientEndpoint(self._reactor, bytes.fromhex(host.removesuffix(_UNIX)).decode())
-        endpoint = self._endpoint(host.strip("[]"), uri.port)
-        if uri.scheme != b"https":
-            return endpoint
-        if self._tls is None:
-            raise BadSettings(f"{host}: no TLS was set up for it")
-        return wrapClientTLS(self._tls.to(host.strip("[]")), endpoint)
-
-    def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        if isIPAddress(host):
-            return TCP4ClientEndpoint(self._reactor, host, port)
-        if isIPv6Address(host):
-            return TCP6ClientEndpoint(self._reactor, host, port)
-        return HostnameEndpoint(self._reactor, host, port)
-
-
-@define
-class _Line:
-    """The connections that were verified under one set of papers; nobody with other papers shares them."""
-
-    agent: Agent
-    pool: HTTPConnectionPool
-    places: dict[bytes, DeferredSemaphore] = field(factory=dict)
-
-    def place(self, netloc: bytes) -> DeferredSemaphore:
-        """The places for calls at one server."""
-        if len(self.places) > 4096:
-            self.places = {name: one for name, one in self.places.items() if one.tokens < one.limit}
-        return self.places.setdefault(netloc, DeferredSemaphore(AT_ONCE))
-
-
-_lines: WeakKeyDictionary[Any, dict[Any, _Line]] = WeakKeyDictionary()
-
-
-def _version(source: PemSource | None) -> Any:
-    """What tells one content of ``source`` from another; a file that is replaced is read again."""
-    if source is None or isinstance(source, bytes) or (isinstance(source, str) and "-----BEGIN" in source):
-        return source
-    try:
-        about = os.stat(source)
-    except OSError as error:
-        raise BadSettings(f"{source}: cannot be read: {error.strerror}") from error
-    return (str(source), about.st_mtime_ns, about.st_size)
-
-
-def _line(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequence[PemSource] | None) -> _Line:
-    papers = (_version(ca), *map(_version, client_cert or ())) if secure else None
-    known = _lines.setdefault(reactor, {})
-    if papers not in known:
-        tls = ClientTLS.make(ca, client_cert) if secure else None
-        pool = HTTPConnectionPool(reactor, persistent=True)
-        pool.maxPersistentPerHost = PER_HOST
-        pool.cachedConnectionTimeout = IDLE  # type: ignore[assignment]
-        pool.retryAutomatically = False
-        known[papers] = _Line(Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
-    return known[papers]
-
-
-async def close(reactor: Any) -> None:
-    """Close the connections that are kept for later calls; the next call opens new ones."""
-    for line in _lines.pop(reactor, {}).values():
-        await line.pool.closeCachedConnections()
 
 
 class _NothingSent(Unreachable):
@@ -268,7 +133,7 @@ class Ask:
     def _uri(self) -> tuple[bytes, bool]:
         if self.url.startswith("unix:"):
             path = self.url.removeprefix("unix:").removeprefix("//")
-            return b"http://%s%s/" % (path.encode().hex().encode(), _UNIX.encode()), False
+            return b"http://%s%s/" % (path.encode().hex().encode(), UNIX.encode()), False
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadSettings(f"{self.shown}: expected https://…, http://… or unix:/path")
@@ -279,15 +144,15 @@ class Ask:
 
     async def _try(self, reactor: Any, body: bytes, more: dict[bytes, bytes]) -> bytes:
         uri, secure = self._uri()
-        line = _line(reactor, secure, self.ca, self.client_cert)
+        line = line_for(reactor, secure, self.ca, self.client_cert)
         headers = Headers({b"Content-Type": [b"text/xml"], b"User-Agent": [b"plfed"]})
-        if uri.startswith(b"http://") and _UNIX.encode() in uri:
+        if uri.startswith(b"http://") and UNIX.encode() in uri:
             headers.setRawHeaders(b"Host", [b"localhost"])
         for name, value in more.items():
             headers.setRawHeaders(name, [value])
 
         async def whole() -> bytes:
-            response = await line.agent.request(b"POST", uri, headers, _Body(body))
+            response = await line.agent.request(b"POST", uri, headers, Body(body))
             return await self._read(response)
 
         place = line.place(uri.split(b"/", 3)[2])
@@ -322,7 +187,7 @@ class Ask:
                 timer.cancel()
 
     async def _read(self, response: IResponse) -> bytes:
-        collect = _Collect(self.most if response.code == 200 else 4096)
+        collect = Collect(self.most if response.code == 200 else 4096)
         response.deliverBody(collect)
         body = await collect.done
         if response.code == 200:

@@ -177,19 +177,32 @@ def _name(key: str) -> str:
     return key if key and all(c.isascii() and (c.isalnum() or c in "_-") for c in key) else _toml(key)
 
 
-def _lines(value: Mapping[str, Any], table: str, says: Callable[[str], str]) -> Iterator[str]:
+def _lines(value: Mapping[str, Any], table: str, cls: Any) -> Iterator[str]:
+    """``value`` in TOML, tables last; ``cls`` is what the sentences are taken from, if it is a settings class."""
+    known = {one.name: one for one in attrs.fields(attrs.resolve_types(cls))} if attrs.has(cls) else {}
     tables = {key: member for key, member in value.items() if _is_table(member)}
     for key, member in value.items():
         if key not in tables:
-            yield from _comment(says(key))
+            yield from _comment(_doc(known.get(key)))
             yield f"{_name(key)} = {_toml(member)}"
     for key, member in tables.items():
         inner = f"{table}.{_name(key)}" if table else _name(key)
         for one in member if isinstance(member, list) else [member]:
             yield ""
-            yield from _comment(says(key))
+            yield from _comment(_doc(known.get(key)))
             yield f"[[{inner}]]" if isinstance(member, list) else f"[{inner}]"
-            yield from _lines(one, inner, lambda _: "")
+            yield from _lines(one, inner, _of(known.get(key)))
+
+
+def _doc(one: Any) -> str:
+    return "" if one is None else str(one.metadata.get("doc", ""))
+
+
+def _of(one: Any) -> Any:
+    """The settings class that a field holds, one or many of; or None."""
+    kind = None if one is None else one.type
+    parts = [part for part in (kind, *get_args(kind)) if isinstance(part, type)]
+    return next((part for part in parts if attrs.has(part) and not _is_word(part)), None)
 
 
 def _is_table(value: Any) -> bool:
@@ -205,8 +218,7 @@ def _comment(said: str) -> Iterator[str]:
 
 def dumps(settings: Any) -> str:
     """``settings`` as TOML, each key under its sentence."""
-    docs = {one.name: str(one.metadata.get("doc", "")) for one in attrs.fields(type(settings))}
-    return "\n".join(_lines(unstructure(settings), "", lambda key: docs.get(key, ""))) + "\n"
+    return "\n".join(_lines(unstructure(settings), "", type(settings))).lstrip("\n") + "\n"
 
 
 def write(settings: Any, path: str | os.PathLike[str], mode: int = 0o600) -> None:
@@ -219,27 +231,37 @@ def write(settings: Any, path: str | os.PathLike[str], mode: int = 0o600) -> Non
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def sample(cls: type) -> str:
     """The sample file: every key with its sentence and default, commented out; those without a default are named."""
+    fields = attrs.fields(attrs.resolve_types(cls))
     out: list[str] = [f"# {(cls.__doc__ or cls.__name__).strip().splitlines()[0]}", ""]
-    for one in attrs.fields(attrs.resolve_types(cls)):
-        out += [*_comment(str(one.metadata.get("doc", ""))), *_sampled(one), ""]
+    for one in (*(one for one in fields if _of(one) is None), *(one for one in fields if _of(one) is not None)):
+        out += [*_comment(_doc(one)), *(f"# {line}" for line in _sampled(one, "")), ""]
     return "\n".join(out)
 
 
-def _sampled(one: "attrs.Attribute[Any]") -> list[str]:
-    if one.default is attrs.NOTHING:
-        return [f"# {one.name} =        # {_said(one.type)}; must be stated"]
+def _sampled(one: "attrs.Attribute[Any]", table: str) -> Iterator[str]:
+    inner = _of(one)
+    if inner is not None:
+        name = f"{table}{_name(one.name)}"
+        yield f"[{name}]" if one.type is inner else f"[[{name}]]"
+        for part in attrs.fields(attrs.resolve_types(inner)):
+            yield from _comment(_doc(part))
+            yield from _sampled(part, f"{name}.")
+        return
     factory = getattr(one.default, "factory", None)  # of attrs.Factory
     default = one.default if factory is None else factory()
-    if default is None:
-        return [f"# {one.name} =        # {_said(one.type)}; may be left out"]
-    value = _pruned(_converter.unstructure(default))
-    if isinstance(value, dict):
-        return [f"# {line}" if line else "#" for line in _lines({one.name: value}, "", lambda _: "") if line]
-    return [f"# {one.name} = {_toml(value)}"]
+    if default is attrs.NOTHING or default is None:
+        yield f"{one.name} =        # {_said(one.type)}; {'may be left out' if default is None else 'must be stated'}"
+    else:
+        yield f"{one.name} = {_toml(_pruned(_converter.unstructure(default)))}"
 
 
 def _said(kind: Any) -> str:

@@ -103,7 +103,9 @@ class Served(TestCase):
     def proxy(self) -> xmlrpc.client.ServerProxy:
         """Python's own client."""
         context = ssl.create_default_context(cadata=CA.certificate_pem.decode()) if self.secure else None
-        return xmlrpc.client.ServerProxy(self.url, allow_none=True, context=context)
+        proxy = xmlrpc.client.ServerProxy(self.url, allow_none=True, context=context)
+        self.addCleanup(proxy("close"))
+        return proxy
 
     async def failing(self, work: Awaitable[Any], *kinds: type[Exception]) -> Any:
         """The error of one of ``kinds`` that ``work`` ends with."""

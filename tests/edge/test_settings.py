@@ -23,8 +23,8 @@ def said(doc: str) -> dict[str, str]:
 class Root:
     """An authority that is trusted."""
 
-    hrn: Hrn
-    share: float = 0.5
+    hrn: Hrn = field(metadata=said("Its name."))
+    share: float = field(default=0.5, metadata=said("Its share of the node, 0 to 1."))
 
 
 @frozen(kw_only=True)
@@ -107,10 +107,18 @@ class Files(SynchronousTestCase):
         whole = Example(hrn=PLC, note=_fit(note), names=tuple(map(_fit, names)), poll=poll)
         self.assertEqual(whole, ours.structure(Example, _toml(ours.dumps(whole)), "x"))
 
+    def test_the_sentences_of_a_table_stand_in_it(self) -> None:
+        whole = Example(hrn=PLC, roots=(Root(hrn=PLC),))
+        told = (
+            '# The trusted ones.\n[[roots]]\n# Its name.\nhrn = "plc"\n# Its share of the node, 0 to 1.\nshare = 0.5\n'
+        )
+        self.assertIn(told, ours.dumps(whole))
+        self.assertIn("# [[roots]]\n# # Its name.\n# hrn =        # Hrn; must be stated\n", ours.sample(Example))
+
     def test_the_sample_has_every_key_and_is_itself_a_file_that_can_be_read(self) -> None:
         sample = ours.sample(Example)
         for key in ("hrn", "port", "poll", "on", "note", "ca", "names", "caps", "roots"):
-            self.assertRegex(sample, rf"(?m)^# \[?{key}")
+            self.assertRegex(sample, rf"(?m)^# \[*{key}")
         self.assertIn("# Seconds between two polls.\n# poll = 600.0\n", sample)
         self.assertEqual(Example(hrn=PLC), self.read(f'hrn = "plc"\n{sample}'))
 

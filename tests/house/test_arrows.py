@@ -8,11 +8,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.house import tree
 
 LAYERS = {
-    "words": {"errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text", "redact"},
+    "words": {
+        *("errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text", "redact"),
+        "xml_scan",
+    },
     "calls": {"shapes", "filters", "methods", "calls", "faults", "reference", "introspection"},
     "edge": {
         *(
             "ask",
+            "certificates",
+            "lines",
             "auth",
             "both",
             "cli",
