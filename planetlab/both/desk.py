@@ -27,14 +27,23 @@ from planetlab.methods import Method
 from planetlab.registry import events
 from planetlab.registry.opening import connect
 from planetlab.registry.plc import Plc
-from planetlab.registry.store import NeedsWriter, Store
+from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
 
 log = Logger()
 
 # What these write is worth less than the wait for the disk: a power cut may lose the last of it.
 _NOT_WORTH_THE_WAIT = {"GetSlivers", "ReportRunlevel", "BootNotifyOwners"}
-# Copies of peers' objects are neither half's own nouns: who changes them writes the tables of both.
-_OF_BOTH_HALVES = {"DeletePeer", "DeleteAllPeerEntries", "BindObjectToPeer", "UnBindObjectFromPeer"}
+# Copies of peers' objects are neither half's own nouns, and these deletions take with them, by foreign keys, what
+# belongs to the other half: they write the tables of both.
+_OF_BOTH_HALVES = {
+    "BindObjectToPeer",
+    "DeleteAllPeerEntries",
+    "DeleteNodeGroup",
+    "DeletePeer",
+    "DeleteRole",
+    "DeleteTagType",
+    "UnBindObjectFromPeer",
+}
 _FAILPOINTS = {
     "AddSlice": "create",
     "SliceCreate": "create",
@@ -157,6 +166,7 @@ class Desk:
         try:
             return thunk()
         except FailedNode as failed:
+            db.rollback()
             self._tell(failed)
             raise
         except sqlite3.Error as error:
@@ -186,6 +196,10 @@ class Desk:
         except sqlite3.Error as error:
             db.rollback()
             raise _incident(error) from error
+        except KeptRefusal:
+            self._record(store, name)
+            db.execute("COMMIT")
+            raise
         except BaseException:
             db.rollback()
             raise
@@ -194,7 +208,7 @@ class Desk:
         return result
 
     def _open(self, db: sqlite3.Connection, reads_only: bool = False) -> Store:
-        store = Store(db, self._clock.now(), self._plc, reads_only and self._shared is None)
+        store = Store(db, self._clock.now(), self._plc, reads_only)
         self._local.store, self._local.call, self._local.args = store, None, ()
         return store
 
