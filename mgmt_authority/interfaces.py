@@ -77,9 +77,9 @@ def change(call: Call, there: Row, said: Row) -> None:
     given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
     values = {name: value for name, value in given.native.items() if name in FIELDS}
     row = writing.checked(store, INTERFACE, values, there["interface_id"], "interface_fields")
-    if values.get("is_primary") and not there["is_primary"]:
-        if store.row(INTERFACE, _primary(there["node_id"]), ("interface_id",)) is not None:
-            raise Conflict("the node has a primary interface already", "interface_fields['is_primary']")
+    becomes = values.get("is_primary") and not there["is_primary"]
+    if becomes and store.row(INTERFACE, _primary(there["node_id"]), ("interface_id",)) is not None:
+        raise Conflict("the node has a primary interface already", "interface_fields['is_primary']")
     fits({**there, **row})
     store.update(INTERFACE, there["interface_id"], row)
     store.note(f"Interface {there['interface_id']} updated", Interface=there["interface_id"])

@@ -21,7 +21,7 @@ from mgmt_authority.workshop import Workshop
 from planetlab.both import api as both
 from planetlab.both import peering, posting, serving
 from planetlab.both.greeting import FailedNode
-from planetlab.both.methods import word_lists
+from planetlab.both.methods import accessors, tags, word_lists
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
@@ -30,6 +30,9 @@ from planetlab.registry.store import Store
 api = unite(
     both.api,
     word_lists.api_of("MA"),
+    accessors.api_of("MA"),
+    tags.writing(tags.NODES),
+    tags.writing(tags.INTERFACES),
     nodes.api,
     interfaces.api,
     boot.api,

@@ -17,7 +17,7 @@ def room_for_a_slice(site: dict[str, object], slices: int) -> None:
 def renewal(
     one: dict[str, object], changes: dict[str, object], site_slices: int, now: float, most: float | None
 ) -> None:
-    """A later expiry: the site may have slices, it lies at most ``most`` seconds ahead, and the slice tells its purpose.
+    """A later expiry: the site may have slices, it lies at most ``most`` seconds ahead, and the slice says why.
 
     ``one`` is the slice as it is, ``changes`` what the same call changes. ``most`` is None for an admin.
     """

@@ -5,19 +5,37 @@ from typing import Any
 from planetlab import gids
 from planetlab.both import api as both
 from planetlab.both import peering, posting, serving
-from planetlab.both.methods import word_lists
+from planetlab.both.methods import accessors, tags, word_lists
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
 from slice_authority.issuing import Sealer
-from slice_authority.methods import families, keys, leases, persons, placement, slice_tags, slices, spellings, tickets
+from slice_authority.methods import (
+    families,
+    keys,
+    leases,
+    persons,
+    placement,
+    resolving,
+    slice_tags,
+    slices,
+    spellings,
+    tickets,
+    verifying,
+)
 from slice_authority.settings import Settings
 
 api = unite(
     both.api,
     word_lists.api_of("SA"),
+    accessors.api_of("SA"),
+    tags.writing(tags.SITES),
+    tags.writing(tags.PERSONS),
+    tags.reading(tags.PERSONS, persons.of_visible),
     persons.api,
+    verifying.api,
+    resolving.api,
     keys.api,
     slices.api,
     placement.api,

@@ -20,7 +20,7 @@ from planetlab.shapes import ListOf, Struct
 
 api = Api()
 
-NodeKey = Annotated[int | str, forms.id_or_name(NODE)]
+MaybeNodeKey = Annotated[int | str | None, forms.id_or_name(NODE)]
 Details = Annotated[
     Row,
     forms.answer(
@@ -95,7 +95,7 @@ def BootUpdateNode(call: Call, node_fields: Said) -> int:
 
 
 @api.method(Role.NODE, Role.ADMIN)
-def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: NodeKey | None = None) -> int:
+def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: MaybeNodeKey = None) -> int:
     """Hear what a node runs: boot, safeboot, failboot or reinstall. An admin may say it of any node."""
     if isinstance(call.caller, NodeCaller):
         number = call.caller.node_id
@@ -112,7 +112,7 @@ def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: NodeK
     return 1
 
 
-@api.method(Role.NODE, auth=("hmac", "session"))
+@api.method(Role.NODE)
 def BootNotifyOwners(
     call: Call,
     message_id: Annotated[str, forms.of(MESSAGE, "message_id")],

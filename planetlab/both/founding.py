@@ -1,7 +1,5 @@
 """A new registry's first rows: words, roles, kinds of tags, mails, two accounts and the operator's own site."""
 
-import secrets
-
 from planetlab.both import hrns, passwords
 from planetlab.both.methods.sites import join
 from planetlab.errors import Conflict
@@ -17,6 +15,8 @@ from planetlab.registry import tags, words
 from planetlab.registry.opening import connect, prepare
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import Store
+
+NO_PASSWORD = "nopass"  # what no password fits; the maintenance account's stands in the settings
 
 
 def found(path: str, plc: Plc, email: str, password: str, now: float) -> None:
@@ -69,9 +69,9 @@ def _words(store: Store) -> None:
 
 
 def _people(store: Store, email: str, password: str) -> None:
-    """Person 1 is the maintenance account, with a password nobody knows; person 2 the administrator, at site 1."""
+    """Person 1 is the maintenance account, without a password here; person 2 the administrator, at site 1."""
     plc = store.plc
-    maintenance = _person(store, plc.maintenance_user, "Maintenance", "Account", secrets.token_urlsafe(32))
+    maintenance = _person(store, plc.maintenance_user, "Maintenance", "Account", "")
     for role in ("admin", "pi", "user", "tech"):
         _grant(store, maintenance, role)
     admin = _person(store, email, "Default", "Administrator", password)
@@ -99,7 +99,7 @@ def _person(store: Store, email: str, first: str, last: str, password: str) -> i
             "email": checked_email(email),
             "first_name": first,
             "last_name": last,
-            "password": passwords.kept(password),
+            "password": passwords.kept(password) if password else NO_PASSWORD,
             "enabled": True,
         },
     )

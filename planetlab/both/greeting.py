@@ -211,4 +211,5 @@ class FailedNode(NotAuthenticated):
 
 def _lacking(method: Method, caller: Caller) -> str:
     needs, has = (sorted(role.value for role in roles) for roles in (method.roles, caller.roles))
-    return f"Not allowed to call {method.name}: it needs one of {', '.join(needs)}; {caller} has {', '.join(has) or 'none'}"
+    told = f"it needs one of {', '.join(needs)}; {caller} has {', '.join(has) or 'none'}"
+    return f"Not allowed to call {method.name}: {told}"

@@ -1,4 +1,4 @@
-"""How an authority serves: its half at its own path, the whole PLC API beside it, and the jobs that run by the clock."""
+"""How an authority serves: its half at its own path, the whole PLC API beside it, and jobs by the clock."""
 
 from collections.abc import Callable
 from typing import Any

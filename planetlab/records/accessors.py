@@ -94,8 +94,8 @@ class FirstTag:
 _USERS = ("admin", "pi", "user", "tech")
 _RATES = (
     "ip_addresses isolate_loopback cpu_pct cpu_share cpu_cores cpu_freezable net_min_rate net_max_rate net_i2_min_rate "
-    "net_i2_max_rate net_max_kbyte net_thresh_kbyte net_i2_max_kbyte net_i2_thresh_kbyte net_share net_i2_share disk_max "
-    "capabilities vsys"
+    "net_i2_max_rate net_max_kbyte net_thresh_kbyte net_i2_max_kbyte net_i2_thresh_kbyte net_share net_i2_share "
+    "disk_max capabilities vsys"
 )
 _LIMITS = "as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack openfd"
 

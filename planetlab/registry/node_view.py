@@ -65,8 +65,8 @@ def accounts(store: Store, site_id: int) -> list[Row]:
 
 def _keys(store: Store, people: str, values: list[int]) -> list[str]:
     rows = store.ask(
-        "SELECT key FROM view_keys JOIN persons USING (person_id) WHERE key_type = 'ssh' AND enabled = 1 AND deleted = 0 "
-        f"AND persons.peer_id IS NULL AND person_id IN ({people}) ORDER BY person_id, key_id",
+        "SELECT key FROM view_keys JOIN view_persons USING (person_id) WHERE key_type = 'ssh' AND enabled = 1 "
+        f"AND view_persons.peer_id IS NULL AND person_id IN ({people}) ORDER BY person_id, key_id",
         values,
     )
     return [row["key"] for row in rows]

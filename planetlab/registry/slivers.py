@@ -35,8 +35,8 @@ def keys_of(store: Store, slice_ids: list[int]) -> dict[int, list[dict[str, str]
     """Per slice the keys of its enabled members, of every type, duplicates kept."""
     found: dict[int, list[dict[str, str]]] = {number: [] for number in slice_ids}
     rows = store.ask(
-        "SELECT slice_id, key_type, key FROM slice_person JOIN persons USING (person_id) JOIN view_keys USING (person_id) "
-        "WHERE enabled = 1 AND deleted = 0 AND slice_id IN (SELECT value FROM json_each(?)) "
+        "SELECT slice_id, key_type, key FROM slice_person JOIN view_persons USING (person_id) "
+        "JOIN view_keys USING (person_id) WHERE enabled = 1 AND slice_id IN (SELECT value FROM json_each(?)) "
         "ORDER BY slice_id, person_id, key_id",
         [json.dumps(slice_ids)],
     )

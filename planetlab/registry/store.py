@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from planetlab.errors import Conflict, DatabaseError, NotFound
+from planetlab.errors import Conflict, DatabaseError, Forbidden, NotFound
 from planetlab.filters import ALL, Compare, Condition, Query, both
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Links, Record
@@ -17,6 +17,10 @@ Row = dict[str, Any]
 
 class NeedsWriter(Exception):
     """A call that began as a reader has something to write; it is run again from its start by the writer."""
+
+
+class KeptRefusal(Forbidden):
+    """A refusal whose work is kept: what the call wrote before it stays."""
 
 
 class Store:

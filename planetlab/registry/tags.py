@@ -47,7 +47,8 @@ def put(store: Store, record: Record, key: int, name: str, said: str | None, say
         number = there[table.key]
         if there["value"] != said:
             store.update(table, number, {"value": said})
-    store.note(**{table.name: number, record.name: key})
+    objects: dict[str, Any] = {table.name: number, record.name: key}
+    store.note(**objects)
     return number
 
 

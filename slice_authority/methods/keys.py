@@ -6,7 +6,7 @@ from planetlab.both import forms, writing
 from planetlab.both.callers import PersonCaller
 from planetlab.both.getting import listed
 from planetlab.calls import Call
-from planetlab.filters import ALL, Compare, query
+from planetlab.filters import ALL, Compare, Condition, query
 from planetlab.methods import Api, Role
 from planetlab.records.persons import KEY
 from planetlab.registry import people
@@ -29,7 +29,7 @@ def GetKeys(
     return_fields: Annotated[Any, forms.RETURN_FIELDS] = None,
 ) -> Keys:
     """List keys: persons see their own, admins and nodes all; blacklisted ones are never shown."""
-    own = ALL
+    own: Condition = ALL
     if isinstance(call.caller, PersonCaller) and not call.is_admin:
         own = Compare("person_id", "=", call.caller.person_id)
     return listed(call, KEY, query(KEY, key_filter), return_fields, own)
@@ -48,7 +48,7 @@ def AddPersonKey(call: Call, person_id_or_email: PersonKey, key_fields: KeyField
 def UpdateKey(call: Call, key_id: KeyId, key_fields: KeyFields) -> int:
     """Change a key: one's own, or any as admin."""
     key = _own(call, key_id)
-    said = {name: key_fields[name] for name in ("key", "key_type") if name in key_fields}
+    said: Row = {name: key_fields[name] for name in ("key", "key_type") if name in key_fields}
     persons.must_be_usable(call.store, {**key, **said})
     writing.update(call.store, KEY, key_id, said, "key_fields")
     return 1

@@ -51,6 +51,16 @@ def visible(call: Call) -> Condition:
     return Some((own, HasAny("site_ids", call.caller.site_ids)))
 
 
+def of_visible(call: Call) -> Condition:
+    """What hangs on persons: one's own, and as PI also that of persons at one's sites."""
+    if call.is_admin:
+        return ALL
+    if Role.PI not in call.roles:
+        return Compare("person_id", "=", call.caller.person_id)
+    seen = call.store.rows(PERSON, visible(call), ("person_id",))
+    return AmongValues("person_id", tuple(row["person_id"] for row in seen))
+
+
 getting.declare(
     api,
     getting.Get(

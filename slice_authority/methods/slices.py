@@ -146,9 +146,9 @@ def change(call: Call, one: Row, fields: Row) -> None:
         site = call.store.find(SITE, one["site_id"], ("max_slices",))
         most = None if call.is_admin else call.store.plc.longest_renewal
         rules.renewal(one, given.native, site["max_slices"], call.now, most)
-    if "max_nodes" in given.native and given.native["max_nodes"] != one["max_nodes"]:
-        if not (call.is_admin or rights.is_pi_at(call, one["site_id"])):
-            raise BadArgument("only PIs and admins change max_nodes", "slice_fields['max_nodes']")
+    more = "max_nodes" in given.native and given.native["max_nodes"] != one["max_nodes"]
+    if more and not (call.is_admin or rights.is_pi_at(call, one["site_id"])):
+        raise BadArgument("only PIs and admins change max_nodes", "slice_fields['max_nodes']")
     writing.update(call.store, SLICE, one["slice_id"], given.native, "slice_fields")
     tagging.put_exposed(call, SLICE, one, given.tags, checked=True)
     if "persons" in given.related:

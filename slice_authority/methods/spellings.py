@@ -22,7 +22,8 @@ old = Api()
 
 SliceName = Annotated[str, forms.of(SLICE, "name")]
 SliceNames = Annotated[list[str], ListOf((forms.of(SLICE, "name"),))]
-InfoNames = Annotated[list[str], ListOf((Either((forms.of(SLICE, "name"),)),))]
+MaybeNames = Annotated[list[str] | None, ListOf((forms.of(SLICE, "name"),))]
+InfoNames = Annotated[list[str] | None, ListOf((Either((forms.of(SLICE, "name"),)),))]
 Hostnames = Annotated[list[str], ListOf((forms.of(NODE, "hostname"),))]
 Emails = Annotated[list[str], ListOf((forms.of(PERSON, "email"),))]
 Maybe = Annotated[bool | None, Of(bool, nil=True)]
@@ -129,7 +130,7 @@ def SliceUsersList(call: Call, slice_name: SliceName) -> Emails:
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)
 def SliceInfo(
-    call: Call, slice_name_list: InfoNames | None = None, return_users: Maybe = None, return_nodes: Maybe = None
+    call: Call, slice_name_list: InfoNames = None, return_users: Maybe = None, return_nodes: Maybe = None
 ) -> Slices:
     """Tell all about slices, with addresses and host names in place of numbers unless said otherwise.
 
@@ -149,7 +150,7 @@ def SliceInfo(
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)
 def SliceExtendedInfo(
-    call: Call, slice_name_list: SliceNames | None = None, return_users: Maybe = None, return_nodes: Maybe = None
+    call: Call, slice_name_list: MaybeNames = None, return_users: Maybe = None, return_nodes: Maybe = None
 ) -> Slices:
     """Tell all about slices, with structs of persons, nodes and attributes in place of numbers."""
     found = _own_slices(call, slice_name_list)
