@@ -66,9 +66,13 @@ class OwnersLog:
         await self._one.acquire()
         try:
             began, self._began = self._began, None
-            owners = await self._in_thread(self._driver.owners)
-            now = self._now()
-            self._books.see(owners, now if began is None else began, now, self._kept)
+            try:
+                owners = await self._in_thread(self._driver.owners)
+                now = self._now()
+                self._books.see(owners, now if began is None else began, now, self._kept)
+            except BaseException:
+                self._began = began  # to be noted yet
+                raise
         finally:
             self._one.release()
 
