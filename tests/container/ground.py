@@ -49,13 +49,17 @@ def within(netns: str, *command: str) -> str:
     return subprocess.run(entered, check=True, capture_output=True, text=True).stdout
 
 
-def put_perl(image: Path) -> None:
-    """Perl with its libraries and its smallest set of modules."""
-    told = subprocess.run(("ldd", _PERL), check=True, capture_output=True, text=True).stdout
-    files = [word for word in told.split() if word.startswith("/")]
-    for name in (_PERL, *files):
+def put_program(image: Path, program: str) -> None:
+    """A program of this machine, with its libraries."""
+    told = subprocess.run(("ldd", program), check=True, capture_output=True, text=True).stdout
+    for name in (program, *(word for word in told.split() if word.startswith("/"))):
         (image / name[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(os.path.realpath(name), image / name[1:])
+
+
+def put_perl(image: Path) -> None:
+    """Perl with its smallest set of modules."""
+    put_program(image, _PERL)
     for folder in glob.glob("/usr/lib/*/perl-base"):
         shutil.copytree(folder, image / folder[1:])
 

@@ -28,7 +28,7 @@ from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.room import Room
 from node_manager.drivers.container.run import LIMIT, run
-from node_manager.drivers.container.runtime import Ended, Runtime
+from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings, group
 from node_manager.drivers.container.shaping import Tree
 from planetlab.names import SliceName
@@ -134,6 +134,25 @@ class Builder:
         described = bundle.process(self._limits(record.sliver), command)
         door = self.groups.door(record.group)
         return self.runtime.enter(str(record.sliver.slice), described, door, given, limit)
+
+    def attach(
+        self,
+        record: Record,
+        command: str,
+        files: Sequence[int],
+        terminal: bool,
+        environment: tuple[tuple[str, str], ...],
+    ) -> Attached:
+        """Run the slice user's shell with ``command``, or as a login shell when it is "", on three descriptors."""
+        name, home = str(record.sliver.slice), f"/home/{record.sliver.slice}"
+        with inside(f"/proc/{self.looker.init(record)}/root", record.slot.uid(self.settings)) as own:
+            shell = guest.shell(own, name)
+            home = home if own.status(home) else "/"
+        told = (*environment, ("LOGNAME", name), ("USER", name), ("SHELL", shell))
+        who = bundle.Who(uid=guest.USER, gid=guest.GROUP, home=home, environment=told)
+        words = (shell, "-c", command) if command else (shell, "-l")
+        described = bundle.process(self._limits(record.sliver), words, who, terminal)
+        return self.runtime.attach(name, described, self.groups.door(record.group), files)
 
     def _unbound(self, name: SliceName, bound: Limits) -> tuple[str, ...]:
         """Hold the sliver's files to their size, and name what nothing holds."""

@@ -34,7 +34,7 @@ _MASKED = (
     "/sys/kernel/debug",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/openssh"
 
 
 @frozen(kw_only=True)
@@ -49,15 +49,29 @@ class Place:
     uid: int  # first of its ids
 
 
-def process(limits: Limits, command: Sequence[str], terminal: bool = False, cwd: str = HOME) -> dict[str, Any]:
-    """How a program runs inside, with no more than the first process has."""
+@frozen(kw_only=True)
+class Who:
+    """As whom a program runs inside."""
+
+    uid: int = 0
+    gid: int = 0
+    home: str = HOME
+    environment: tuple[tuple[str, str], ...] = (("TERM", "xterm"),)
+
+
+def process(limits: Limits, command: Sequence[str], who: Who = Who(), terminal: bool = False) -> dict[str, Any]:
+    """How a program runs inside, with no more than the first process has.
+
+    Others than root have no capability until a program like sudo gives it them, from the same bounding set.
+    """
+    held = list(_CAPABILITIES) if who.uid == 0 else []
     return {
         "terminal": terminal,
-        "user": {"uid": 0, "gid": 0},
+        "user": {"uid": who.uid, "gid": who.gid},
         "args": list(command),
-        "cwd": cwd,
-        "env": [_PATH, f"HOME={HOME}", "TERM=xterm", "container=plfed"],
-        "capabilities": {kind: list(_CAPABILITIES) for kind in ("bounding", "effective", "permitted")},
+        "cwd": who.home,
+        "env": [_PATH, f"HOME={who.home}", "container=plfed", *(f"{name}={value}" for name, value in who.environment)],
+        "capabilities": {"bounding": list(_CAPABILITIES), "effective": held, "permitted": held},
         "rlimits": [{"type": name, "soft": soft, "hard": hard} for name, soft, hard in limits.rlimits],
         "noNewPrivileges": False,  # su and sudo are for use inside; what they give is inside too
     }
@@ -70,7 +84,7 @@ def config(place: Place, limits: Limits) -> dict[str, Any]:
     return {
         "ociVersion": "1.0.0",
         "hostname": place.hostname,
-        "process": process(limits, (INIT, "-P"), cwd="/"),
+        "process": process(limits, (INIT, "-P"), Who(home="/")),
         "root": {"path": place.root, "readonly": False},
         "mounts": _mounts(place.init),
         "linux": {

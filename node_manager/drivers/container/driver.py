@@ -17,7 +17,7 @@ from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records
 from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import LIMIT
-from node_manager.drivers.container.runtime import Ended, Runtime
+from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings
 from node_manager.drivers.container.shaping import Tree
 from planetlab.names import SliceName
@@ -105,6 +105,23 @@ class ContainerDriver:
         if not self._looker.init(record):
             raise DriverError(f"cannot run a program in {name}: it does not run")
         return self._do(self._builder.enter, record, command, given, limit)
+
+    def attach(
+        self,
+        name: SliceName,
+        command: str,
+        files: Sequence[int],
+        terminal: bool = False,
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> Attached:
+        """Run the slice's user's shell inside, on three descriptors (a terminal's, when it is one); does not wait.
+
+        ``command`` is what the shell is told, "" makes it a login shell.
+        """
+        record = self._must(name, "enter")
+        if not self._looker.init(record):
+            raise DriverError(f"cannot enter {name}: it does not run")
+        return self._do(self._builder.attach, record, command, files, terminal, environment)
 
     def freeze(self, name: SliceName, frozen: bool) -> None:
         """Suspend all its processes, or let them go on."""

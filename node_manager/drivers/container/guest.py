@@ -35,10 +35,10 @@ def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[
         files.insist(path)
     for path in ("/etc", "/home", "/var/log"):
         files.directory(path)
-    home = f"/home/{name}"
+    home, bash = f"/home/{name}", "/bin/bash" if files.status("/bin/bash") else "/bin/sh"
     _add(files, "/etc/hosts", f"127.0.1.1\t{hostname}", "")
     _add(files, "/etc/group", "slices:", f"x:{GROUP}:")
-    _add(files, "/etc/passwd", f"{name}:", f"x:{USER}:{GROUP}:{name}:{home}:/bin/sh")
+    _add(files, "/etc/passwd", f"{name}:", f"x:{USER}:{GROUP}:{name}:{home}:{bash}")
     _add(files, "/etc/shadow", f"{name}:", "*:14610::::::", mode=0o640)
     files.directory(home, 0o755, USER, GROUP)
     files.directory("/etc/sudoers.d", 0o750)
@@ -49,6 +49,15 @@ def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[
         files.write(_RESOLVER, "".join(f"nameserver {address}\n" for address in nameservers))
     put_keys(files, sliver)
     put_initscript(files, sliver)
+
+
+def shell(files: Inside, name: str) -> str:
+    """The shell of the slice's user as its own table says, /bin/sh when that says nothing usable."""
+    for row in (files.read("/etc/passwd") or "").splitlines():
+        fields = row.split(":")
+        if fields[0] == name and len(fields) == 7 and files.status(fields[6]):
+            return fields[6]
+    return "/bin/sh"
 
 
 def put_keys(files: Inside, sliver: Sliver) -> None:

@@ -29,6 +29,26 @@ class Ended:
     output: str  # what it wrote, both streams
 
 
+class Attached:
+    """A program in a sliver that somebody outside has his hands on."""
+
+    def __init__(self, runs: "subprocess.Popen[bytes]", described: str) -> None:
+        self.pid = runs.pid  # of the runtime, which ends when the program does, with its code
+        self._runs = runs
+        self._described = described
+
+    def wait(self) -> int:
+        """Its exit code, when it has ended; below 0 the signal that ended it."""
+        code = self._runs.wait()
+        with suppress(FileNotFoundError):
+            os.unlink(self._described)
+        return code
+
+    def send_signal(self, number: int, /) -> None:
+        """Tell the runtime, which tells the program."""
+        self._runs.send_signal(number)
+
+
 class Runtime:
     """The runtime with its state in ``state``, a directory."""
 
@@ -67,6 +87,18 @@ class Runtime:
                     break
                 time.sleep(0.004)
             return ended
+
+    def attach(self, name: str, process: dict[str, Any], join: str, files: Sequence[int]) -> "Attached":
+        """Run a program in a running sliver on three descriptors of somebody else's; does not wait for it."""
+        with tempfile.NamedTemporaryFile(
+            "w", prefix=f"{name}.", dir=self._state.parent, suffix=".json", delete=False
+        ) as described:
+            json.dump(process, described)
+        command = [*self._command(), "exec", "--process", described.name, name]
+        if join:
+            command = ["/bin/sh", "-c", _JOIN, join, *command]
+        stdin, stdout, stderr = files
+        return Attached(subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr), described.name)
 
     def forget(self, name: str) -> None:
         """Drop what the runtime remembers of a sliver whose processes have ended."""
