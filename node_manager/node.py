@@ -3,13 +3,15 @@
 Everything that changes a sliver goes the same way: decide, write the intent down, act, write down that it is done.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from node_manager import limits, loans, pools
 from node_manager.books import Books
@@ -20,6 +22,7 @@ from node_manager.giving import Giving
 from node_manager.owners import OwnersLog
 from node_manager.pools import Pool
 from node_manager.records import DELEGATED, Entry, Record
+from node_manager.reservations import Reservations, is_system
 from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
 from node_manager.steady import Steady
@@ -65,6 +68,9 @@ class Node:
         self.steady = Steady(clock.now(), ticks(), float(last) if last else None)
         self._unasked: dict[SliceName, float] = {}  # slivers without a record, and since when (ticks)
         self.strays_kept: dict[SliceName, str] = {}
+        told = json.loads(books.fact("reservations") or "{}")
+        self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
+        self._lease_timer: IDelayedCall | None = None
         self.giving = Giving(settings, books)
         self.watch = Watch(books, driver, in_thread, SliceName(settings.slice_prefix, "default"))
         self.watch.begin(self.now())
@@ -281,7 +287,11 @@ class Node:
     def wish(self, entry: Entry, now: float, grants: dict[SliceName, dict[str, int]] | None = None) -> Wish:
         """What is wanted of a sliver now."""
         sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
-        idle = now >= entry.record.expires or now < entry.stopped_until or self.is_paused
+        record = entry.record
+        reserved = not self.reservations.lets_run(
+            record.name, is_system(record.name, record.attributes, self.settings.slice_prefix), now
+        )
+        idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
         return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
 
     @property
@@ -293,6 +303,32 @@ class Node:
         """Stop every sliver at once, or let those run again that should; holds over restarts."""
         self.books.set_fact("paused", "1" if paused else "")
         await self.round()
+
+    async def reserve(self, reservations: Reservations) -> None:
+        """Go by these leases from now on; holds over restarts."""
+        self.books.set_fact("reservations", json.dumps(reservations.wire()))
+        self.reservations = reservations
+        await self.round()
+
+    def _at_next_lease(self, now: float) -> None:
+        """Have a round when the next lease begins or ends."""
+        if self._lease_timer is not None and self._lease_timer.active():
+            self._lease_timer.cancel()
+        self._lease_timer = None
+        change = self.reservations.next_change(now)
+        if change is not None:
+            self._lease_timer = self._reactor.callLater(
+                min(change - now, 3600.0), lambda: Deferred.fromCoroutine(self.round()).addErrback(self._round_failed)
+            )
+
+    def _round_failed(self, failure: Failure) -> None:
+        self.log.failure("this round was cut short", failure)
+
+    def stop(self) -> None:
+        """Begin nothing more by itself."""
+        self.owners.stop()
+        if self._lease_timer is not None and self._lease_timer.active():
+            self._lease_timer.cancel()
 
     # rounds
 
@@ -317,6 +353,7 @@ class Node:
         todo += sorted(name for name in asked if not entries[name].done and name not in todo)
         failed = await self.rounds.each(todo, lambda name: self.make(name) if name in asked else self.end(name))
         await self.owners.see()
+        self._at_next_lease(now)
         return Report(found=len(found), changed=tuple(todo), failed=failed, seconds=self._ticks() - began)
 
     async def sample(self) -> None:

@@ -163,7 +163,7 @@ class NodeManager:
             if timer.running:
                 timer.stop()
         await gatherResults(list(self._running))
-        self.node.owners.stop()
+        self.node.stop()
         self._threads.stop()
         self.driver.close()
         self.books.close()

@@ -40,6 +40,7 @@ class Settings:
     pl_conf: str = _said("unix:/run/plfed/pl_conf.sock", "Where the creation service takes tickets: unix:/path or URL.")
     owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
     accounts: dict[str, int] = _said({}, "Further accounts by name, such as controllers, with their user ids.")
+    trusted: tuple[str, ...] = _said((), "Slices that may stop any other by the actuator StopSlice.")
     slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
 
     # what may be given

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from node_manager.books import Window
 from node_manager.node import Node
 from node_manager.records import Record
+from node_manager.reservations import Reservations
 from planetlab.calls import Call
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
@@ -87,6 +88,25 @@ def Witness(call: Call, said: float) -> int:
     """What time an authority's answer said it was. It ends a doubt about this node's clock when both agree."""
     node: Node = call.store
     return int(node.steady.witness(said))
+
+
+@api.method(Role.PEER, Role.ADMIN)
+async def Reserve(call: Call, reservation_policy: str, leases: list[dict[str, Any]]) -> int:
+    """Go by these leases (structs of name, t_from, t_until) and this policy: none, lease_or_idle or lease_or_shared."""
+    node: Node = call.store
+    await node.reserve(Reservations.read(reservation_policy, leases))
+    return 1
+
+
+@api.method(Role.USER)
+async def StopSlice(call: Call, slice_name: SliceName) -> int:
+    """Stop another slice's sliver, for as long as a user's Stop holds; for the slices that the owner trusts with it."""
+    node: Node = call.store
+    call.must(call.caller.account in node.settings.trusted, f"{call.caller}: Permission denied.")
+    entry = node.entry(slice_name)
+    node.log.warn("{who} stopped {name}", who=str(call.caller), name=str(slice_name))
+    await node.in_time(node.change(slice_name, stopped_until=node.stop_lasts_until(entry)), f"the stop of {slice_name}")
+    return 1
 
 
 @api.method(Role.ADMIN)

@@ -428,6 +428,65 @@ class OwnersPause(ApiTest):
             self.assertEqual(108, self.fault(caller, "Pause")[0])
 
 
+class Actuators(ApiTest):
+    def test_a_trusted_slice_stops_another_and_nobody_else_does(self) -> None:
+        self.world = World(trusted=("princeton_comon",))
+        self.ok(PL_CONF, "Instantiate", self.delegated().wire())
+        for caller in (STRANGER, SELF, CONTROLLER, OWNER, PL_CONF):
+            self.assertEqual(
+                (108, f"{caller}: Permission denied."), self.fault(caller, "StopSlice", "princeton_codeen")
+            )
+        self.assertEqual(1, self.ok(Caller(7, "princeton_comon"), "StopSlice", "princeton_codeen"))
+        self.assertEqual(State.STOPPED, self.state())
+
+
+class Reserving(ApiTest):
+    def running(self) -> list[str]:
+        return sorted(str(name) for name, found in self.world.driver.look().items() if found.state is State.RUNNING)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        self.ok(PL_CONF, "Instantiate", record(UTAH, attributes={"system": "1"}).wire())
+        self.lease = {"name": "princeton_sirius", "t_from": int(NOON) + 100, "t_until": int(NOON) + 200, "lease_id": 7}
+
+    def seen(self, policy: str) -> list[list[str]]:
+        """Who runs before, during and after the lease, with no round but those that leases cause."""
+        self.ok(PL_CONF, "Reserve", policy, [self.lease])
+        seen = [self.running()]
+        for _ in range(2):
+            self.world.later(101.0)
+            seen.append(self.running())
+        return seen
+
+    def test_lease_or_idle(self) -> None:
+        during = ["princeton_sirius", "utah_elab"]
+        self.assertEqual([["utah_elab"], during, ["utah_elab"]], self.seen("lease_or_idle"))
+
+    def test_lease_or_shared(self) -> None:
+        all_of_them = ["princeton_codeen", "princeton_sirius", "utah_elab"]
+        during = ["princeton_sirius", "utah_elab"]
+        self.assertEqual([all_of_them, during, all_of_them], self.seen("lease_or_shared"))
+
+    def test_leases_outlive_the_node_manager(self) -> None:
+        self.ok(PL_CONF, "Reserve", "lease_or_idle", [self.lease])
+        self.world = self.world.restarted()
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual(["utah_elab"], self.running())
+
+    def test_hostile_leases_are_refused_by_name(self) -> None:
+        hostile = (
+            {},
+            {"name": "x"},
+            {**self.lease, "t_until": 5},
+            {**self.lease, "t_from": "soon"},
+            {**self.lease, "name": 5},
+        )
+        for lease in hostile:
+            self.assertEqual(102, self.fault(PL_CONF, "Reserve", "lease_or_idle", [lease])[0], str(lease))
+        self.assertEqual(102, self.fault(PL_CONF, "Reserve", "mine", [])[0])
+
+
 class Slivers(ApiTest):
     def test_each_entry_and_each_stray_is_listed_with_its_state(self) -> None:
         self.world.driver.create(evolve(self.world.driver.look()[CODEEN].sliver, slice=UTAH))
