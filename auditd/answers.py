@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from attrs import asdict, evolve, field, frozen
 
-from auditd import chart, rates, rows, sums, tell
+from auditd import chart, loglines, pasted, rates, rows, sums, tell, xarf
 from auditd.audit import Audit
 from auditd.clean import line
 from auditd.hour import HOUR, Network, Question
@@ -16,6 +16,7 @@ from auditd.settings import Settings
 from planetlab.errors import BadArgument, NotFound
 
 MOST_STRUCTS = 10_000  # in one answer for programs
+MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
 Query = dict[str, str]
 
@@ -30,6 +31,7 @@ class Answer:
     table: list[dict[str, Any]] = field(factory=list)  # for CSV and text; empty where the page is no table
     columns: tuple[str, ...] = ()  # of the table
     facts: dict[str, Any] = field(factory=dict)  # what else the template shows
+    xarf: list[dict[str, Any]] = field(factory=list)  # reports, where the page is evidence
     status: int = 200
 
 
@@ -154,8 +156,18 @@ class Answers:
             json=told,
             table=flows,
             columns=FLOW,
+            xarf=xarf.reports(self.settings, shown, flows, wall),
             facts={"to": shown, "single": single, "slices": by_slice, "wide": wide, "count": len(found)},
         )
+
+    def paste(self, text: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
+        """`/paste`: lines of a log, each with the flows that fit."""
+        own = (self.settings.address, *self.settings.addresses)
+        found = pasted.matches(self.audit, own, text, viewer, steady, wall)
+        told = {**self.state(steady, wall), "lines": [match.struct for match in found]}
+        facts = {"own": own, "lines": text, "most": loglines.MOST_LINES, "matches": found[:MOST_SHOWN]}
+        title = f"Did {self.settings.node} send what your log has?"
+        return Answer(template="paste.html", title=title, json=told, facts=facts)
 
     def slices(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/slices`: who sent anything."""

@@ -20,7 +20,9 @@ _FOUR = r"(?:\d{1,3}\.){3}\d{1,3}"
 _SIX = r"(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" + _FOUR + r")(?!:)"  # more groups are a MAC address
 # An address, perhaps with a port behind it: 192.0.2.1:53, 192.0.2.1.53 (tcpdump), [2001:db8::1]:53, inside:192.0.2.1/53
 _ENDPOINT = re.compile(
-    rf"(?<![\w.:])\[?(?P<address>{_FOUR}|{_SIX})(?![\w])(?:\]?[:/.](?P<port>\d{{1,5}})(?![\d.:/]))?", re.ASCII
+    rf"\[?(?P<address>(?<![\w.]){_FOUR}|(?<![\w.:]){_SIX})(?![\w])"
+    r"(?:\]?[:/.](?P<port>\d{1,5})(?![\d./]|:\S))?",
+    re.ASCII,
 )
 _PORTS = (
     (re.compile(r"\b(?:SPT|sport|src_?port|\"src_port\"\s*:)\W{0,3}(\d{1,5})\b", re.I), "source"),

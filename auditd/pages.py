@@ -8,21 +8,27 @@ came.
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
-from attrs import define, field
+from attrs import define
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from auditd import notices
 from auditd.answers import PAGE, Answer, Answers, Query
+from auditd.case_pages import CasePages, SeeOther
 from auditd.clean import line
 from auditd.render import KINDS, Renderer
 from auditd.settings import Settings
-from planetlab.errors import BadArgument, NotFound, PlanetLabError
+from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, Unavailable
 
 MOST_PATH = 300  # characters
+MOST_FORM = 64 << 10  # bytes
+FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
+
+
+_STATUS = ((NotFound, 404), (BadArgument, 400), (Forbidden, 403), (Unavailable, 503), (PlanetLabError, 500))
 
 
 @define
@@ -33,7 +39,8 @@ class _Asked:
     ending: str
     query: Query
     viewer: str
-    page: int = field(default=1)
+    page: int = 1
+    posted: bool = False
 
 
 class Pages(Resource):
@@ -41,11 +48,13 @@ class Pages(Resource):
 
     isLeaf = True
 
-    def __init__(self, answers: Answers, clocks: Clocks) -> None:
+    def __init__(self, answers: Answers, clocks: Clocks, cases: CasePages | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # twisted
         self._answers = answers
         self._clocks = clocks
-        self._renderer = Renderer(answers.settings)
+        self._cases = cases
+        can_pause = cases is not None and cases.desk.pauses is not None
+        self._renderer = Renderer(answers.settings, cases is not None, can_pause)
         self._plain: dict[str, Callable[[Settings, int], str]] = {
             "/.well-known/probing.txt": notices.probing,
             "/.well-known/security.txt": notices.security,
@@ -56,47 +65,74 @@ class Pages(Resource):
     def render(self, request: Request) -> bytes:
         """Answer one request."""
         self._heads(request)
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader(b"Allow", b"GET, HEAD")
-            return self._send(
-                request, 405, "text/plain", f"method: expected GET or HEAD, got {line(request.method, 20)}\n"
-            )
         steady, wall = self._clocks()
         self._answers.audit.show(steady)
         path = unquote(request.path.decode("ascii", "replace"), errors="replace")
+        allowed = "GET, HEAD, POST" if path.split("/")[1].partition(".")[0] in FORMS else "GET, HEAD"
+        if request.method.decode("ascii", "replace") not in allowed.split(", "):
+            request.setHeader(b"Allow", allowed.encode())
+            told = f"method: expected {allowed} here, got {line(request.method, 20)}\n"
+            return self._send(request, 405, "text/plain", told)
         if make := self._plain.get(path):
             return self._send(request, 200, "text/plain", make(self._answers.settings, wall))
         ending = "html"
         try:
             asked = _read(path, request)
             ending = asked.ending
-            if path == "/to/" and "address" in asked.query:
-                return self._redirect(request, f"/to/{quote(asked.query['address'].strip()[:100], safe=':/')}")
             answer = self._answer(asked, steady, wall)
+            if isinstance(answer, SeeOther):
+                return self._redirect(request, answer.path)
             told = self._told(answer, asked, steady, wall)
         except PlanetLabError as error:
             answer = self._refusal(error, path)
-            asked = _Asked(path="", ending=ending if ending != "csv" else "txt", query={}, viewer="")
+            ending = {"csv": "txt", "xarf": "json"}.get(ending, ending)
+            asked = _Asked(path="", ending=ending, query={}, viewer="")
             told = self._told(answer, asked, steady, wall)
         return self._send(request, answer.status, KINDS[asked.ending], told)
 
-    def _answer(self, asked: _Asked, steady: int, wall: int) -> Answer:
+    def _answer(self, asked: _Asked, steady: int, wall: int) -> Answer | SeeOther:
         answers, common = self._answers, (asked.viewer, asked.query, steady, wall)
         first, _, rest = asked.path.removeprefix("/").partition("/")
+        if asked.path == "/to/" and "address" in asked.query:
+            return SeeOther(f"/to/{quote(asked.query['address'].strip()[:100], safe=':/')}")
         if not rest and first in ("", "index"):
             return answers.front(*common)
         if not rest and first in ("slices", "destinations", "summary", "health"):
             page: Callable[..., Answer] = getattr(answers, first)
             return page(*common)
+        if not rest and first == "paste":
+            return answers.paste(asked.query.get("lines", ""), *common)
         if first == "to" and rest:
             return answers.to(rest, *common)
         if first == "slice" and rest:
             return answers.slice(rest, *common)
+        if self._cases is not None and first in ("complain", "pause", "case"):
+            return self._case_answer(self._cases, asked, first, rest, steady, wall)
         raise NotFound(f"expected a page that is named on the front page, got {line(asked.path, 80)!r}", "address")
+
+    def _case_answer(
+        self, pages: CasePages, asked: _Asked, first: str, rest: str, steady: int, wall: int
+    ) -> Answer | SeeOther:
+        if first == "case" and rest:
+            if asked.posted:
+                return pages.act(rest, asked.query, wall, asked.ending)
+            return pages.case(rest, steady, wall)
+        if first == "case" or rest:
+            raise NotFound("expected the link of a case, /case/ and what stands behind it", "case")
+        if not asked.posted:
+            return pages.form(asked.viewer, asked.query, steady, wall)
+        does = pages.complain if first == "complain" else pages.pause
+        return does(asked.viewer, asked.query, steady, wall, asked.ending)
 
     def _told(self, answer: Answer, asked: _Asked, steady: int, wall: int) -> str:
         if asked.ending == "json":
             return self._renderer.json(answer)
+        if asked.ending == "xarf":
+            if not answer.xarf:
+                raise NotFound(
+                    f"{asked.path}.xarf: there is no flow to report; expected /to/ an address that was sent to"
+                )
+            return self._renderer.xarf(answer)
         if asked.ending == "csv":
             if not answer.columns:
                 raise NotFound(f"{asked.path}.csv: this page is no table; expected .json or .txt", "address")
@@ -110,12 +146,12 @@ class Pages(Resource):
         return self._renderer.html(answer, state, asked.page, asked.path if asked.path != "/" else "/index")
 
     def _refusal(self, error: PlanetLabError, path: str) -> Answer:
-        argument = getattr(error, "where", "") or "address"
-        status = 404 if isinstance(error, NotFound) else 400 if isinstance(error, BadArgument) else 500
+        argument = getattr(error, "where", "") or ("address" if isinstance(error, BadArgument) else "request")
+        status = next(code for kind, code in _STATUS if isinstance(error, kind))
         got = line(path.rpartition("/")[2], 60) if argument == "address" else ""
         told = {"error": {"argument": argument, "detail": line(error.detail, 300), "status": status}}
         facts: dict[str, Any] = {"argument": argument, "said": line(error.detail, 300), "got": got}
-        titles = {400: "That cannot be asked", 404: "There is no such page"}
+        titles = {400: "That cannot be asked", 403: "That is not allowed", 404: "There is no such page"}
         return Answer(
             template="error.html", title=titles.get(status, "No answer"), json=told, facts=facts, status=status,
             columns=("argument", "detail"), table=[{"argument": argument, "detail": told["error"]["detail"]}],
@@ -155,10 +191,30 @@ def _read(path: str, request: Request) -> _Asked:
         bare, ending = path, "txt" if wanted.startswith("text/plain") else "html"
     args = request.args or {}
     query = {name.decode("ascii", "replace"): values[0].decode("utf-8", "replace") for name, values in args.items()}
+    if request.method == b"POST":
+        query |= _form(request)
     page = query.get("page", "1")
     if not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= 1_000_000:
         raise BadArgument(f"expected a page's number, 1 or more, got {line(page, 40)!r}", "page")
-    return _Asked(bare or "/", ending, query, _viewer(request), int(page))
+    return _Asked(bare or "/", ending, query, _viewer(request), int(page), request.method == b"POST")
+
+
+def _form(request: Request) -> Query:
+    """What a form sent, or bare text as its ``lines``. Raises `BadArgument`; `Forbidden` for another site's form."""
+    origin = request.getHeader("origin")
+    if origin is not None and origin.partition("://")[2] != (request.getHeader("host") or ""):
+        raise Forbidden(f"expected a form of this page, got one of {line(origin, 80)}")
+    assert request.content is not None
+    body = request.content.read(MOST_FORM + 1)
+    if len(body) > MOST_FORM:
+        raise BadArgument(f"expected at most {MOST_FORM} bytes", "form")
+    text = body.decode("utf-8", "replace")
+    if (request.getHeader("content-type") or "").startswith("text/plain"):
+        return {"lines": text}
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        raise BadArgument("expected at most 20 fields", "form") from None
 
 
 def _viewer(request: Request) -> str:

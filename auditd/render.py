@@ -15,13 +15,17 @@ from auditd.answers import MOST_STRUCTS, PAGE, Answer
 from auditd.clean import cell, line
 from auditd.settings import Settings
 
-KINDS = {"html": "text/html", "json": "application/json", "csv": "text/csv", "txt": "text/plain"}
+KINDS = {
+    "html": "text/html", "json": "application/json", "csv": "text/csv", "txt": "text/plain", "xarf": "application/json",
+}  # fmt: skip
 
 
 class Renderer:
     """The templates, read once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, desk: bool = False, can_pause: bool = False) -> None:
+        """``desk``: whether cases can be opened here; ``can_pause``: whether strangers may pause."""
+        self.desk, self.can_pause = desk, can_pause
         self._settings = settings
         self._templates = Environment(
             loader=PackageLoader("auditd"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -39,14 +43,19 @@ class Renderer:
         """A page for people: ``page`` of the table, counted from 1."""
         pages = max(1, -(-len(answer.table) // PAGE))
         shown = answer.table[(page - 1) * PAGE : page * PAGE]
+        everywhere = {"desk": self.desk, "can_pause": self.can_pause, "settings": self._settings, "style": self._style}
+        table = {"table": shown, "rows": len(answer.table), "page": page, "pages": pages}
         return self._templates.get_template(answer.template).render(
-            **state, **answer.facts, title=answer.title, table=shown, rows=len(answer.table), page=page, pages=pages,
-            path=path, settings=self._settings, style=self._style,
-        )  # fmt: skip
+            **{**everywhere, **state, **table, "title": answer.title, "path": path, **answer.facts}
+        )
 
     def json(self, answer: Answer) -> str:
         """For programs."""
         return json.dumps(answer.json, ensure_ascii=True, separators=(",", ":")) + "\n"
+
+    def xarf(self, answer: Answer) -> str:
+        """For abuse desks: an array of reports."""
+        return json.dumps(answer.xarf, ensure_ascii=True, indent=1) + "\n"
 
     def csv(self, answer: Answer) -> str:
         """For tables: a head line, then a line per row."""

@@ -15,10 +15,14 @@ from twisted.logger import Logger
 from auditd import rows
 from auditd.answers import Answers
 from auditd.audit import Audit
+from auditd.books import Books
+from auditd.case_pages import CasePages
 from auditd.collector import Collector, Source
+from auditd.desk import Desk
 from auditd.flows import Flows
 from auditd.owners import KERNEL, Owners
 from auditd.pages import Pages
+from auditd.pauses import Pauses
 from auditd.recovery import Journal, recovered
 from auditd.settings import Settings
 from auditd.simulated import Player, recorded
@@ -26,8 +30,9 @@ from auditd.store import opened
 from planetlab.ask import Ask
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
+from planetlab.mail import Relay
 
-TURN, OWNERS, WRITE, WATCH = 0.25, 0.5, 0.5, 0.5  # seconds between two rounds of each
+TURN, OWNERS, WRITE, WATCH, DESK = 0.25, 0.5, 0.5, 0.5, 2.0  # seconds between two rounds of each
 CGROUP_ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _log = Logger()
 
@@ -76,6 +81,7 @@ class Service:
     audit: Audit = field(init=False)
     source: Source = field(init=False)
     pages: Pages = field(init=False)
+    desk: Desk = field(init=False)
     steady: Callable[[], int] = steady
     _journal: Journal = field(init=False)
     _stamp: int = field(default=0, init=False)
@@ -92,7 +98,23 @@ class Service:
             self.source = Player(self.audit, self.reactor, self.steady, messages)
         else:
             self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
-        self.pages = Pages(Answers(self.audit, self.settings), self.clocks)
+        answers = Answers(self.audit, self.settings)
+        self.desk = self._desk(answers)
+        self.pages = Pages(answers, self.clocks, CasePages(self.desk))
+
+    def _desk(self, answers: Answers) -> Desk:
+        """The desk for strangers' cases."""
+        said = self.settings
+        own, pauses = (said.address, *said.addresses), None
+        if said.pauses and said.capture == "live":
+            pauses = Pauses(said.capture_prefix, own, self.reactor)
+        relay = None
+        if said.mail_relay:
+            host, _, port = said.mail_relay.rpartition(":")
+            if not host or not port.isdigit():
+                raise BadSettings(f"mail_relay: expected host:port, got {said.mail_relay!r}")
+            relay = Relay(host, int(port), said.mail_from or f"audit@{said.node}", self.reactor)
+        return Desk(said, answers, Books(Path(said.data_dir) / "cases.db"), pauses, relay)
 
     def clocks(self) -> tuple[int, int]:
         """Both clocks, at one moment: microseconds, steady and since the epoch."""
@@ -101,11 +123,13 @@ class Service:
     def start(self) -> None:
         """Begin."""
         self.source.start()
+        self.desk.enforce(self.clock.now())
         for every, work in (
             (TURN, self.turn),
             (OWNERS, self.ask_owners),
             (WRITE, self.write),
             (WATCH, self.source.watch),
+            (DESK, lambda: self.desk.look(self.clock.now())),
         ):
             loop = LoopingCall(self._guarded, work)
             loop.clock = self.reactor
@@ -168,3 +192,4 @@ class Service:
         await self.source.stop()
         self.turn()
         self._journal.close(self.steady())
+        self.desk.books.close()

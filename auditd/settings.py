@@ -49,3 +49,7 @@ class Settings:
     slice_mail: str = _may("", "Role address of a slice's users; SLICE and AUTHORITY in it are replaced.")
     operator_mail: str = _may("", "Role address of the people who run the node.")
     abuse_mail: str = _may("", "Role address for complaints.")
+    mail_relay: str = _may("", 'Mail server that takes letters about complaints, host:port; "" sends none.')
+    mail_from: str = _may("", 'Whom those letters are from; "" is audit@ and the node.')
+    page_url: str = _may("", 'Address of these pages in letters; "" is http:// and the node.')
+    pauses: bool = _may(True, "Whether strangers may pause traffic to their own network for a day (needs nft, root).")

@@ -34,7 +34,7 @@ class Balance(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "svg", "iframe", "object", "embed", "img"):
+        if tag in ("script", "iframe", "object", "embed", "img"):
             self.active.append(tag)
         for name, value in attrs:
             leads = name in ("href", "src", "action", "formaction") and (value or "").strip().startswith("javascript:")

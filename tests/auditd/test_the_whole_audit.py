@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from tests.auditd.test_capturing import BURST
 
 ADDRESSES = {"princeton_codeen": "10.128.0.1", "nyu_coral": "10.128.0.2"}
 PATIENCE = 15.0  # seconds
+NM = pathlib.Path(__file__).parent / "nm.py"
 
 SLIVER = """
 import json, random, socket, struct, sys
@@ -64,9 +66,10 @@ class Audited(SynchronousTestCase):
             self.ground.sliver_address(address)
         self.port = free_port()
         self.own(ADDRESSES)
-        self.manager = self.start("-m", "tests.auditd.nm", str(self.folder / "nm.sock"), str(self.folder / "owners"))
+        self.manager = self.start(str(NM), str(self.folder / "nm.sock"), str(self.folder / "owners"))
         assert self.manager.stdout is not None
-        self.assertEqual(b"ready\n", self.manager.stdout.readline())
+        if self.manager.stdout.readline() != b"ready\n":
+            self.fail(self.manager.communicate()[1].decode())
         self.begin()
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
@@ -97,6 +100,12 @@ class Audited(SynchronousTestCase):
     def json(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return json.load(answer)
+
+    def form(self, path: str, fields: dict[str, str]) -> Any:
+        """Send a form; what its answer tells, and where it stands."""
+        data = urllib.parse.urlencode(fields).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data, timeout=10) as answer:
+            return {**json.load(answer), "path": urllib.parse.urlsplit(answer.url).path}
 
     def until(self, true: Callable[[], Any]) -> None:
         """Wait until something holds; what it is, when it does not in time."""

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from attrs import define, field
@@ -99,14 +100,19 @@ class World:
         self.audit.clock(*self.clocks())
         self.audit.turn(int(self.steady * S))
 
-    def get(self, path: str, viewer: str = VICTIM, method: str = "GET", headers: str = "") -> "Page":
+    def post(self, path: str, form: dict[str, str], viewer: str = VICTIM, headers: str = "") -> "Page":
+        """Send a form as a stranger at ``viewer``."""
+        return self.get(path, viewer, "POST", headers, urlencode(form).encode())
+
+    def get(self, path: str, viewer: str = VICTIM, method: str = "GET", headers: str = "", body: bytes = b"") -> "Page":
         """Read a page as a stranger at ``viewer``."""
         site = Site(self.pages, reactor=MemoryReactorClock())
         protocol = site.buildProtocol(IPv4Address("TCP", viewer, 4711))
         transport = StringTransport(peerAddress=IPv4Address("TCP", viewer, 4711))
         protocol.makeConnection(transport)
         wire = path if isinstance(path, bytes) else path.encode("latin-1")
-        protocol.dataReceived(method.encode() + b" " + wire + b" HTTP/1.1\r\nHost: n\r\n" + headers.encode() + b"\r\n")
+        protocol.dataReceived(method.encode() + b" " + wire + b" HTTP/1.1\r\nHost: n\r\n" + headers.encode())
+        protocol.dataReceived(b"Content-Length: %d\r\n\r\n%s" % (len(body), body) if body else b"\r\n")
         head, _, body = transport.value().partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         told = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
