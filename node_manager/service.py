@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 from xmlrpc.client import Fault
 
@@ -15,11 +16,16 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from node_manager.books import Books
+from node_manager.door.accounts import Account
+from node_manager.door.keeper import Keeper
+from node_manager.door.sshd import FORWARD, Sshd
 from node_manager.drivers import Driver
 from node_manager.drivers.choice import choose
+from node_manager.drivers.container.driver import ContainerDriver
 from node_manager.identity import Accounts
 from node_manager.methods import Gate, NodeApi, local, pools, slivers
 from node_manager.node import Node
+from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
 from node_manager.settings import Settings
 from node_manager.tickets import redeemer
@@ -27,6 +33,7 @@ from planetlab import xmlrpc
 from planetlab.ask import Ask
 from planetlab.calls import Call
 from planetlab.clock import Clock
+from planetlab.errors import BadSettings
 from planetlab.launch import Running
 from planetlab.limits import HardenedSite
 from planetlab.methods import Api
@@ -35,6 +42,7 @@ from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mo
 T = TypeVar("T")
 
 log = Logger()
+_DOOR_EVERY = 1.0  # seconds until a new key opens
 LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
 
 
@@ -88,6 +96,7 @@ class NodeManager:
     node: Node = field(init=False)
     _threads: ThreadPool = field(init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
+    _door: Keeper | None = field(default=None, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -120,6 +129,8 @@ class NodeManager:
         for where, page in self._pages():
             if where:
                 await listen(where, hardened_site(page, self.reactor, LIMITS))
+        if self.settings.ssh:
+            self._open_door()
         self._every(self.settings.round_every, self.node.round)
         self._every(self.settings.sample_every, self.node.sample)
 
@@ -134,6 +145,40 @@ class NodeManager:
             (self.settings.tcp, interface),
             (self.settings.sensors, Page(figures.answer, self.reactor)),
             (self.settings.slicestat, mount({"slicestat": Page(lambda _: figures.slicestat())})),
+        ]
+
+    def _open_door(self) -> None:
+        """Let slices' users in by ssh, and controllers to their calls."""
+        if not isinstance(self.driver, ContainerDriver):
+            log.info("ssh {where}: nobody can enter a sliver that is only remembered", where=self.settings.ssh)
+            return
+        address, _, port = self.settings.ssh.rpartition(":")
+        if not address or not port.isdigit():
+            raise BadSettings(f"ssh: expected address:port, like 0.0.0.0:22, got {self.settings.ssh!r}")
+        folder = Path(self.settings.work, "door")
+        self._door = Keeper(
+            folder=folder,
+            sshd=Sshd(folder, address.strip("[]"), int(port)),
+            driver=self.driver,
+            found=lambda: self.node.rounds.found,
+            others=self._controllers,
+            reactor=self.reactor,
+            in_thread=self._in_thread,
+        )
+        self._door.open()
+        self._every(_DOOR_EVERY, self._refresh_door)
+
+    async def _refresh_door(self) -> None:
+        if self._door:
+            self._door.refresh()
+
+    def _controllers(self) -> list[Account]:
+        command = f"{FORWARD} {self.settings.socket.removeprefix('unix:').partition(':')[0]}"
+        return [
+            Account(name=str(entry.record.name), uid=uid, gid=uid, keys=entry.record.keys, command=command)
+            for entry in self.books.entries.values()
+            if entry.record.instantiation == CONTROLLER
+            and (uid := self.settings.accounts.get(str(entry.record.name))) is not None
         ]
 
     def _every(self, seconds: float, work: Callable[[], Any]) -> None:
@@ -163,6 +208,8 @@ class NodeManager:
             if timer.running:
                 timer.stop()
         await gatherResults(list(self._running))
+        if self._door:
+            await self._door.close()
         self.node.stop()
         self._threads.stop()
         self.driver.close()

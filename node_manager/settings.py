@@ -31,6 +31,7 @@ class Settings:
     tcp: str = _said("tcp:812:interface=127.0.0.1", "Endpoint of the same API over HTTP; empty for none.")
     sensors: str = _said("tcp:33080:interface=127.0.0.1", "Endpoint of the sensors; empty for none.")
     slicestat: str = _said("tcp:3100", "Endpoint of slicestat; empty for none.")
+    ssh: str = _said("", "Address and port of the sshd for slices' users, like 0.0.0.0:22; empty for none.")
     operator: str = _said("", "Endpoint of /healthz and /metrics; empty for none.")
     books: str = _said("/var/lib/plfed/node/books.db", "The file of its books, SQLite.")
 

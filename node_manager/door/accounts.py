@@ -17,8 +17,10 @@ class Account:
     uid: int
     gid: int
     keys: tuple[str, ...] = ()
+    command: str = ""  # all that this account can run
 
 
+_KINDS = ("ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-")  # how a key begins; what stands before it are options
 _SYSTEM = ("root:x:0:0:root:/root:/bin/sh", "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin")
 _GROUPS = ("root:x:0:", "tty:x:5:", "nogroup:x:65534:")
 
@@ -39,6 +41,17 @@ def group(accounts: Iterable[Account]) -> str:
     return "\n".join((*_GROUPS, *(f"g{each.gid}:x:{each.gid}:" for each in accounts))) + "\n"
 
 
+def authorized(account: Account) -> str:
+    """The account's keys as sshd reads them, each good for the one command; a user's own options do not count."""
+    rows = []
+    for key in account.keys:
+        words = key.split()
+        start = next((at for at, word in enumerate(words) if word.startswith(_KINDS)), None)
+        if start is not None and len(words) > start + 1:
+            rows.append(f'restrict,pty,command="{account.command}" {" ".join(words[start : start + 2])}')
+    return "".join(f"{row}\n" for row in rows)
+
+
 def write(folder: Path, accounts: Iterable[Account]) -> None:
     """Bring the files in ``folder`` to these accounts. Read by sshd at each sign-in, under its own mount table.
 
@@ -55,7 +68,7 @@ def write(folder: Path, accounts: Iterable[Account]) -> None:
         _overwrite(folder / table, text, mode)
     for each in known:
         fresh = keys / f".{each.name}"
-        fresh.write_text("".join(f"{key}\n" for key in each.keys), "utf-8")
+        fresh.write_text(authorized(each), "utf-8")
         fresh.chmod(0o644)  # sshd reads it as the account; keys are no secret
         fresh.replace(keys / each.name)
     for stray in {path.name for path in keys.iterdir()} - {each.name for each in known}:

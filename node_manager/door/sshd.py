@@ -10,11 +10,15 @@ import signal
 import subprocess
 from pathlib import Path
 
+from node_manager import forward
+from node_manager.door import enter
 from planetlab.errors import Unavailable
 
 PROGRAM = "/usr/sbin/sshd"
 WHERE = "/srv"  # where the door's directory is seen by sshd and `enter`; every Debian has it
 _PYTHON = "/usr/bin/python3"
+ENTER = f"exec {_PYTHON} -IS {WHERE}/enter.py"  # the command of a slice's account
+FORWARD = f"exec {_PYTHON} -IS {WHERE}/forward.py"  # the command of a controller's; the socket's path follows
 
 _CONFIG = """\
 ListenAddress {address}
@@ -35,7 +39,7 @@ PermitTunnel no
 X11Forwarding no
 AllowAgentForwarding no
 AllowStreamLocalForwarding no
-AllowTcpForwarding {forwarding}
+AllowTcpForwarding no
 GatewayPorts no
 PrintMotd no
 PrintLastLog no
@@ -45,7 +49,6 @@ ClientAliveInterval 60
 ClientAliveCountMax 3
 AcceptEnv LANG
 Subsystem sftp sftp-server
-ForceCommand exec {python} -IS {where}/enter.py
 """
 _MOUNTS = """
 set -e
@@ -104,11 +107,13 @@ class Sshd:
 
     def _lay_out(self, address: str, port: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o711)
-        shutil.copyfile(Path(__file__).with_name("enter.py"), self._folder / "enter.py")
-        (self._folder / "enter.py").chmod(0o644)
+        for program in (enter, forward):
+            copy = self._folder / f"{program.__name__.rpartition('.')[2]}.py"
+            shutil.copyfile(str(program.__file__), copy)
+            copy.chmod(0o644)
         key = self._folder / "host_ed25519"
         if not key.exists():
             command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key))
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        config = _CONFIG.format(address=address, port=port, where=WHERE, python=_PYTHON, forwarding="no")
+        config = _CONFIG.format(address=address, port=port, where=WHERE)
         (self._folder / "sshd_config").write_text(config, "utf-8")

@@ -15,11 +15,8 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from node_manager.door.accounts import Account, write
-from node_manager.door.entrance import Asked, Entrance
+from node_manager.door.keeper import Keeper
 from node_manager.door.sshd import Sshd
-from node_manager.drivers import DriverError
-from node_manager.drivers.container import guest
 from planetlab.errors import Unavailable
 from planetlab.names import SliceName
 from tests.container.ground import CODEEN, SIRIUS, Ground, put_program
@@ -50,30 +47,26 @@ class SigningIn(Ground, TestCase):
         except Unavailable as error:
             raise unittest.SkipTest(f"signing in: {error}") from None
         self.node = self.driver()
-        accounts = []
-        for name in (CODEEN, SIRIUS):
-            self.running(self.node, name)
-            uid = self.node.look()[name].uid
-            accounts.append(
-                Account(name=str(name), uid=uid + guest.USER, gid=uid + guest.GROUP, keys=(self.key(name),))
-            )
-        write(self.folder / "door", accounts)
-        door = reactor.listenUNIX(str(self.folder / "door/entrance.sock"), Entrance(self.enter, reactor), mode=0o666)
-        self.addCleanup(door.stopListening)
-        self.sshd.start()
-        self.addCleanup(self.sshd.stop)
+        keys = {name: self.key(name) for name in (CODEEN, SIRIUS)}
+        for name, key in keys.items():
+            self.running(self.node, name, keys=(f'command="/bin/false",no-pty {key} a comment',))
+        keeper = Keeper(
+            folder=self.folder / "door",
+            sshd=self.sshd,
+            driver=self.node,
+            found=self.node.look,
+            others=list,
+            reactor=reactor,
+            in_thread=deferToThread,
+        )
+        keeper.open()
+        self.addCleanup(lambda: Deferred.fromCoroutine(keeper.close()))
+        self.refresh = keeper.refresh
 
     def key(self, name: SliceName) -> str:
         path = self.folder / f"key_{name}"
         subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)), check=True)
         return path.with_suffix(".pub").read_text().strip()
-
-    def enter(self, uid: int, asked: Asked, files: list[int]) -> Deferred[Any]:
-        found = self.node.look()
-        name = next((name for name, each in found.items() if each.uid <= uid < each.uid + each.uids), None)
-        if name is None:
-            raise DriverError(f"uid {uid} is no sliver's")
-        return deferToThread(self.node.attach, name, asked.command, files, asked.terminal, asked.environment)
 
     async def ssh(self, *command: str, name: SliceName = CODEEN, key: SliceName = CODEEN, program: str = "ssh") -> Any:
         options = [word for option in _OPTIONS for word in ("-o", option)]
@@ -138,6 +131,12 @@ class SigningIn(Ground, TestCase):
         self.assertEqual(0, (await self.ssh(f"{CODEEN}@127.0.0.1:kept", str(back), program="scp"))[2])
         self.assertEqual(sent.read_bytes(), back.read_bytes())
         self.assertEqual("1000", self.said(self.node, "stat -c %u /home/princeton_codeen/kept"))
+
+    async def test_a_new_key_opens_and_a_key_that_is_taken_away_does_not(self) -> None:
+        self.node.attach_keys(CODEEN, (self.key(SliceName.parse("princeton_new")),))
+        self.refresh()
+        self.assertEqual(0, (await self.ssh("true", key=SliceName.parse("princeton_new")))[2])
+        self.assertEqual(255, (await self.ssh("true"))[2])
 
     async def test_a_stopped_sliver_cannot_be_entered_and_the_user_is_told_by_the_code(self) -> None:
         self.node.stop(CODEEN)

@@ -1,0 +1,91 @@
+"""Keeps the door in step with the slivers: who may sign in, and an sshd that runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from node_manager.door.accounts import Account, write
+from node_manager.door.entrance import Asked, Entrance, Inside
+from node_manager.door.sshd import ENTER, Sshd
+from node_manager.drivers import DriverError, Found, State
+from planetlab.names import SliceName
+
+USER, GROUP = 1000, 1001  # the slice's account inside, counted from the sliver's first id
+
+
+class Attaches(Protocol):
+    """A driver that can run programs on somebody's descriptors."""
+
+    def attach(
+        self,
+        name: SliceName,
+        command: str,
+        files: Sequence[int],
+        terminal: bool = False,
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> Inside: ...
+
+
+def slices(found: Mapping[SliceName, Found]) -> list[Account]:
+    """The accounts of the slivers that run and whose users have keys."""
+    return [
+        Account(name=str(name), uid=each.uid + USER, gid=each.uid + GROUP, keys=each.sliver.keys, command=ENTER)
+        for name, each in found.items()
+        if each.state is State.RUNNING and each.sliver and each.sliver.keys
+    ]
+
+
+def whose(uid: int, found: Mapping[SliceName, Found]) -> SliceName:
+    """The slice one of whose ids this is. Raises `DriverError`."""
+    for name, each in found.items():
+        if each.uid <= uid < each.uid + each.uids and each.state is State.RUNNING:
+            return name
+    raise DriverError(f"user id {uid} belongs to no sliver that runs")
+
+
+@frozen(kw_only=True)
+class Keeper:
+    """The door of one node."""
+
+    log = Logger()
+
+    folder: Path
+    sshd: Sshd
+    driver: Attaches
+    found: Callable[[], Mapping[SliceName, Found]]
+    others: Callable[[], list[Account]]  # accounts beside the slivers', such as controllers'
+    reactor: Any
+    in_thread: Callable[[Callable[[], Any]], "Deferred[Any]"]
+    _said: list[list[Account]] = field(factory=list, init=False)
+    _ports: list[Any] = field(factory=list, init=False)
+
+    def open(self) -> None:
+        """Begin to let people in."""
+        socket = self.folder / "entrance.sock"
+        socket.unlink(missing_ok=True)
+        self._ports.append(self.reactor.listenUNIX(str(socket), Entrance(self._enter, self.reactor), mode=0o666))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Bring the accounts to what there is, and start an sshd that has ended."""
+        now = [*slices(self.found()), *self.others()]
+        if [now] != self._said:
+            write(self.folder, now)
+            self._said[:] = [now]
+        if not self.sshd.runs:
+            self.log.info("sshd starts")
+            self.sshd.start()
+
+    async def close(self) -> None:
+        """Let nobody in any more; who is inside stays."""
+        for port in self._ports:
+            await port.stopListening()
+        self.sshd.stop()
+
+    def _enter(self, uid: int, asked: Asked, files: list[int]) -> "Deferred[Inside]":
+        name = whose(uid, self.found())
+        return self.in_thread(lambda: self.driver.attach(name, asked.command, files, asked.terminal, asked.environment))
