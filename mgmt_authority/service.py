@@ -1,6 +1,7 @@
 """The management authority, put together: its methods and its jobs."""
 
 from mgmt_authority.methods import (
+    adm,
     boot,
     conf_files,
     flavours,
@@ -19,7 +20,7 @@ from mgmt_authority.power import Power
 from mgmt_authority.settings import Settings
 from mgmt_authority.workshop import Workshop
 from planetlab.both import api as both
-from planetlab.both import peering, posting, serving
+from planetlab.both import old_names, peering, posting, serving
 from planetlab.both.greeting import FailedNode
 from planetlab.both.methods import accessors, tags, word_lists
 from planetlab.launch import Running
@@ -47,7 +48,7 @@ api = unite(
     media.api,
     reboot.api,
 )
-old = unite()
+older = unite(old_names.api_of(api), adm.api)
 
 
 async def main(running: Running[Settings]) -> None:
@@ -58,7 +59,7 @@ async def main(running: Running[Settings]) -> None:
     desk = serving.open_desk(running, "management", stated.plc(peers=peers, media=shop, power=power))
     peers.desk = desk
     desk.failed_node = _tell_owners
-    await serving.serve(running, desk, "MA", api, old)
+    await serving.serve(running, desk, "MA", api, older)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.sessions), "tidying")
     if stated.relay:
         serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")

@@ -4,7 +4,7 @@ from typing import Any
 
 from planetlab import gids
 from planetlab.both import api as both
-from planetlab.both import peering, posting, serving
+from planetlab.both import old_names, peering, posting, serving
 from planetlab.both.methods import accessors, tags, word_lists
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
@@ -12,6 +12,7 @@ from planetlab.methods import unite
 from planetlab.registry import tidying
 from slice_authority.issuing import Sealer
 from slice_authority.methods import (
+    adm,
     families,
     keys,
     leases,
@@ -47,6 +48,7 @@ api = unite(
     tickets.tickets_api,
 )
 old = unite(spellings.old)
+older = unite(old_names.api_of(api), adm.api)
 
 
 async def main(running: Running[Settings]) -> None:
@@ -55,7 +57,7 @@ async def main(running: Running[Settings]) -> None:
     peers = peering.of(running)
     desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running), peers=peers))
     peers.desk = desk
-    await serving.serve(running, desk, "SA", unite(api, old), unite())
+    await serving.serve(running, desk, "SA", unite(api, old), older)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")
     if stated.relay:
         serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")

@@ -7,18 +7,30 @@ differs is written, readers never. What a crash leaves is the state before or th
 import fcntl
 import os
 import time
+import xmlrpc.client as xmlrpclib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
-from planetlab import call_signing, copies
+from planetlab import call_signing, copies, xmlrpc
 from planetlab.ask import Ask
 from planetlab.both.desk import Desk
 from planetlab.copies import Answer, Here, Plan
-from planetlab.errors import BadSettings, DatabaseError, NotFound, PeerError, PlanetLabError, Unavailable
+from planetlab.errors import (
+    BadArgument,
+    BadSettings,
+    DatabaseError,
+    NotFound,
+    PeerError,
+    PlanetLabError,
+    Refused,
+    Unavailable,
+)
 from planetlab.failpoints import failpoint
 from planetlab.filters import Compare
 from planetlab.launch import Running
@@ -29,7 +41,7 @@ from planetlab.registry.store import Row, Store
 log = Logger()
 
 TIMEOUT = 300.0  # seconds, for a peer's whole answer
-MOST_ANSWER = 256 * 1024 * 1024  # octets
+MOST_ANSWER = 64 * 1024 * 1024  # octets, some ten thousand objects of each kind
 TRIES = 3  # times that a plan is made anew because the registry changed under it
 PHASES = ("site", "keys", "persons", "nodes", "local_nodes", "slices", "sites-persons", "persons-roles")
 _NAMES = {"Site": "site", "Key": "keys", "Person": "persons", "Node": "nodes", "Slice": "slices"}
@@ -69,8 +81,7 @@ class Peering:
         with self._alone(peer):
             watch = Stopwatch()
             try:
-                said = await self._ask(peer).call("GetPeerData")
-                answer = copies.read(said)
+                answer = await self._told(peer)
             except PeerError as error:
                 raise PlanetLabError(f"peer {peer['peername']} was not refreshed: {error}") from error
             watch.lap("transport")
@@ -108,22 +119,24 @@ class Peering:
         failpoint("refresh.after-commit")
         return watch.told()
 
-    def _ask(self, peer: Row) -> Ask:
+    async def _told(self, peer: Row) -> Answer:
+        """A peer's answer, taken apart in a thread, for it may be large."""
+        asked, auth = self._ask(peer)
+        body = await asked.post(xmlrpc.dumps_call("GetPeerData", (auth.struct(()),)), repeat=True)
+        read: Deferred[Answer] = deferToThread(_read, body)
+        return await read
+
+    def _ask(self, peer: Row) -> tuple[Ask, Signature]:
         if self.secret is None:
             raise PlanetLabError("no OpenPGP key is configured; its operator must set pgp_secret")
         if not peer["cacert"]:
             raise PlanetLabError(
                 f"peer {peer['peername']} has no cacert; say by UpdatePeer whom its server is known by"
             )
-        auth = Signature(self.name, self.secret, "GetPeerData")
-        return Ask(
-            peer["peer_url"],
-            ca=peer["cacert"].encode(),
-            auth=auth,
-            timeout=TIMEOUT,
-            reactor=self.reactor,
-            most=MOST_ANSWER,
+        asked = Ask(
+            peer["peer_url"], ca=peer["cacert"].encode(), timeout=TIMEOUT, reactor=self.reactor, most=MOST_ANSWER
         )
+        return asked, Signature(self.name, self.secret, "GetPeerData")
 
     @contextmanager
     def _alone(self, peer: Row) -> Iterator[None]:
@@ -136,6 +149,15 @@ class Peering:
             raise PlanetLabError(f"peer {peer['peername']} is being refreshed already; wait for that to end") from None
         finally:
             os.close(claim)
+
+
+def _read(body: bytes) -> Answer:
+    try:
+        return copies.read(xmlrpc.loads_answer(body, octets=MOST_ANSWER))
+    except xmlrpclib.Fault as fault:
+        raise Refused(int(fault.faultCode), str(fault.faultString)) from None
+    except (xmlrpc.Malformed, BadArgument) as error:
+        raise PeerError(f"its answer is not understood: {error}") from error
 
 
 @define

@@ -7,10 +7,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from mgmt_authority import service as ma
 from planetlab import introspection
+from planetlab.both import old_names
 from planetlab.methods import Method
 from slice_authority import service as sa
 
-FACTS = json.loads((Path(__file__).parents[1] / "data" / "plcapi.json").read_text())
+DATA = Path(__file__).parents[1] / "data"
+FACTS = json.loads((DATA / "plcapi.json").read_text())
 HALVES = {"SA": [sa.api], "MA": [ma.api], "BOTH": [sa.api, ma.api]}
 
 
@@ -44,6 +46,13 @@ class Catalogue(SynchronousTestCase):
     def test_the_results_have_the_same_types(self) -> None:
         for name, facts in FACTS.items():
             self.assertEqual(facts["returns"], declared(name).returns.text(), name)
+
+    def test_every_name_of_older_releases_is_answered_or_named_with_the_reason(self) -> None:
+        removed = set(json.loads((DATA / "plcapi_removed.json").read_text()))
+        answered = removed & (sa.older.keys() | ma.older.keys())
+        self.assertEqual(set(), removed - answered - old_names.NOT_MAPPED.keys())
+        self.assertEqual(set(), answered & old_names.NOT_MAPPED.keys())
+        self.assertGreaterEqual(len(answered), 84)
 
     def test_each_has_a_sentence(self) -> None:
         for name in FACTS:

@@ -25,7 +25,7 @@ NODE_KEY = "HqKkqLw9pTPHMxbXfmC1UVd5gkYyTrQ0aLzWnE7sJ4o"
 KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA pi@princeton.example"
 
 whole = Api()
-for _method in (*sa.api.values(), *sa.old.values(), *ma.api.values(), *ma.old.values()):
+for _method in (*sa.api.values(), *sa.old.values(), *sa.older.values(), *ma.api.values(), *ma.older.values()):
     if _method.name not in whole:
         whole.add(_method)
 
