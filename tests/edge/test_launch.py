@@ -1,5 +1,6 @@
 """How a program starts, and how it ends."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -184,7 +185,8 @@ class FewDescriptors(Program):
         for i in range(100):
             one = socket.socket()
             one.bind((f"127.0.1.{1 + i % 5}", 0))
-            one.connect((host, port))
+            with contextlib.suppress(ConnectionResetError):  # turned away before we knew that we were in
+                one.connect((host, port))
             flood.append(one)
         answers = [self.sum(host, port) for _ in range(10)]
         self.assertEqual([3] * 5, answers[5:])  # before that the flood may still be in the queue of the port
