@@ -315,9 +315,10 @@ class _Planner:
         if not self.here.hrn_root or not isinstance(said, str):
             return ""
         try:
-            return said if Hrn.parse(self.here.hrn_root).governs(Hrn.parse(said)) else ""
+            root, name = Hrn.parse(self.here.hrn_root), Hrn.parse(said)
         except BadArgument:
             return ""
+        return said if name != root and root.governs(name) else ""
 
     def _links(self) -> dict[str, frozenset[Pair]]:
         persons, slices = self._taken(PERSONS), self._taken(SLICES)
