@@ -5,11 +5,12 @@ change of the owner's mind can be applied to what is here without asking anybody
 """
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 from attrs import frozen
 
-from pl_conf.entries import Wish, digest_of
+from pl_conf.entries import Amounts, Wish, added, digest_of
 from pl_conf.memory import Gone
 from pl_conf.policy import DAY, Policy, Root
 from pl_conf.refusals import NotAdmitted
@@ -27,13 +28,13 @@ class Standing:
     """What the ledger knows that bears on one ticket.
 
     ``held`` is in force for the same slice of the same authority, ``other`` for a slice of the same name of another;
-    ``gone`` is the last deletion; ``wishes`` are all that is here.
+    ``gone`` is the last deletion; ``totals`` is what each authority has here, this slice not counted.
     """
 
     held: Wish | None = None
     other: Wish | None = None
     gone: Gone | None = None
-    wishes: tuple[Wish, ...] = ()
+    totals: Mapping[Hrn, Mapping[str, int]] = {}
 
 
 def is_redelivery(sealed: bytes, standing: Standing) -> bool:
@@ -129,38 +130,33 @@ def admit(ticket: Ticket, standing: Standing, policy: Policy, node: Hrn, now: fl
         raise NotAdmitted(
             "too-long", f"the ticket runs {days:.1f} days; the owner grants {root.hrn} {root.max_lifetime}"
         )
+    theirs = sum_of(amounts for who, amounts in standing.totals.items() if policy.root_for(who) == root)
     if standing.held is None:
-        _room(root, policy, standing.wishes)
-    _share(ticket, root, policy, standing.wishes)
+        _room(root, policy, theirs["slivers"], sum_of(standing.totals.values())["slivers"])
+    _share(ticket, root, policy, theirs)
     return root, verdict
 
 
-def _under(root: Root, policy: Policy, wishes: Iterable[Wish]) -> list[Wish]:
-    wishes = list(wishes)
-    its = {authority for authority in {wish.authority for wish in wishes} if policy.root_for(authority) == root}
-    return [wish for wish in wishes if wish.authority in its]
+def sum_of(amounts: Iterable[Mapping[str, int]]) -> Amounts:
+    """All of them together."""
+    return reduce(added, amounts, added({}, {}))
 
 
-def _room(root: Root, policy: Policy, wishes: tuple[Wish, ...]) -> None:
-    count = len(_under(root, policy, wishes))
-    if count >= root.max_slivers:
-        raise NotAdmitted("too-many", f"{root.hrn} has {count} slivers here; the owner grants it {root.max_slivers}")
-    if len(wishes) >= policy.max_slivers:
-        raise NotAdmitted("too-many", f"there are {len(wishes)} slivers here; the owner admits {policy.max_slivers}")
+def _room(root: Root, policy: Policy, theirs: int, everybodys: int) -> None:
+    if theirs >= root.max_slivers:
+        raise NotAdmitted("too-many", f"{root.hrn} has {theirs} slivers here; the owner grants it {root.max_slivers}")
+    if everybodys >= policy.max_slivers:
+        raise NotAdmitted("too-many", f"there are {everybodys} slivers here; the owner admits {policy.max_slivers}")
 
 
-def _share(ticket: Ticket, root: Root, policy: Policy, wishes: tuple[Wish, ...]) -> None:
+def _share(ticket: Ticket, root: Root, policy: Policy, theirs: Mapping[str, int]) -> None:
     """Guarantees of one authority add up to its share of what is not reserved; best effort is never refused."""
-    others = [
-        wish for wish in _under(root, policy, wishes) if (wish.authority, wish.slice) != (ticket.issuer, ticket.slice)
-    ]
-    wanted = ticket.rspec.as_struct()
     for key, unit in GUARANTEES.items():
         whole = {"cpu_pct": policy.cpu_pct, "net_min_rate": policy.net_rate}[key]
         most = root.share * (1.0 - policy.reserve) * whole
-        promised = sum(int(wish.told["rspec"].get(key, 0)) for wish in others)
-        if wanted[key] > ROW[key].default and promised + wanted[key] > most:
+        wanted, promised = getattr(ticket.rspec, key), theirs[key]
+        if wanted > ROW[key].default and promised + wanted > most:
             raise NotAdmitted(
                 "over-share",
-                f"{key} {wanted[key]} does not fit: {root.hrn} has {promised} of {most:.0f} {unit} promised here",
+                f"{key} {wanted} does not fit: {root.hrn} has {promised} of {most:.0f} {unit} promised here",
             )

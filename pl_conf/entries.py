@@ -91,6 +91,22 @@ class Receipt:
     number: int = 0
 
 
+COUNTED = ("cpu_pct", "net_min_rate")  # keys of a record's rspec that are guarantees
+
+Amounts = dict[str, int]
+"""What an authority has of a node: ``slivers``, and the sum of each guarantee."""
+
+
+def amounts_of(record: Mapping[str, Any]) -> Amounts:
+    """What one sliver's record takes."""
+    return {"slivers": 1} | {key: int(record["rspec"].get(key, 0)) for key in COUNTED}
+
+
+def added(one: Mapping[str, int], other: Mapping[str, int], sign: int = 1) -> Amounts:
+    """The sum of two amounts, or with ``sign`` -1 the difference."""
+    return {key: one.get(key, 0) + sign * other.get(key, 0) for key in ("slivers", *COUNTED)}
+
+
 def gone_of(wish: Wish, now: float, why: str, barred: float = 0.0) -> Gone:
     """What is remembered of a wish that ended."""
     issued = max(wish.issued, barred)

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from attrs import evolve
 
-from pl_conf.entries import Intent, Lease, Receipt, Watermark, Wish
+from pl_conf.entries import Amounts, Intent, Lease, Receipt, Watermark, Wish, added, amounts_of
 from pl_conf.memory import Gone, Memory
 from planetlab.errors import BadSettings, DatabaseError
 from planetlab.names import Hrn, SliceName
@@ -34,6 +34,7 @@ class Ledger:
         self._wishes: dict[tuple[Hrn, SliceName], Wish] = {}
         self._named: dict[SliceName, Wish] = {}
         self._held: dict[str, Wish] = {}
+        self._totals: dict[Hrn, Amounts] = {}
 
     @classmethod
     def open(cls, path: Path | None, memory: Path | None = None) -> "Ledger":
@@ -79,14 +80,20 @@ class Ledger:
         """The wish that this rcap holds."""
         return self._held.get(rcap)
 
+    def totals(self) -> dict[Hrn, Amounts]:
+        """What each authority has here."""
+        return dict(self._totals)
+
     def _keep(self, wish: Wish) -> None:
         self._drop(wish)
         self._wishes[wish.authority, wish.slice] = self._named[wish.slice] = self._held[wish.rcap] = wish
+        self._totals[wish.authority] = added(self._totals.get(wish.authority, {}), amounts_of(wish.told))
 
     def _drop(self, wish: Wish) -> None:
         if (old := self._wishes.pop((wish.authority, wish.slice), None)) is not None:
             self._named.pop(old.slice, None)
             self._held.pop(old.rcap, None)
+            self._totals[old.authority] = added(self._totals[old.authority], amounts_of(old.told), -1)
 
     def set_absent(self, counts: Mapping[tuple[Hrn, SliceName], int]) -> None:
         """Note how many answers in a row of its feed each wish was missing from."""

@@ -14,7 +14,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from pl_conf.admission import Standing, admit, asked, is_redelivery, told
-from pl_conf.entries import Intent, Receipt, Wish, digest_of, gone_of
+from pl_conf.entries import Amounts, Intent, Receipt, Wish, added, amounts_of, digest_of, gone_of
 from pl_conf.figures import TICKETS
 from pl_conf.ledger import Ledger
 from pl_conf.node import NodeManager, Sliver
@@ -59,6 +59,7 @@ class Redeemer:
     rules: Rules
     time: SteadyTime
     changed: Callable[[SliceName, tuple[str, ...] | None], None] = lambda name, keys: None
+    _coming: dict[tuple[Hrn, SliceName], Amounts] = field(factory=dict, init=False)  # admitted, not yet in the ledger
     _locks: dict[SliceName, tuple[DeferredLock, int]] = field(factory=dict, init=False)
 
     async def redeem(self, sealed: bytes, source: str, feed: str = "") -> Wish:
@@ -80,7 +81,10 @@ class Redeemer:
         """`redeem`, of bytes from which ``ticket`` was already read."""
         try:
             async with self._alone(ticket.slice):
-                return await self._under_lock(ticket, sealed, source, feed)
+                try:
+                    return await self._under_lock(ticket, sealed, source, feed)
+                finally:
+                    self._coming.pop((ticket.issuer, ticket.slice), None)
         except DatabaseError as error:
             raise NotAdmitted("disk", f"{error}; nothing was promised, ask again when there is room") from error
         except NotAdmitted as refusal:
@@ -103,6 +107,7 @@ class Redeemer:
         failpoint("redeem.admitted")
         record = asked(ticket)
         bound, notes = told(record, self.rules.policy, now)
+        self._coming[ticket.issuer, ticket.slice] = amounts_of(bound)
         number = self.ledger.begin(
             Intent(
                 number=0,
@@ -162,8 +167,18 @@ class Redeemer:
             held=held,
             other=named if held is None else None,
             gone=self.ledger.gone(ticket.issuer, ticket.slice),
-            wishes=tuple(self.ledger.wishes()),
+            totals=self._totals_without(held, (ticket.issuer, ticket.slice)),
         )
+
+    def _totals_without(self, held: Wish | None, key: tuple[Hrn, SliceName]) -> dict[Hrn, Amounts]:
+        """What each authority has or is about to have here, but for one slice."""
+        totals = self.ledger.totals()
+        if held is not None:
+            totals[held.authority] = added(totals[held.authority], amounts_of(held.told), -1)
+        for other, amounts in self._coming.items():
+            if other != key and self.ledger.wish(*other) is None:
+                totals[other[0]] = added(totals.get(other[0], {}), amounts)
+        return totals
 
     async def delete(self, rcap: str, why: str, deed: str = "deleted", barred: float = 0.0) -> None:
         """End the sliver that this rcap holds. One that was deleted lately is deleted. Raises `NotAdmitted`.

@@ -8,7 +8,6 @@ from pl_conf.admission import Standing, admit, asked, in_order, is_redelivery, t
 from pl_conf.entries import gone_of
 from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.refusals import NotAdmitted
-from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from planetlab.tickets import Ticket, Verdict
 from tests.pl_conf.samples import CODEEN, DAY, EPFL, NODE, NOW, PLC, SURVEY, policy, ticket, wish
@@ -56,13 +55,14 @@ class ATicketThatIsRefused(SynchronousTestCase):
         admit(ticket(expires=NOW + 29 * DAY), Standing(), owner, NODE, NOW)
 
     def test_when_its_authority_has_all_the_slivers_it_is_granted(self) -> None:
-        there = tuple(wish(authority=EPFL, slice=SliceName("lausanne", f"s{n}")) for n in range(2))
+        there = {EPFL: {"slivers": 2}}
         said = ticket(issuer=EPFL, slice=SURVEY)
-        self.assertEqual("too-many", self.refused(said, Standing(wishes=there))[0])
-        admit(ticket(), Standing(wishes=there), policy(), NODE, NOW)
+        self.assertEqual("too-many", self.refused(said, Standing(totals=there))[0])
+        admit(ticket(), Standing(totals=there), policy(), NODE, NOW)
 
     def test_when_the_node_has_all_the_slivers_that_the_owner_admits(self) -> None:
-        self.assertEqual("too-many", self.refused(ticket(), Standing(wishes=(wish(),)), policy(max_slivers=1))[0])
+        full = Standing(totals={PLC: {"slivers": 1}})
+        self.assertEqual("too-many", self.refused(ticket(), full, policy(max_slivers=1))[0])
 
     def test_when_its_guarantees_do_not_fit_in_its_authoritys_share(self) -> None:
         said = ticket(issuer=EPFL, slice=SURVEY, rspec=ResourceSpec(cpu_pct=10))
@@ -77,7 +77,7 @@ class ATicketThatIsRefused(SynchronousTestCase):
         record: dict[str, Any] = {"keys": [], "rspec": {"enabled": 1, "cpu_pct": 80}}
         held = wish(told=record)
         said = ticket(timestamp=NOW, rspec=ResourceSpec(cpu_pct=85))
-        admit(said, Standing(held=held, wishes=(held,)), policy(), NODE, NOW)
+        admit(said, Standing(held=held), policy(), NODE, NOW)
 
 
 class TheOrderOfTickets(SynchronousTestCase):

@@ -113,7 +113,6 @@ class AKillAtEveryPoint(SynchronousTestCase):
         self.node.start_manager()
 
     def killed_in(self, call: str, argument: Any, at: str) -> None:
-        self.node.start_conf(f"{at}:1:kill")
         with contextlib.suppress(OSError, HTTPException):  # the ways to lose a connection
             getattr(self.node.proxy(), call)(argument)
         self.assertEqual(-9, self.node.ended(), at)
@@ -128,6 +127,7 @@ class AKillAtEveryPoint(SynchronousTestCase):
         for at in REDEEMING:
             name = at.replace(".", "")
             sealed = fresh(name)
+            self.node.start_conf(f"{at}:1:kill")
             self.killed_in("create_sliver", sealed, at)
             rcaps = {self.node.proxy().create_sliver(sealed)[1][0] for _ in range(2)}
             self.assertEqual(1, len(rcaps), at)
@@ -138,9 +138,8 @@ class AKillAtEveryPoint(SynchronousTestCase):
     def test_of_a_deletion_leaves_no_sliver_and_a_ticket_that_stays_out(self) -> None:
         for at in DELETING:
             sealed = fresh(at.replace(".", ""))
-            self.node.start_conf()
+            self.node.start_conf(f"{at}:1:kill")
             rcap = self.node.proxy().create_sliver(sealed)[1][0]
-            self.end_conf()
             self.killed_in("delete_sliver", rcap, at)
             self.assertEqual(0, self.node.proxy().delete_sliver(rcap)[0], at)
             self.assertEqual(208, self.node.proxy().create_sliver(sealed)[0], at)

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pl_conf.policy import Names, Root
 from pl_conf.refusals import BY_WORD, REASONS, NotAdmitted
 from planetlab.names import Hrn, SliceName
+from planetlab.rspec import ResourceSpec
 from planetlab.tickets import Ticket
 from tests.pl_conf.samples import CODEEN, DAY, EPFL, HOUR, KEY, NODE, NOW, PLC, SURVEY, ticket
 from tests.pl_conf.world import EPFL_SIGNS, PLC_SIGNS, STRANGER_SIGNS, World, now
@@ -190,6 +191,37 @@ class ATicketThatIsTaken(SynchronousTestCase):
         gate.callback(None)
         rcaps = {self.successResultOf(each).rcap for each in both}
         self.assertEqual((1, 1), (len(rcaps), len(self.world.node.calls)))
+
+    def test_two_at_once_do_not_take_the_last_place_both(self) -> None:
+        self.world.change_policy(max_slivers=1)
+        self.world.rules.load()
+        gate: Deferred[None] = Deferred()
+        instantiate = self.world.node.instantiate
+
+        async def slow(record: Any) -> str:
+            await gate
+            return await instantiate(record)
+
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
+        other = ticket(slice=SliceName("princeton", "other"), serial="plc-7")
+        sealed = [PLC_SIGNS.xmldsig(said) for said in (ticket(), other)]
+        both = [Deferred.fromCoroutine(self.world.redeemer.redeem(each, "push")) for each in sealed]
+        refused = self.failureResultOf(both[1], NotAdmitted)
+        gate.callback(None)
+        self.successResultOf(both[0])
+        self.assertEqual(("too-many", 1), (refused.value.reason.word, len(self.world.node.names)))
+
+    def test_guarantees_add_up_over_renewals_and_deletions(self) -> None:
+        rcap = self.redeem(PLC_SIGNS.xmldsig(ticket(rspec=ResourceSpec(cpu_pct=60))))
+        newer = ticket(serial="plc-2", timestamp=NOW, rspec=ResourceSpec(cpu_pct=80))
+        self.redeem(PLC_SIGNS.xmldsig(newer))
+        other = PLC_SIGNS.xmldsig(ticket(slice=SliceName("princeton", "x"), serial="x", rspec=ResourceSpec(cpu_pct=20)))
+        error = self.assertRaises(NotAdmitted, self.redeem, other)
+        self.assertEqual("over-share", error.reason.word)
+        now(self.world.redeemer.delete(rcap, "its holder deleted it"))
+        self.redeem(other)
+        self.world.restart()
+        self.assertEqual({PLC: {"slivers": 1, "cpu_pct": 20, "net_min_rate": 1}}, self.world.ledger.totals())
 
 
 class _But:
