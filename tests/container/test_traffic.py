@@ -1,7 +1,10 @@
 """Each packet is known as its slice's on the sliver's interface, and by its mark at the uplink behind translation."""
 
-from node_manager.drivers import Owner, OwnerKind
+import subprocess
+
+from node_manager.drivers import DriverError, Owner, OwnerKind, State
 from planetlab.names import SliceName
+from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground
 
 EACH = 5000
@@ -44,6 +47,59 @@ class TenThousandPackets(Ground):
         sent = {name: self.node.stats(name).sent - before[name] for name in (CODEEN, SIRIUS)}
         octets = sum(len(f"{CODEEN} {number}") + 8 + 20 + 14 for number in range(1, 101))
         self.assertEqual({CODEEN: octets, SIRIUS: 0}, sent)
+
+
+class ReservedPorts(Ground):
+    """A port of the node's one address belongs to one slice."""
+
+    def setUp(self) -> None:
+        self.node = self.driver()
+        for name, ports in ((CODEEN, "8080,53"), (SIRIUS, "")):
+            self.running(self.node, name, rspec=ResourceSpec(tags={"ports": ports}))
+            self.said(self.node, f"nc -ll -p 8080 -e echo {name} >/dev/null 2>&1 &", name)
+
+    def calls(self) -> str:
+        """What a stranger hears at port 8080 of the node."""
+        command = ("busybox", "nc", "-w", "1", NODE, "8080")
+        entered = ("nsenter", f"--net=/run/netns/{self.world}", *command)
+        return subprocess.run(entered, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout.strip()
+
+    def test_its_packets_come_to_the_slice_that_has_it_and_move_when_it_does(self) -> None:
+        self.assertEqual(str(CODEEN), self.calls())
+        self.node.set_limits(CODEEN, ResourceSpec(tags={"ports": "53"}))
+        self.assertEqual("", self.calls())
+        self.node.set_limits(SIRIUS, ResourceSpec(tags={"ports": "8080"}))
+        self.assertEqual(str(SIRIUS), self.calls())
+
+    def test_a_port_that_another_slice_has_is_not_given_twice(self) -> None:
+        error = self.assertRaises(DriverError, self.node.set_limits, SIRIUS, ResourceSpec(tags={"ports": "8080"}))
+        self.assertIn("nft", str(error))
+        self.assertEqual(str(CODEEN), self.calls())
+
+    def test_a_sliver_that_cannot_have_its_port_does_not_start_and_takes_it_from_nobody(self) -> None:
+        self.node.destroy(SIRIUS)
+        self.node.create(self.sliver(SIRIUS, rspec=ResourceSpec(tags={"ports": "8080"})))
+        self.assertRaises(DriverError, self.node.start, SIRIUS)
+        self.assertEqual(State.STOPPED, self.node.look()[SIRIUS].state)
+        self.assertEqual(str(CODEEN), self.calls())
+
+    def test_it_is_free_again_when_the_sliver_ends(self) -> None:
+        self.node.destroy(CODEEN)
+        self.node.set_limits(SIRIUS, ResourceSpec(tags={"ports": "8080"}))
+        self.assertEqual(str(SIRIUS), self.calls())
+
+
+class FlowsOfOne(Ground):
+    def test_a_flood_of_flows_is_cut_and_the_neighbours_still_come_through(self) -> None:
+        node = self.driver(flows=50)
+        for name in (CODEEN, SIRIUS):
+            self.running(node, name)
+        flood = "use Socket; for my $p (1000..1999) { socket(S,2,2,0); send(S,'%s',0,sockaddr_in($p,inet_aton('%s'))) }"
+        node.enter(CODEEN, ("perl", "-e", flood % (CODEEN, STRANGER)))
+        with self.program(self.world, "hear", "0.3") as heard:
+            node.enter(SIRIUS, ("perl", "-e", _SEND % (STRANGER, 10, SIRIUS)))
+            node.enter(CODEEN, ("perl", "-e", _SEND % (STRANGER, 10, CODEEN)))
+        self.assertEqual({f"{NODE} {SIRIUS}": 10}, heard())
 
 
 class OwnersOfPackets(Ground):

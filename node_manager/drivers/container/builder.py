@@ -118,7 +118,7 @@ class Builder:
         record = evolve(record, sliver=sliver, unbound=self._unbound(sliver.slice, bound))
         if pid := self.looker.init(record):
             if before.rspec != sliver.rspec:
-                self._bind(record, bound)
+                self._bind(record, bound, self._limits(before))
             with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
                 if before.keys != sliver.keys:
                     guest.put_keys(files, sliver)
@@ -169,7 +169,7 @@ class Builder:
         network = links.make(self.room, self.settings, record.slot)
         try:
             self.tree.bind(record.slot, bound.ordinary, bound.exempt)
-            firewall.admit(self.settings, record.slot)
+            firewall.admit(self.settings, record.slot, bound.ports)
             pid = self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
         finally:
             os.close(network)
@@ -196,7 +196,9 @@ class Builder:
             (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")
             return self.runtime.start(str(record.sliver.slice), folder, self.groups.door(record.group))
 
-    def _bind(self, record: Record, bound: Limits) -> None:
+    def _bind(self, record: Record, bound: Limits, before: Limits) -> None:
+        if bound.ports != before.ports:
+            firewall.reserve(self.settings, record.slot, bound.ports, before.ports)
         self.groups.bind(record.group, bound.bounds)
         self.tree.bind(record.slot, bound.ordinary, bound.exempt)
         for pid in self.groups.pids(record.group):
@@ -211,7 +213,7 @@ class Builder:
                 os.kill(pid, signal.SIGKILL)  # the others in its process namespace die with it
         self.groups.remove(record.group)
         links.remove(record.slot)
-        firewall.shut_out(self.settings, record.slot)
+        firewall.shut_out(self.settings, record.slot, self._limits(record.sliver).ports)
         self.tree.remove(record.slot)
         self.runtime.forget(str(record.sliver.slice))
         (self.records.folder(record.sliver.slice) / "init.pid").unlink(missing_ok=True)

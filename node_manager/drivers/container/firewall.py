@@ -4,7 +4,7 @@ Rules are fixed; a sliver is only elements of maps: its interface with its addre
 mark (on the packet from there to the uplink, and on its conntrack entry), and with its classes of bandwidth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from node_manager.drivers.container.links import address
 from node_manager.drivers.container.run import run
@@ -23,6 +23,7 @@ add map {table} ports {{ type inet_proto . inet_service : ipv4_addr . inet_servi
 add set {table} exempt {{ type ipv4_addr; flags interval; }}
 flush set {table} exempt
 add set {table} pings {{ type ifname; flags dynamic; size 8192; timeout 5s; }}
+add set {table} flows {{ type ifname; flags dynamic; size 8192; }}
 add chain {table} origin {{ type filter hook prerouting priority raw; policy accept; }}
 add chain {table} reserved {{ type nat hook prerouting priority dstnat; policy accept; }}
 add chain {table} to_node {{ type filter hook input priority filter; policy accept; }}
@@ -50,6 +51,7 @@ add rule {table} leaving ip option lsrr exists counter drop
 add rule {table} leaving ip option ssrr exists counter drop
 add rule {table} leaving ip hdrlength > 5 update @pings {{ iifname limit rate over {pings}/second }} counter drop
 add rule {table} leaving icmp type echo-request update @pings {{ iifname limit rate over {pings}/second }} counter drop
+add rule {table} leaving ct state new add @flows {{ iifname ct count over {flows} }} counter drop
 add rule {table} leaving ip daddr 169.254.0.0/16 counter drop
 add rule {table} leaving ct mark set meta mark
 add rule {table} leaving ip daddr @exempt meta priority set iifname map @exempt_classes accept
@@ -75,6 +77,7 @@ def raise_(settings: ContainerSettings) -> None:
         uplink=settings.uplink,
         net=settings.sliver_net,
         pings=settings.pings,
+        flows=settings.flows,
         node=0x1000 | NODE,
         services=f"add rule {TABLE} to_node tcp dport {{ {ports} }} accept" if ports else "",
         exempt=f"add element {TABLE} exempt {{ {exempt} }}" if exempt else "",
@@ -84,16 +87,41 @@ def raise_(settings: ContainerSettings) -> None:
         forwarding.write("1")
 
 
-def admit(settings: ContainerSettings, slot: Slot) -> None:
-    """Let the slot's packets pass, marked and classed."""
-    run("nft", "-f", "-", given="\n".join(f"add element {line}" for line in _elements(settings, slot)) + "\n")
+def admit(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> None:
+    """Let the slot's packets pass, marked and classed, and bring it what comes to these ports of the node."""
+    elements = (*_elements(settings, slot), *_ports(settings, slot, ports))
+    run("nft", "-f", "-", given="\n".join(f"add element {line}" for line in elements) + "\n")
 
 
-def shut_out(settings: ContainerSettings, slot: Slot) -> None:
+def shut_out(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> None:
     """Take every element of the slot away, should they be there."""
+    _delete(_elements(settings, slot))
+    _release(settings, slot, ports)
+
+
+def reserve(settings: ContainerSettings, slot: Slot, ports: Sequence[int], before: Sequence[int]) -> None:
+    """Bring the slot what comes to ``ports``, and no more what came to it ``before``."""
+    _release(settings, slot, [port for port in before if port not in ports])
+    if elements := tuple(_ports(settings, slot, ports)):
+        run("nft", "-f", "-", given="\n".join(f"add element {line}" for line in elements) + "\n")
+
+
+def _delete(elements: Iterable[str], allowed: Sequence[int] = (0,)) -> None:
     # Deleting what is not there is an error to nft, adding what is there is not.
-    lines = (f"add element {line}\ndelete element {line}" for line in _elements(settings, slot))
-    run("nft", "-f", "-", given="\n".join(lines) + "\n")
+    lines = (f"add element {line}\ndelete element {line}" for line in elements)
+    run("nft", "-f", "-", given="\n".join(lines) + "\n", allowed=allowed)
+
+
+def _release(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> None:
+    """One by one: a port that has come to another slice by now cannot even be added, and stays with it."""
+    for element in _ports(settings, slot, ports):
+        _delete((element,), allowed=(0, 1))
+
+
+def _ports(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> Iterator[str]:
+    for protocol in ("tcp", "udp"):
+        for port in ports:
+            yield f"{TABLE} ports {{ {protocol} . {port} : {address(settings, slot)} . {port} }}"
 
 
 def _elements(settings: ContainerSettings, slot: Slot) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Limits:
     ordinary: Rates
     exempt: Rates
     disk: int  # bytes
+    ports: tuple[int, ...]  # of the node's address, TCP and UDP, whose packets come to this sliver
     rlimits: tuple[tuple[str, int, int], ...]  # runtime's name, soft, hard
     unheld: tuple[str, ...]  # keys asked for that nothing here can enforce
 
@@ -59,6 +60,7 @@ def limits(rspec: ResourceSpec, settings: ContainerSettings) -> Limits:
         ordinary=_rates(rspec.net_min_rate, rspec.net_max_rate, rspec.net_share, settings.node_cap),
         exempt=_rates(rspec.net_i2_min_rate, rspec.net_i2_max_rate, rspec.net_i2_share, settings.link_rate),
         disk=rspec.disk_max * 1024,
+        ports=_ports(dict(rspec.tags).get("ports", "")),
         rlimits=tuple(_rlimits(rspec, settings)),
         unheld=tuple(_unheld(rspec)),
     )
@@ -82,6 +84,12 @@ def _rlimits(rspec: ResourceSpec, settings: ContainerSettings) -> list[tuple[str
         if hard is not None and hard >= 0:
             found.append((name, min(hard, hard if soft is None or soft < 0 else soft) * unit, hard * unit))
     return found
+
+
+def _ports(told: str) -> tuple[int, ...]:
+    """A comma list; what is no port is skipped, as by the pools that gave it."""
+    numbers = (int(word) for word in (each.strip() for each in told.split(",")) if word.isascii() and word.isdigit())
+    return tuple(sorted({number for number in numbers if 0 < number < 65536}))
 
 
 def _unheld(rspec: ResourceSpec) -> list[str]:

@@ -50,6 +50,7 @@ class ContainerSettings:
     )
     node_cap: float = field(default=1e9, metadata=_said("The most all slivers may send together, in bit/s."))
     pings: int = field(default=5, metadata=_said("Echo requests per second that one sliver may send."))
+    flows: int = field(default=4096, metadata=_said("Flows of one sliver that the node keeps track of at a time."))
     memory: int = field(
         default=512 << 20, metadata=_said("Bytes of memory a sliver may use where its rspec is silent.")
     )
