@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import audit, edge, papers, wire
+from bench import audit, edge, node, papers, wire
 
-PARTS = {"audit": audit.figures, "edge": edge.figures, "papers": papers.figures, "wire": wire.figures}
+PARTS = {
+    "audit": audit.figures,
+    "edge": edge.figures,
+    "node": node.figures,
+    "papers": papers.figures,
+    "wire": wire.figures,
+}
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The node manager's books: entries, pools and owners of packets, kept so that they outlive any crash.
 
 Everything is also held in memory; a value is seen there only after it is on disk. One change is one transaction.
-SQLite in WAL mode with full synchronisation: what was answered survives a kill of the process and a power cut.
+SQLite in WAL mode: what was answered survives a kill of the process and, being synchronised first, a power cut.
 A file that is damaged or newer than this program is refused at start; it is never repaired silently.
 """
 
@@ -83,10 +83,10 @@ class Books:
         entry = self.entries.get(pool.bound) if pool and pool.bound else None
         return entry if entry and entry.rcap == rcap else None
 
-    def put(self, *entries: Entry, pools: Iterable[Pool] = ()) -> None:
-        """Keep entries, and pools with them, at once."""
+    def put(self, *entries: Entry, pools: Iterable[Pool] = (), synced: bool = True) -> None:
+        """Keep entries, and pools with them, at once. What a round can find out again need not be ``synced``."""
         pools = list(pools)
-        with self._writing() as execute:
+        with self._writing(synced) as execute:
             for entry in entries:
                 execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _entry_row(entry))
             for pool in pools:
@@ -170,7 +170,7 @@ class Books:
             return
         still = {mark: number for mark, number in self._open.items() if mark in now}
         stamp = self.stamp() + 1
-        with self._writing() as execute:
+        with self._writing(synced=False) as execute:
             for mark, number in self._open.items():
                 if mark not in now:
                     execute(
@@ -245,17 +245,19 @@ class Books:
         """A single value by name."""
         return self._facts.get(name)
 
-    def set_fact(self, name: str, value: str) -> None:
+    def set_fact(self, name: str, value: str, synced: bool = True) -> None:
         """Keep a single value."""
-        with self._writing() as execute:
+        with self._writing(synced) as execute:
             execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
         self._facts[name] = value
 
     # the file
 
     @contextmanager
-    def _writing(self) -> Iterator[Any]:
+    def _writing(self, synced: bool = True) -> Iterator[Any]:
+        """One transaction. Not ``synced``, it outlives the process at once and a power cut with the next that is."""
         try:
+            self._db.conn.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
             self._db.conn.execute("BEGIN IMMEDIATE")
             yield self._db.conn.execute
             self._db.conn.execute("COMMIT")

@@ -3,7 +3,6 @@
 Everything that changes a sliver goes the same way: decide, write the intent down, act, write down that it is done.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -15,25 +14,25 @@ from twisted.python.failure import Failure
 
 from node_manager import limits, loans, pools
 from node_manager.books import Books
-from node_manager.caps import guaranteed, slowed
-from node_manager.converge import Wish, strays
-from node_manager.drivers import Driver, Sliver, State
+from node_manager.converge import strays
+from node_manager.drivers import Driver, State
 from node_manager.giving import Giving
 from node_manager.owners import OwnersLog
 from node_manager.pools import Pool
 from node_manager.records import DELEGATED, Entry, Record
-from node_manager.reservations import Reservations, is_system
+from node_manager.reservations import Reservations
 from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
 from node_manager.steady import Steady
 from node_manager.tickets import Redeem
 from node_manager.watch import Watch
+from node_manager.wishes import Wishes
 from planetlab.clock import Clock
 from planetlab.errors import Conflict, Forbidden, NotFound, Unavailable
 from planetlab.failpoints import failpoint
 from planetlab.methods import Method
 from planetlab.names import Hrn, SliceName
-from planetlab.rspec import LOANABLE, ResourceSpec
+from planetlab.rspec import ResourceSpec
 from planetlab.units import NEVER
 
 T = TypeVar("T")
@@ -68,12 +67,11 @@ class Node:
         self.steady = Steady(clock.now(), ticks(), float(last) if last else None)
         self._unasked: dict[SliceName, float] = {}  # slivers without a record, and since when (ticks)
         self.strays_kept: dict[SliceName, str] = {}
-        told = json.loads(books.fact("reservations") or "{}")
-        self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
         self._lease_timer: IDelayedCall | None = None
         self.giving = Giving(settings, books)
         self.watch = Watch(books, driver, in_thread, SliceName(settings.slice_prefix, "default"))
         self.watch.begin(self.now())
+        self.wishes = Wishes(settings, books, self.giving, self.watch)
         self.owners = OwnersLog(
             books, driver, self.now, reactor, in_thread, lag=settings.owners_lag, kept=settings.owners_kept
         )
@@ -134,7 +132,7 @@ class Node:
                 return
             began = self.now()
             try:
-                unbound = await self.rounds.bring(self.wish(entry, began))
+                unbound = await self.rounds.bring(self.wishes.wish(entry, began))
             except Exception as error:
                 self._close(name, done=False, reason=str(error) or type(error).__name__)
                 raise
@@ -150,7 +148,7 @@ class Node:
     def _close(self, name: SliceName, done: bool, reason: str) -> None:
         entry = self.books.entries.get(name)
         if entry and (entry.done, entry.reason) != (done, reason):
-            self.books.put(evolve(entry, done=done, reason=reason, since=self.now()))
+            self.books.put(evolve(entry, done=done, reason=reason, since=self.now()), synced=False)
 
     async def release(self, rcap: str) -> None:
         """Give back what an rcap stands for: a sliver with all it has, or a pool. Unknown: nothing to do."""
@@ -251,63 +249,14 @@ class Node:
         there = [each for each in sorted(touched) if each in self.books.entries and self.books.entries[each].created]
         await self.rounds.each(there, self.make)
 
-    # wishes
-
-    def grants(self) -> dict[SliceName, dict[str, int]]:
-        """By sliver what it has of the loanable resources, loans counted. Empty when nobody lends."""
-        lenders = sorted(name for name, entry in self.books.entries.items() if entry.loans)
-        if not lenders:
-            return {}
-        given = {
-            name: {key: getattr(entry.record.rspec, key) for key in LOANABLE}
-            for name, entry in self.books.entries.items()
-            if entry.record.is_sliver
-        }
-        made = [(name, loan) for name in lenders for loan in self.books.entries[name].loans]
-        return loans.effective(given, made)[0]
-
-    def sliver(self, entry: Entry, now: float, grants: dict[SliceName, dict[str, int]]) -> Sliver:
-        """What a sliver shall be, with loans and bound pools and under the owner's ceilings."""
-        record = entry.record
-        rspec = limits.with_amounts(record.rspec, grants.get(record.name, {}))
-        rspec = self.giving.spread(entry, rspec, now)
-        rspec, _ = limits.bounded(guaranteed(rspec, self.settings.node_rate), self.settings.ceilings)
-        if slow := self.watch.caps.get(record.name):
-            rspec = slowed(rspec, slow)
-        return Sliver(
-            slice=record.name,
-            authority=record.authority,
-            rspec=rspec,
-            slice_id=record.slice_id,
-            keys=record.keys if rspec.is_enabled else (),
-            initscript=record.initscript,
-            vref=record.vref,
-        )
-
-    def wish(self, entry: Entry, now: float, grants: dict[SliceName, dict[str, int]] | None = None) -> Wish:
-        """What is wanted of a sliver now."""
-        sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
-        record = entry.record
-        reserved = not self.reservations.lets_run(
-            record.name, is_system(record.name, record.attributes, self.settings.slice_prefix), now
-        )
-        idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
-        return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the owner has paused everything."""
-        return self.books.fact("paused") == "1"
-
     async def pause(self, paused: bool) -> None:
         """Stop every sliver at once, or let those run again that should; holds over restarts."""
-        self.books.set_fact("paused", "1" if paused else "")
+        self.wishes.pause(paused)
         await self.round()
 
     async def reserve(self, reservations: Reservations) -> None:
         """Go by these leases from now on; holds over restarts."""
-        self.books.set_fact("reservations", json.dumps(reservations.wire()))
-        self.reservations = reservations
+        self.wishes.reserve(reservations)
         await self.round()
 
     def _at_next_lease(self, now: float) -> None:
@@ -315,7 +264,7 @@ class Node:
         if self._lease_timer is not None and self._lease_timer.active():
             self._lease_timer.cancel()
         self._lease_timer = None
-        change = self.reservations.next_change(now)
+        change = self.wishes.reservations.next_change(now)
         if change is not None:
             self._lease_timer = self._reactor.callLater(
                 min(change - now, 3600.0), lambda: Deferred.fromCoroutine(self.round()).addErrback(self._round_failed)
@@ -336,13 +285,13 @@ class Node:
         """Look, decide, do, for every sliver."""
         began = self._ticks()
         now = self.now()
-        self.books.set_fact("believed", str(now))
+        self.books.set_fact("believed", str(now), synced=False)
         found = await self.rounds.look()
         self._expire(now)
         entries = self.books.entries
-        grants = self.grants()
+        grants = self.wishes.grants()
         asked = {
-            name: self.wish(entry, now, grants)
+            name: self.wishes.wish(entry, now, grants)
             for name, entry in entries.items()
             if entry.record.is_sliver and entry.created and not entry.releasing
         }

@@ -131,7 +131,7 @@ def GetRSpec(call: Call, sliver_name: Name) -> dict[str, Any]:
 def GetEffectiveRSpec(call: Call, sliver_name: Name) -> dict[str, Any]:
     """What a sliver has now, with loans, pools and the owner's ceilings, by key."""
     node: Node = call.store
-    return node.sliver(_entry(call, sliver_name), call.now, node.grants()).rspec.as_struct()
+    return node.wishes.sliver(_entry(call, sliver_name), call.now, node.wishes.grants()).rspec.as_struct()
 
 
 @api.method(Role.USER, reads=True)
@@ -166,7 +166,7 @@ def _whole(node: Node, entry: Entry, record: Record, now: float) -> dict[str, An
         "keys": "\n".join(record.keys),
         "type": record.kind,
         "delegations": record.delegations or [],
-        "_rspec": node.sliver(entry, now, node.grants()).rspec.as_struct(),
+        "_rspec": node.wishes.sliver(entry, now, node.wishes.grants()).rspec.as_struct(),
         "_loans": [loan.wire() for loan in entry.loans],
     }
 

@@ -1,0 +1,85 @@
+"""What is wanted of each sliver now: its grant with loans, pools and the owner's word, and whether it is to run."""
+
+import json
+
+from node_manager import limits, loans
+from node_manager.books import Books
+from node_manager.caps import guaranteed, slowed
+from node_manager.converge import Wish
+from node_manager.drivers import Sliver
+from node_manager.giving import Giving
+from node_manager.records import Entry
+from node_manager.reservations import Reservations, is_system
+from node_manager.settings import Settings
+from node_manager.watch import Watch
+from planetlab.names import SliceName
+from planetlab.rspec import LOANABLE
+
+Grants = dict[SliceName, dict[str, int]]
+
+
+class Wishes:
+    """The wishes of one node."""
+
+    def __init__(self, settings: Settings, books: Books, giving: Giving, watch: Watch) -> None:
+        self._settings = settings
+        self._books = books
+        self._giving = giving
+        self._watch = watch
+        told = json.loads(books.fact("reservations") or "{}")
+        self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
+
+    def grants(self) -> Grants:
+        """By sliver what it has of the loanable resources, loans counted. Empty when nobody lends."""
+        lenders = sorted(name for name, entry in self._books.entries.items() if entry.loans)
+        if not lenders:
+            return {}
+        given = {
+            name: {key: getattr(entry.record.rspec, key) for key in LOANABLE}
+            for name, entry in self._books.entries.items()
+            if entry.record.is_sliver
+        }
+        made = [(name, loan) for name in lenders for loan in self._books.entries[name].loans]
+        return loans.effective(given, made)[0]
+
+    def sliver(self, entry: Entry, now: float, grants: Grants) -> Sliver:
+        """What a sliver shall be, with loans and bound pools and under the owner's ceilings."""
+        record = entry.record
+        rspec = limits.with_amounts(record.rspec, grants.get(record.name, {}))
+        rspec = self._giving.spread(entry, rspec, now)
+        rspec, _ = limits.bounded(guaranteed(rspec, self._settings.node_rate), self._settings.ceilings)
+        if slow := self._watch.caps.get(record.name):
+            rspec = slowed(rspec, slow)
+        return Sliver(
+            slice=record.name,
+            authority=record.authority,
+            rspec=rspec,
+            slice_id=record.slice_id,
+            keys=record.keys if rspec.is_enabled else (),
+            initscript=record.initscript,
+            vref=record.vref,
+        )
+
+    def wish(self, entry: Entry, now: float, grants: Grants | None = None) -> Wish:
+        """What is wanted of a sliver now."""
+        sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
+        record = entry.record
+        reserved = not self.reservations.lets_run(
+            record.name, is_system(record.name, record.attributes, self._settings.slice_prefix), now
+        )
+        idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
+        return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the owner has paused everything."""
+        return self._books.fact("paused") == "1"
+
+    def pause(self, paused: bool) -> None:
+        """Let nobody run, or those again that should; holds over restarts."""
+        self._books.set_fact("paused", "1" if paused else "")
+
+    def reserve(self, reservations: Reservations) -> None:
+        """Go by these leases from now on; holds over restarts."""
+        self._books.set_fact("reservations", json.dumps(reservations.wire()))
+        self.reservations = reservations
