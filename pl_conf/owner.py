@@ -8,15 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import asdict, define, evolve, fields_dict
+from twisted.logger import Logger
 
 from pl_conf.entries import Receipt
 from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.redeem import Redeemer
+from pl_conf.refusals import NotAdmitted
 from pl_conf.rules import OwnersRules
 from planetlab.errors import BadArgument, NotFound
 from planetlab.names import Hrn
 
+log = Logger()
+
 MOST_WINDOWS = 100
+PAUSED = "paused"  # the ledger's note that the node manager was told to stop everything
 CAPS = ("share", "max_slivers", "max_lifetime", "net_max_rate", "cpu_share")
 
 
@@ -83,7 +88,19 @@ class Owner:
         self.rules.say(policy)
         return await self._apply(what)
 
+    async def settle(self) -> None:
+        """Have the node manager stop everything in one step, or end that. What it does not hear, records say too."""
+        ledger, paused = self.redeemer.ledger, self.rules.policy.paused
+        if paused == (ledger.about(PAUSED) == "1"):
+            return
+        try:
+            await self.redeemer.manager.call("Pause" if paused else "Resume")
+            ledger.set_about(PAUSED, "1" if paused else "")
+        except NotAdmitted as refusal:
+            log.warn("the node manager does not stop all slivers in one step: {text}", text=str(refusal))
+
     async def _apply(self, what: str) -> int:
+        await self.settle()
         changed = await self.redeemer.rebind()
         self.reloaded()
         now = self.redeemer.time.wall()

@@ -21,6 +21,7 @@ from pl_conf.node import NodeManager, Sliver
 from pl_conf.policy import Policy
 from pl_conf.refusals import NotAdmitted
 from pl_conf.steady import SteadyTime
+from planetlab.ask import each
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import failpoint
 from planetlab.names import Hrn, SliceName
@@ -269,11 +270,16 @@ class Redeemer:
 
     async def rebind(self) -> int:
         """Tell the node manager every record that the owner's rules make different now; gives how many."""
-        changed = 0
-        for wish in self.ledger.wishes():
+
+        async def one(wish: Wish) -> bool:
             async with self._alone(wish.slice):
-                changed += await self._rebind_one(wish)
-        return changed
+                return await self._rebind_one(wish)
+
+        outcomes = await each(self.ledger.wishes(), one, at_once=AT_ONCE)
+        for outcome in outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+        return sum(bool(outcome.value) for outcome in outcomes)
 
     async def _rebind_one(self, seen: Wish) -> bool:
         wish = self.ledger.wish(seen.authority, seen.slice)
@@ -354,5 +360,6 @@ class Redeemer:
                 self._locks[name] = (lock, waiting - 1)
 
 
+AT_ONCE = 8  # slivers that the node manager is told of at the same time
 TRANSIENT = ("node-silent", "disk", "paused", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""

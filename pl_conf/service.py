@@ -143,6 +143,7 @@ class PlConf:
 
     async def _agree(self) -> None:
         """Settle what is begun, then bring the node manager to what the ledger says."""
+        await self.owner.settle()
         await self.redeemer.recover()
         orphans = {sliver.rcap: sliver for sliver in await self.redeemer.agree() if sliver.rcap}
         now = self._elapsed()

@@ -45,6 +45,25 @@ class AnOwner(SynchronousTestCase):
         self.assertEqual("paused", error.reason.word)
         self.assertEqual((2, 2), (now(self.owner.pause(False)), len(self.running())))
 
+    def test_has_the_node_manager_stop_all_in_one_step_and_again_when_it_was_silent(self) -> None:
+        def steps() -> list[str]:
+            return [name for name, _ in self.world.node.calls if name in ("Pause", "Resume")]
+
+        call = self.world.node.call
+
+        async def silent(name: str, *args: Any) -> Any:
+            raise NotAdmitted("node-silent", "the node manager does not answer (told to)")
+
+        self.world.node.call = silent  # type: ignore[method-assign]
+        now(self.owner.pause(True))
+        self.assertEqual(([], []), (steps(), self.running()))
+        self.world.node.call = call  # type: ignore[method-assign]
+        for _ in range(2):
+            now(self.owner.settle())
+        now(self.owner.pause(False))
+        now(self.owner.settle())
+        self.assertEqual(["Pause", "Resume"], steps())
+
     def test_pause_outlives_a_restart(self) -> None:
         now(self.owner.pause(True))
         self.world.restart()

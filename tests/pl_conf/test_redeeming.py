@@ -303,6 +303,27 @@ class ANodeManagerThatFails(SynchronousTestCase):
         self.assertEqual(["princeton_codeen"], [each.name for each in now(self.world.redeemer.agree())])
 
 
+class YesterdaysLedger(SynchronousTestCase):
+    def test_put_back_ends_what_was_deleted_since_and_refuses_its_tickets(self) -> None:
+        world = World(self)
+        sealed = PLC_SIGNS.xmldsig(ticket())
+        wish = now(world.redeemer.redeem(sealed, "push"))
+        world.ledger.close()
+        copy = (world.place / "ledger.db").read_bytes()
+        world.start()
+        now(world.redeemer.delete(wish.rcap, "its holder deleted it"))
+        world.ledger.close()
+        for part in world.place.glob("ledger.db-*"):
+            part.unlink()
+        (world.place / "ledger.db").write_bytes(copy)
+        world.start()
+        self.assertEqual(1, len(world.ledger.wishes()))
+        now(world.redeemer.recover())
+        self.assertEqual(([], []), (world.ledger.wishes(), world.node.names))
+        error = self.assertRaises(NotAdmitted, now, world.redeemer.redeem(sealed, "push"))
+        self.assertEqual("replayed-after-delete", error.reason.word)
+
+
 class Expiry(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(self)

@@ -52,7 +52,7 @@ class Signer:
 PLC_SIGNS, EPFL_SIGNS, STRANGER_SIGNS = Signer(Hrn(("plc",))), Signer(Hrn(("epfl",))), Signer(Hrn(("plc",)))
 
 
-@define
+@define(slots=False)
 class ScriptedNode:
     """Speaks as a node manager does; ``silent`` and ``refusing`` say how often it misbehaves before it behaves."""
 
