@@ -1,5 +1,6 @@
 """Whatever ends in the middle, the next look tells it and the next end clears it."""
 
+import json
 import os
 import select
 import signal
@@ -139,6 +140,35 @@ class AnEnding(Ground):
         self.assertEqual({"file"}, kinds)
         self.node.start(CODEEN)
         self.assertEqual("kept", self.said(self.node, "cat /root/file"))
+
+
+class WithoutANodeManager(Ground):
+    """The program that sets a node up or takes it down."""
+
+    def told(self, command: str, work: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        options = ("--work", str(work), "--images", str(self.top / "images"), "--netns", self.netns, "--uplink", "up0")
+        words = (sys.executable, "-m", "node_manager.drivers.container", command, *options, *more)
+        return subprocess.run(words, capture_output=True, text=True)
+
+    def test_every_sliver_and_the_nodes_rules_are_cleared(self) -> None:
+        work = Path(tempfile.mkdtemp(dir=self.top))
+        node = self.driver_over(work)
+        for name in (CODEEN, SIRIUS):
+            self.running(node, name)
+        node.close()
+        told = self.told("clear", work, "--cgroup", self.settings(work).cgroup)
+        self.assertEqual({"destroyed": [str(CODEEN), str(SIRIUS)], "failed": {}}, json.loads(told.stdout))
+        self.assertNotIn("plfed", within(self.netns, "nft", "list", "tables"))
+        self.assertNotIn("htb", within(self.netns, "tc", "qdisc", "show", "dev", "up0"))
+        self.driver_over(work)  # which puts them in place again, for `traces` to read
+        left = [trace for trace in traces(self, work) if not trace.endswith("pool.btrfs")]
+        self.assertEqual([], left)
+
+    def test_what_is_missing_is_told(self) -> None:
+        self.assertEqual({"missing": []}, json.loads(self.told("missing", self.top / "probe").stdout))
+        told = self.told("missing", self.top / "probe", "--uplink", "nix0")
+        self.assertEqual(1, told.returncode)
+        self.assertEqual([f"no interface nix0 in network namespace {self.netns}"], json.loads(told.stdout)["missing"])
 
 
 class AStartThatFails(Ground):

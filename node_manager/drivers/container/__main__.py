@@ -48,7 +48,10 @@ def missing_(**settings: Any) -> None:
 @main.command("clear")
 @_settings
 def clear(**settings: Any) -> None:
-    """Destroy every sliver below the work directory: {"destroyed": [names…], "failed": {name: words}}."""
+    """Destroy every sliver below the work directory, and take the node's rules for them away.
+
+    Prints {"destroyed": [names…], "failed": {name: words}}; ends with 1 when any failed.
+    """
     destroyed: list[str] = []
     failed: dict[str, str] = {}
     try:
@@ -62,6 +65,8 @@ def clear(**settings: Any) -> None:
                 destroyed.append(str(name))
             except DriverError as error:
                 failed[str(name)] = str(error)
+        if not failed:
+            driver.leave()
     finally:
         driver.close()
     click.echo(json.dumps({"destroyed": destroyed, "failed": failed}))

@@ -127,6 +127,11 @@ class ContainerDriver:
         """Suspend all its processes, or let them go on."""
         self._do(self._groups.freeze, self._must(name, "freeze").group, frozen)
 
+    def leave(self) -> None:
+        """Take the node's own rules and classes away too; for a node that will have no slivers any more."""
+        self._do(firewall.lower)
+        self._do(self._builder.tree.uproot)
+
     def close(self) -> None:
         self._room.close()
         self._ids.close()

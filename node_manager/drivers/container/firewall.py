@@ -87,6 +87,11 @@ def raise_(settings: ContainerSettings) -> None:
         forwarding.write("1")
 
 
+def lower() -> None:
+    """Take the rules away with all elements; forwarding stays as it is, since others may need it."""
+    run("nft", "-f", "-", given=f"add table {TABLE}\ndelete table {TABLE}\n")
+
+
 def admit(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> None:
     """Let the slot's packets pass, marked and classed, and bring it what comes to these ports of the node."""
     elements = (*_elements(settings, slot), *_ports(settings, slot, ports))

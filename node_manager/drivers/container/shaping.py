@@ -44,8 +44,7 @@ class Tree:
     def plant(self) -> None:
         """The part that no sliver owns; what is there already stays, with its slivers' classes."""
         uplink, link, cap = self._settings.uplink, self._settings.link_rate, self._settings.node_cap
-        roots = json.loads(run("tc", "-j", "qdisc", "show", "dev", uplink, "root") or "[]")
-        if not any(root.get("kind") == "htb" and root.get("handle") == "1:" for root in roots):
+        if not self._stands():
             run("tc", "qdisc", "replace", "dev", uplink, "root", "handle", "1:", "htb", "default", "1fff")
         whole = Rates(least=link, most=link)
         shared = Rates(least=LEAST, most=min(cap, link))
@@ -56,6 +55,11 @@ class Tree:
             + [self._class(0x10, 0x1000 | slot, ours) for slot in (NODE, UNKNOWN)]
             + [self._class(0x20, 0x2000 | slot, ours) for slot in (NODE, UNKNOWN)]
         )
+
+    def uproot(self) -> None:
+        """Take the whole tree away, should it be there."""
+        if self._stands():
+            run("tc", "qdisc", "del", "dev", self._settings.uplink, "root")
 
     def bind(self, slot: Slot, ordinary: Rates, exempt: Rates) -> None:
         """Give the slot's classes these rates, at once; they are made when they are not there."""
@@ -83,6 +87,10 @@ class Tree:
             elif words[:1] == ["Sent"] and minor >= 0:
                 found[minor] = int(words[1])
         return found
+
+    def _stands(self) -> bool:
+        told = run("tc", "-j", "qdisc", "show", "dev", self._settings.uplink, "root")
+        return any(root.get("kind") == "htb" and root.get("handle") == "1:" for root in json.loads(told or "[]"))
 
     def _class(self, parent: int, minor: int, rates: Rates) -> str:
         quantum = min(_MOST_QUANTUM, QUANTUM * rates.share)
