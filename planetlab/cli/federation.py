@@ -27,6 +27,7 @@ from planetlab.names import Hrn
 
 UP_WITHIN = 60.0  # seconds that everything may take until it answers
 LOOK_EVERY = 0.1  # seconds
+TRIES = 3  # starts of the authorities, when ports are taken away under our hands
 POLL_PERIOD, POLL_JITTER = 5.0, 1.0  # seconds between a demo node's polls
 
 
@@ -80,10 +81,7 @@ class Federation:
         place.folder(self.wishes.path)
         self.wishes.facts_file.unlink(missing_ok=True)
         place.end_leftovers(self.wishes.path)
-        self._choose_ports()
-        self._make_authorities()
-        self._run(program for each in self.authorities.values() for program in each.programs(self.logs))
-        await self._until_up(str(each.ports["sa"]) for each in self.authorities.values())
+        await self._start_authorities()
         await gatherResults([Deferred.fromCoroutine(self._populate(each)) for each in self.plan.authorities])
         self._make_network()
         await self._make_nodes()
@@ -91,6 +89,21 @@ class Federation:
         self._start_work()
         await self._until_nodes_are_up()
         self._tell()
+
+    async def _start_authorities(self) -> None:
+        """Run them; where somebody else took a port between our look and our listening, look again."""
+        for tries_left in reversed(range(TRIES)):
+            self._choose_ports()
+            self._make_authorities()
+            self._run(program for each in self.authorities.values() for program in each.programs(self.logs))
+            try:
+                for each in self.authorities.values():
+                    await self._answers(self.admin(each.hrn), "AuthCheck", each.hrn)
+                return
+            except Unavailable as error:
+                if "in use" not in str(error) or not tries_left:
+                    raise
+                await self.supervisor.stop_all()
 
     def _choose_ports(self) -> None:
         """The ports of last time where they are free, else the next free ones."""
@@ -245,11 +258,6 @@ class Federation:
             ]
         )
         self._work.start(self.reactor)
-
-    async def _until_up(self, whats: Iterable[str]) -> None:
-        """Wait until every authority answers. Raises `Unavailable` with a dead service's last words."""
-        for each in self.authorities.values():
-            await self._answers(self.admin(each.hrn), "AuthCheck", each.hrn)
 
     async def _until_nodes_are_up(self) -> None:
         for each in self.nodes.values():

@@ -21,7 +21,7 @@ def exists(pid: int) -> bool:
 
 
 class Children(TestCase):
-    timeout = 20
+    timeout = 90
 
     def setUp(self) -> None:
         self.folder = pathlib.Path(self.mktemp())

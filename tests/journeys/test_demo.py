@@ -13,12 +13,12 @@ import urllib.request
 import xmlrpc.client
 from typing import ClassVar
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from planetlab.cli import place
 from tests.journeys.running import ROOT, RunningDemo, new_folder, plfed
 
-BASE_PORT = 28_700
+BASE_PORT = 20_000 + os.getpid() % 100 * 100  # several runs of these tests may share a machine
 
 
 class ADemo(SynchronousTestCase):
@@ -128,6 +128,32 @@ class ADemo(SynchronousTestCase):
         self.assertIn(name, self.well("shell", "-c", f"print(GetSlices(['{name}'], ['name']))"))
         self.well("slice", "delete", name)
 
+    def test_xmlsec1_accepts_the_v3_ticket_with_the_key_of_the_facts(self) -> None:
+        self.need("xmlsec1")
+        file = str(self.folder / "v3.xml")
+        self.well("ticket", "get", "princeton_scriptroute", "--out", file)
+        key = self.demo.facts["authorities"]["plc"]["ticket_key_pem"]
+        done = subprocess.run(["xmlsec1", "--verify", "--pubkey-pem", key, file], capture_output=True, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+
+    def test_gpg_accepts_the_v4_ticket_with_the_key_of_the_facts(self) -> None:
+        self.need("gpg")
+        file, home = str(self.folder / "v4.asc"), str(self.folder / "gpg")
+        os.mkdir(home, 0o700)
+        self.well("ticket", "get", "princeton_scriptroute", "--v4", "--out", file)
+        gpg = ["gpg", "--batch", "--homedir", home]
+        subprocess.run(
+            [*gpg, "--import", self.demo.facts["authorities"]["plc"]["pgp_pub"]], capture_output=True, check=True
+        )
+        done = subprocess.run([*gpg, "--decrypt", file], capture_output=True, check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn(b"princeton_scriptroute", done.stdout)
+        self.assertIn(b"Good signature", done.stderr)
+
+    def need(self, program: str) -> None:
+        if shutil.which(program) is None:
+            raise SkipTest(f"{program} is not installed here; it is among the packages of README's first lines")
+
     def test_doctor_finds_nothing_wrong(self) -> None:
         self.assertIn("checks well", self.well("doctor"))
 
@@ -170,12 +196,12 @@ class TheEndOfADemo(SynchronousTestCase):
 
     def test_nothing_is_left_and_a_second_run_resumes(self) -> None:
         with socket.socket() as busy:
-            busy.bind(("127.0.0.1", BASE_PORT + 500))
+            busy.bind(("127.0.0.1", BASE_PORT + 50))
             busy.listen(1)
-            demo = RunningDemo(self.folder / "d", BASE_PORT + 500, "--nodes", "1", "--driver", "memory")
+            demo = RunningDemo(self.folder / "d", BASE_PORT + 50, "--nodes", "1", "--driver", "memory")
             self.addCleanup(demo.stop)
             first, children = demo.facts, demo.children
-            self.assertNotIn(f":{BASE_PORT + 500}/", first["authorities"]["plc"]["sa"])
+            self.assertNotIn(f":{BASE_PORT + 50}/", first["authorities"]["plc"]["sa"])
             before = namespaces(children)
             self.assertEqual(0, demo.stop())
         self.assertEqual([], [name for name, pid in children.items() if place.began(pid)])
@@ -184,7 +210,7 @@ class TheEndOfADemo(SynchronousTestCase):
             port = int(node["pl_conf"].rsplit(":", 1)[1].strip("/"))
             with socket.socket() as probe:
                 self.assertNotEqual(0, probe.connect_ex(("127.0.0.1", port)))
-        again = RunningDemo(self.folder / "d", BASE_PORT + 500, "--nodes", "1", "--driver", "memory")
+        again = RunningDemo(self.folder / "d", BASE_PORT + 50, "--nodes", "1", "--driver", "memory")
         self.addCleanup(again.stop)
         self.assertEqual(
             first["nodes"]["node1.plc.example"]["node_key"], again.facts["nodes"]["node1.plc.example"]["node_key"]
