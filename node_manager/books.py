@@ -245,6 +245,10 @@ class Books:
         """A single value by name."""
         return self._facts.get(name)
 
+    def numbers(self, prefix: str) -> set[int]:
+        """The values, which are numbers, of all names that begin so."""
+        return {int(value) for name, value in self._facts.items() if name.startswith(prefix)}
+
     def set_fact(self, name: str, value: str, synced: bool = True) -> None:
         """Keep a single value."""
         with self._writing(synced) as execute:

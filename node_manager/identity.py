@@ -65,18 +65,19 @@ def kernel_table(version: int = 4) -> str:
 class Accounts:
     """Which account a user id is: a sliver's, one the settings name, one the system knows."""
 
-    def __init__(self, found: Callable[[], Mapping[SliceName, Found]], named: Mapping[str, int]) -> None:
-        """``found`` gives the slivers there are; ``named`` further accounts by name."""
+    def __init__(self, found: Callable[[], Mapping[SliceName, Found]], named: Callable[[], Mapping[str, int]]) -> None:
+        """``found`` gives the slivers there are; ``named`` further accounts by name, such as controllers."""
         self._found = found
-        self._named = {uid: name for name, uid in named.items()}
+        self._named = named
 
     def of(self, uid: int) -> Caller:
         """Who has this id."""
         for name, found in self._found().items():
             if found.uid and found.uid <= uid < found.uid + found.uids:
                 return Caller(uid, str(name))
-        if uid in self._named:
-            return Caller(uid, self._named[uid])
+        for account, own in self._named().items():
+            if own == uid:
+                return Caller(uid, account)
         try:
             return Caller(uid, pwd.getpwuid(uid).pw_name)
         except KeyError:

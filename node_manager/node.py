@@ -19,7 +19,7 @@ from node_manager.drivers import Driver, State
 from node_manager.giving import Giving
 from node_manager.owners import OwnersLog
 from node_manager.pools import Pool
-from node_manager.records import DELEGATED, Entry, Record
+from node_manager.records import CONTROLLER, DELEGATED, Entry, Record
 from node_manager.reservations import Reservations
 from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
@@ -110,8 +110,25 @@ class Node:
         base = old or Entry(record=record, rcap=pool.rcap)
         entry = evolve(base, record=record, created=created, done=False, reason="", since=now)
         self.books.put(entry, pools=[pool])
+        if record.instantiation == CONTROLLER:
+            self._allot(record.name)
         failpoint("sliver.journalled")
         return entry
+
+    def accounts(self) -> dict[str, int]:
+        """Accounts that are no slivers, with their user ids: those of the settings, and controllers'."""
+        told = dict(self.settings.accounts)
+        for name, entry in self.books.entries.items():
+            if entry.record.instantiation == CONTROLLER and (uid := self.books.fact(f"uid of {name}")):
+                told.setdefault(str(name), int(uid))
+        return told
+
+    def _allot(self, name: SliceName) -> None:
+        """Give a controller a user id of its own, which it keeps."""
+        if str(name) not in self.accounts():
+            taken = self.books.numbers("uid of ")
+            uid = next(uid for uid in range(self.settings.first_controller, 2**31) if uid not in taken)
+            self.books.set_fact(f"uid of {name}", str(uid))
 
     async def instantiate(self, record: Record, create: bool = True) -> str:
         """Make or renew a sliver; gives its rcap once users can log in. Raises what `take` and the driver raise."""

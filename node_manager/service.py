@@ -136,7 +136,7 @@ class NodeManager:
 
     def _pages(self) -> list[tuple[str, Resource]]:
         """Where to answer, and with what."""
-        accounts = Accounts(lambda: self.node.rounds.found, self.settings.accounts)
+        accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
         resource = NodeResource(api(), Gate(self.node, accounts).greet)
         figures = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
         interface = mount({"": resource, "RPC2": resource})
@@ -174,11 +174,11 @@ class NodeManager:
 
     def _controllers(self) -> list[Account]:
         command = f"{FORWARD} {self.settings.socket.removeprefix('unix:').partition(':')[0]}"
+        uids = self.node.accounts()
         return [
-            Account(name=str(entry.record.name), uid=uid, gid=uid, keys=entry.record.keys, command=command)
+            Account(name=name, uid=uids[name], gid=uids[name], keys=entry.record.keys, command=command)
             for entry in self.books.entries.values()
-            if entry.record.instantiation == CONTROLLER
-            and (uid := self.settings.accounts.get(str(entry.record.name))) is not None
+            if entry.record.instantiation == CONTROLLER and (name := str(entry.record.name)) in uids
         ]
 
     def _every(self, seconds: float, work: Callable[[], Any]) -> None:

@@ -40,7 +40,8 @@ class Settings:
     pl_conf_uid: int = _said(0, "User id of the creation service, which brings records.")
     pl_conf: str = _said("unix:/run/plfed/pl_conf.sock", "Where the creation service takes tickets: unix:/path or URL.")
     owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
-    accounts: dict[str, int] = _said({}, "Further accounts by name, such as controllers, with their user ids.")
+    accounts: dict[str, int] = _said({}, "Further accounts by name, with their user ids.")
+    first_controller: int = _said(30000, "First of the user ids that controllers' accounts get.")
     trusted: tuple[str, ...] = _said((), "Slices that may stop any other by the actuator StopSlice.")
     slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
 

@@ -121,6 +121,29 @@ class PermissionOverASliver(ApiTest):
         self.assertEqual(108, self.fault(Caller(7, None), "Stop", "princeton_codeen")[0])
 
 
+class Controllers(ApiTest):
+    def uid(self, name: str) -> int:
+        return self.world.node.accounts()[name]
+
+    def test_each_gets_a_user_id_of_its_own_and_keeps_it_over_renewals_and_restarts(self) -> None:
+        for name in (UTAH, SIRIUS):
+            self.ok(PL_CONF, "Instantiate", record(name, instantiation="nm-controller").wire())
+        uids = {name: self.uid(name) for name in ("utah_elab", "princeton_sirius")}
+        self.assertEqual(2, len(set(uids.values())))
+        self.ok(PL_CONF, "Instantiate", record(UTAH, instantiation="nm-controller", timestamp=NOON + 5).wire())
+        self.world = self.world.restarted()
+        self.assertEqual(uids, {name: self.uid(name) for name in uids})
+
+    def test_one_that_is_released_is_an_account_no_more(self) -> None:
+        rcap = self.ok(PL_CONF, "Instantiate", record(UTAH, instantiation="nm-controller").wire())
+        self.ok(PL_CONF, "Release", rcap)
+        self.assertNotIn("utah_elab", self.world.node.accounts())
+
+    def test_its_calls_are_known_by_its_user_id(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(UTAH, instantiation="nm-controller").wire())
+        self.assertEqual("utah_elab", self.world.accounts.of(self.uid("utah_elab")).account)
+
+
 class SliversLife(ApiTest):
     def test_create_also_starts(self) -> None:
         self.ok(SELF, "Destroy", "princeton_codeen")

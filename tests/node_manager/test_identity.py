@@ -59,7 +59,7 @@ class OverTheUnixSocket(SynchronousTestCase):
 
 class AccountsOfIds(SynchronousTestCase):
     found = {CODEEN: Found(slice=CODEEN, state=State.RUNNING, uid=1_000_000, uids=65536)}
-    accounts = Accounts(lambda: AccountsOfIds.found, {"utah_nmcontrol": 5001})
+    accounts = Accounts(lambda: AccountsOfIds.found, lambda: {"utah_nmcontrol": 5001})
 
     def test_every_id_of_a_sliver_is_the_sliver(self) -> None:
         for uid in (1_000_000, 1_000_001, 1_065_535):
@@ -77,4 +77,4 @@ class AccountsOfIds(SynchronousTestCase):
 
     def test_a_sliver_without_an_id_takes_nobodys(self) -> None:
         found = {CODEEN: Found(slice=CODEEN, state=State.STOPPED)}
-        self.assertEqual("root", Accounts(lambda: found, {}).of(0).account)
+        self.assertEqual("root", Accounts(lambda: found, dict).of(0).account)

@@ -67,7 +67,8 @@ class World:
             self._redeem,
         )
         self.node.methods = api()
-        self.gate = Gate(self.node, Accounts(lambda: self.node.rounds.found, {}))
+        self.accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
+        self.gate = Gate(self.node, self.accounts)
 
     async def _redeem(self, ticket: bytes) -> None:
         self.tickets.append(ticket)
