@@ -130,6 +130,10 @@ class Desk:
         """Run ``work`` of our own that only reads."""
         return self._in(self._readers, lambda: self._read(lambda: work(self._local.store)))
 
+    def look_now(self, work: Callable[[Store], Any]) -> Any:
+        """As `look`, in the calling thread."""
+        return self._read(lambda: work(self._local.store))
+
     def job_now(self, work: Callable[[Store], Any]) -> Any:
         """As `job`, in the calling thread."""
         return self._write("", lambda: work(self._local.store))

@@ -75,6 +75,11 @@ WRITES = {
     "management": MANAGEMENT_HALF | SHARED,
     "both": SLICE_HALF | MANAGEMENT_HALF | SHARED,
 }
+GO_WITH_PARENT = frozenset(
+    {"interface_tags", "ilinks", "pcu_node", "node_tags", "person_tags", "slice_tags", "person_role"}
+)
+"""Whose rows a foreign key takes away with a row that either half may delete; SQLite names no trigger for those."""
+
 _WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 
 
@@ -83,8 +88,9 @@ def guard(connection: sqlite3.Connection, half: str) -> None:
     allowed = WRITES[half]
 
     def may(action: int, table: str | None, column: str | None, database: str | None, trigger: str | None) -> int:
-        if action in _WRITING and trigger is None and table not in allowed:
-            return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK
+        if action not in _WRITING or trigger is not None or table in allowed:
+            return sqlite3.SQLITE_OK
+        goes = action == sqlite3.SQLITE_DELETE and table in GO_WITH_PARENT
+        return sqlite3.SQLITE_OK if goes else sqlite3.SQLITE_DENY
 
     connection.set_authorizer(may)
