@@ -1,7 +1,9 @@
 """Who may connect, and how often at once; and where a server listens.
 
 The gate stands below TLS, so that a connection that never ends its handshake is counted too. A peer is an IPv4 address,
-an IPv6 network of 64 bits, or on a Unix socket the user of the process that calls.
+an IPv6 network of 64 bits, or on a Unix socket the user of the process that calls. Who is over its share loses its
+oldest connection that has no call in work, so that a flood of silent ones does not keep a good client of the same
+address out. When all is full, the peer that holds most makes room for one that holds fewer.
 """
 
 import ipaddress
@@ -51,6 +53,11 @@ class _Visitor(ProtocolWrapper):
             self.factory.leave(self)
             super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
+    def at_rest(self) -> bool:
+        """Whether nothing of it is in work: it is idle, or has not said yet what it wants."""
+        inner = getattr(self.wrappedProtocol, "wrappedProtocol", self.wrappedProtocol)  # TLS, where there is some
+        return not getattr(getattr(inner, "_channel", None), "is_busy", False)
+
     def abort(self) -> None:
         """Make room."""
         self.abortConnection()
@@ -70,9 +77,16 @@ class Gate(WrappingFactory):
         self.turned_away = 0
 
     def admit(self, visitor: _Visitor) -> bool:
-        """Whether ``visitor`` may come in; when all is full, at the cost of the peer that holds most."""
-        own = len(self.inside.get(visitor.peer, ()))
-        if own >= self.limits.per_peer or (self.count >= self.limits.total and not self._make_room(own)):
+        """Whether ``visitor`` may come in; at the cost of its peer's, or of the greediest peer's, oldest at rest."""
+        own = self.inside.get(visitor.peer, {})
+        if len(own) >= self.limits.per_peer:
+            room = self._make_room(own)
+        elif self.count >= self.limits.total:
+            greedy = max(self.inside.values(), key=len)
+            room = len(greedy) > len(own) + 1 and self._make_room(greedy)
+        else:
+            room = True
+        if not room:
             self.turned_away += 1
             if self.turned_away & (self.turned_away - 1) == 0:  # 1, 2, 4, …: a flood must not fill the log too
                 _log.warn("turned away {peer}: {n} so far", peer=visitor.peer or "a local process", n=self.turned_away)
@@ -81,11 +95,11 @@ class Gate(WrappingFactory):
         self.count += 1
         return True
 
-    def _make_room(self, own: int) -> bool:
-        greedy = max(self.inside.values(), key=len)
-        if len(greedy) <= own + 1:
+    def _make_room(self, visitors: dict[_Visitor, None]) -> bool:
+        """End the oldest of ``visitors`` that has no call in work."""
+        oldest = next((one for one in visitors if one.at_rest()), None)
+        if oldest is None:
             return False
-        oldest = next(iter(greedy))
         self.leave(oldest)
         oldest.abort()
         return True

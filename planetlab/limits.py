@@ -2,8 +2,7 @@
 
 twisted.web has no limits of its own on bodies, on the time of a whole request, or on connections. `hardened_site` makes
 a site that has them. A peer that is slow is cut off when its time is over, however diligently it drips; one that sends
-too much is told so before it was read; one that opens too many connections keeps those it has. When the whole house is
-full, the peer that holds the most connections loses its oldest to one that holds fewer.
+too much is told so before it was read; how many connections one may open is `planetlab.gate`'s.
 """
 
 from typing import Any
@@ -229,6 +228,11 @@ class _Channel(http.HTTPChannel):
         else:
             self.due = None
             self.abort()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is in work, or an answer on its way."""
+        return bool(self.requests and self._handlingRequest) or self._waitingForTransport
 
     def abort(self) -> None:
         """End the connection now."""

@@ -18,6 +18,9 @@ THREE = OK % (len(ours.dumps_answer(3)), ours.dumps_answer(3))
 class Odd(protocol.Protocol):
     """A peer that answers each request as the test says: octets, None to end the connection, "" to say nothing."""
 
+    def connectionMade(self) -> None:
+        self.factory.open.append(self)
+
     def dataReceived(self, data: bytes) -> None:
         self.factory.requests.append(data)
         said = self.factory.answers.pop(0) if self.factory.answers else ""
@@ -32,13 +35,17 @@ class OddPeer(TestCase):
 
     async def setUp(self) -> None:
         self.factory = protocol.ServerFactory.forProtocol(Odd)
-        self.factory.requests, self.factory.answers = [], []
+        self.factory.requests, self.factory.answers, self.factory.open = [], [], []
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self.port.getHost().port}/"
 
     async def tearDown(self) -> None:
         await ask.close(reactor)
         await defer.maybeDeferred(self.port.stopListening)
+        for one in self.factory.open:
+            one.transport.abortConnection()
+        for _ in range(5):  # both ends hear of it in the reactor's next turns
+            await task.deferLater(reactor, 0)
 
     def ask(self, *answers: Any, **how: Any) -> Ask:
         self.factory.answers = list(answers)

@@ -192,9 +192,29 @@ class ManyConnections(InMemory):
     def open(self, host: str, n: int) -> list[Peer]:
         return [self.connect(host)[1] for _ in range(n)]
 
-    def test_one_peer_has_at_most_its_share(self) -> None:
+    def keep_busy(self, host: str, n: int) -> list[Peer]:
+        self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: defer.Deferred()
+        peers = []
+        for _ in range(n):
+            protocol, peer = self.connect(host)
+            protocol.dataReceived(post(CALL))
+            peers.append(peer)
+        return peers
+
+    def test_one_peer_has_at_most_its_share_and_loses_its_oldest_at_rest(self) -> None:
         peers = self.open("192.0.2.1", 30)
-        self.assertEqual([False] * 4 + [True] * 26, [peer.ended for peer in peers])
+        self.assertEqual([True] * 26 + [False] * 4, [peer.ended for peer in peers])
+
+    def test_what_is_in_work_is_never_given_up(self) -> None:
+        busy = self.keep_busy("192.0.2.1", 4)
+        self.assertEqual([True] * 5, [peer.ended for peer in self.open("192.0.2.1", 5)])
+        self.assertFalse(any(peer.ended for peer in busy))
+
+    def test_a_flood_of_silent_connections_does_not_keep_out_a_good_client_of_the_same_address(self) -> None:
+        self.open("192.0.2.1", 50)
+        protocol, peer = self.connect("192.0.2.1")
+        protocol.dataReceived(post(CALL))
+        self.assertIn(b"<int>3</int>", peer.value())
 
     def test_an_ipv6_network_is_one_peer(self) -> None:
         peers = [self.connect(f"2001:db8::{i}")[1] for i in range(1, 8)]
@@ -204,9 +224,11 @@ class ManyConnections(InMemory):
     def test_who_left_makes_room(self) -> None:
         from twisted.internet.protocol import connectionDone
 
-        visitors = [self.connect()[0] for _ in range(4)]
+        self.keep_busy("192.0.2.1", 3)
+        last = self.connect()[0]
+        last.dataReceived(post(CALL))
         self.assertTrue(self.connect()[1].ended)
-        visitors[0].connectionLost(connectionDone)
+        last.connectionLost(connectionDone)
         self.assertFalse(self.connect()[1].ended)
 
     def test_when_all_is_full_the_greediest_makes_room_for_the_modest(self) -> None:

@@ -54,6 +54,9 @@ REFUSED = {
     "URI name only": (forge("x", x509.UniformResourceIdentifier("https://localhost/")), "is for no DNS name"),
     "another's name": (forge("localhost", x509.DNSName("other.example")), "is for other.example, not for that name"),
     "a wildcard above": (forge("x", x509.DNSName("*")), "not for that name"),
+    "a name with NUL": (
+        forge("x", x509.DNSName._init_without_validation("localhost\0.other.example")), "not for that name",
+    ),
     "a name that goes on": (forge("x", x509.DNSName("localhost.other.example")), "not for that name"),
     "signed by itself": (forge("localhost", HERE, issuer=None), "CN=localhost is signed by itself"),
     "another CA": (tls.issue(OTHER, ["localhost"], NOW, life=4e8), "is issued by CN=evil TLS CA, which is not trusted"),
@@ -80,7 +83,7 @@ class Pitfall1ACertificateThatNamesNobodyIsRefused(Served):
         self.addCleanup(port.stopListening)
         return f"https://localhost:{port.getHost().port}/PLCAPI/"
 
-    async def test_twelve_wrong_certificates_are_each_refused_in_one_sentence(self) -> None:
+    async def test_thirteen_wrong_certificates_are_each_refused_in_one_sentence(self) -> None:
         for case, (pair, said) in REFUSED.items():
             url = await self.serve(pair)
             asking = ask.Ask(url, ca=CA.certificate_pem, reactor=reactor)
