@@ -25,6 +25,7 @@ from node_manager.round import InThread, Report, Rounds
 from node_manager.settings import Settings
 from node_manager.steady import Steady
 from node_manager.tickets import Redeem
+from node_manager.verbs import Runner
 from node_manager.watch import Watch
 from node_manager.wishes import Wishes
 from planetlab.clock import Clock
@@ -59,6 +60,7 @@ class Node:
         self.books = books
         self.rounds = Rounds(driver, in_thread, settings.at_once)
         self.redeem = redeem
+        self.runner = Runner(reactor)
         self.methods: Mapping[str, Method] = {}  # those it is served by, for Help
         self._clock = clock
         self._ticks = ticks

@@ -23,7 +23,7 @@ from node_manager.drivers import Driver
 from node_manager.drivers.choice import choose
 from node_manager.drivers.container.driver import ContainerDriver
 from node_manager.identity import Accounts
-from node_manager.methods import Gate, NodeApi, local, pools, slivers
+from node_manager.methods import Gate, NodeApi, local, pools, slivers, verbs
 from node_manager.node import Node
 from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
@@ -49,7 +49,7 @@ LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a
 def api() -> Api:
     """All methods that a node answers."""
     whole = NodeApi()
-    for part in (slivers.api, pools.api, local.api):
+    for part in (slivers.api, pools.api, local.api, verbs.api):
         for method in part.values():
             whole.add(method)
     return whole
@@ -124,6 +124,8 @@ class NodeManager:
 
     async def serve(self, listen: Callable[[str, HardenedSite], Awaitable[object]]) -> None:
         """Look, answer at the places of the settings, and begin with rounds. Raises what ``listen`` raises."""
+        for verb in self.settings.verbs:
+            verb.must_be_usable()
         self._threads.start()
         await self.node.rounds.look()
         for where, page in self._pages():

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from node_manager.limits import Ceilings
 from node_manager.pools import MOST, Share, Span
+from node_manager.verbs import Verb
 
 
 def _said(default: Any, doc: str) -> Any:
@@ -43,6 +44,7 @@ class Settings:
     accounts: dict[str, int] = _said({}, "Further accounts by name, with their user ids.")
     first_controller: int = _said(30000, "First of the user ids that controllers' accounts get.")
     trusted: tuple[str, ...] = _said((), "Slices that may stop any other by the actuator StopSlice.")
+    verbs: tuple[Verb, ...] = _said((), "Privileged operations that slices may have performed.")
     slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
 
     # what may be given
