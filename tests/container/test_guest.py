@@ -1,7 +1,13 @@
 """What a slice finds in its slivers: its account, its users' keys, its name, its script."""
 
+import socket
+import struct
+import tempfile
+from pathlib import Path
+
 from node_manager.drivers import DriverError
-from tests.container.ground import CODEEN, Ground
+from planetlab.names import SliceName
+from tests.container.ground import CODEEN, SIRIUS, Ground
 
 KEYS = ("ssh-ed25519 AAAA one@example.org", "ssh-rsa BBBB two@example.org")
 HOME = "/home/princeton_codeen"
@@ -70,6 +76,35 @@ class AGuest(Ground):
         self.running(self.node)
         ended = self.node.enter(CODEEN, ("/bin/sh", "-c", "read word; echo got $word; exit 7"), given="it\n")
         self.assertEqual((7, "got it\n"), (ended.code, ended.output))
+
+    def test_the_nodes_socket_is_there_under_its_old_names_and_the_kernel_says_who_calls(self) -> None:
+        api = Path(tempfile.mkdtemp(dir=self.top))
+        api.chmod(0o755)
+        with socket.socket(socket.AF_UNIX) as ear:
+            ear.bind(str(api / "nodemanager.api"))
+            (api / "nodemanager.api").chmod(0o666)
+            ear.listen()
+            node = self.driver(api=str(api))
+            self.running(node)
+            for name in ("nodemanager.api", "sliver_mgr.api"):
+                call = f"use Socket; socket(S,1,1,0); connect(S,sockaddr_un('/tmp/{name}')) or die $!; print <S>"
+                node.enter(CODEEN, ("/bin/sh", "-c", f'perl -e "{call}" > /tmp/heard 2>&1 &'))
+                peer, _ = ear.accept()
+                with peer:
+                    uid = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+                self.assertEqual(node.look()[CODEEN].uid, uid)
+            self.assertIn("Read-only", self.said(node, "rm -f /run/plfed/nodemanager.api"))
+
+    def test_the_node_can_listen_in_its_network_and_is_heard_nowhere_else(self) -> None:
+        for name in (CODEEN, SIRIUS):
+            self.running(self.node, name)
+        with self.node.listen(CODEEN, "127.0.0.1", 812) as ear:
+            ear.settimeout(5)
+            self.said(self.node, "nc 127.0.0.1 812 </dev/null >/dev/null 2>&1 &")
+            ear.accept()[0].close()
+            self.assertIn("refused", self.said(self.node, "nc 127.0.0.1 812 </dev/null", SIRIUS))
+        error = self.assertRaises(DriverError, self.node.listen, SliceName("a", "b"), "127.0.0.1", 812)
+        self.assertIn("a_b", str(error))
 
     def until(self, expected: str, command: str) -> None:
         """Claim that the command inside comes to say so; a script runs in the background."""

@@ -184,9 +184,12 @@ class Builder:
         base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
         with mounted(self.room.desk, self.pool.folder(record.sliver.slice), base, uid) as root:
             with inside(root, uid) as files:
+                if self.settings.api:
+                    guest.put_sockets(files)
                 guest.furnish(files, record.sliver, hostname, self.settings.nameservers or _nameservers())
             place = bundle.Place(
                 root=root,
+                api=self.settings.api,
                 init=init_program(),
                 network=network,
                 group=record.group,

@@ -11,6 +11,7 @@ from node_manager.drivers.container.limits import Limits
 from node_manager.drivers.container.settings import UIDS
 
 INIT = "/dev/init"  # bound over the runtime's own /dev, where the sliver's files cannot stand in for it
+API = "/run/plfed"
 HOME = "/root"
 
 # What root keeps inside: all of it acts on the sliver's own files, processes and ids only. Over a network that the node
@@ -42,6 +43,7 @@ class Place:
     """Where the parts of one sliver are on the node."""
 
     root: str  # its root directory, mounted
+    api: str  # directory of the node's sockets, "" for none
     init: str  # the program that becomes its first process
     network: str  # path of its network namespace
     group: str  # control group
@@ -86,7 +88,7 @@ def config(place: Place, limits: Limits) -> dict[str, Any]:
         "hostname": place.hostname,
         "process": process(limits, (INIT, "-P"), Who(home="/")),
         "root": {"path": place.root, "readonly": False},
-        "mounts": _mounts(place.init),
+        "mounts": _mounts(place),
         "linux": {
             "cgroupsPath": place.group,
             "namespaces": [*kinds, {"type": "network", "path": place.network}],
@@ -105,7 +107,8 @@ def _seccomp() -> dict[str, Any]:
     return seccomp.profile()
 
 
-def _mounts(init: str) -> list[dict[str, Any]]:
+def _mounts(place: Place) -> list[dict[str, Any]]:
+    api = [_bound(place.api, API, "noexec")] if place.api else []
     kept_small = ["nosuid", "noexec", "nodev"]
     return [
         _mount("/proc", "proc", kept_small),
@@ -115,8 +118,14 @@ def _mounts(init: str) -> list[dict[str, Any]]:
         _mount("/dev/mqueue", "mqueue", kept_small),
         _mount("/run", "tmpfs", ["nosuid", "nodev", "mode=755", "size=4m"]),
         _mount("/sys", "sysfs", [*kept_small, "ro"]),
-        {"destination": INIT, "type": "bind", "source": init, "options": ["bind", "ro", "nosuid", "nodev"]},
+        _bound(place.init, INIT),
+        *api,
     ]
+
+
+def _bound(source: str, where: str, *options: str) -> dict[str, Any]:
+    kept = ["bind", "ro", "nosuid", "nodev", *options]
+    return {"destination": where, "type": "bind", "source": source, "options": kept}
 
 
 def _mount(where: str, kind: str, options: list[str]) -> dict[str, Any]:

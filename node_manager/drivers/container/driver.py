@@ -1,6 +1,7 @@
 """The container driver's verbs, as the node manager calls them."""
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -8,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from attrs import evolve
 
 from node_manager.drivers import DriverError, Found, Owner, Sliver, Stats
-from node_manager.drivers.container import firewall
+from node_manager.drivers.container import firewall, sockets
 from node_manager.drivers.container.builder import Builder
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.ids import Ids
@@ -122,6 +123,13 @@ class ContainerDriver:
         if not self._looker.init(record):
             raise DriverError(f"cannot enter {name}: it does not run")
         return self._do(self._builder.attach, record, command, files, terminal, environment)
+
+    def listen(self, name: SliceName, address: str, port: int) -> socket.socket:
+        """A TCP socket that listens at ``address`` of the sliver's own network; to be closed when the sliver stops."""
+        record = self._must(name, "listen in")
+        if not (pid := self._looker.init(record)):
+            raise DriverError(f"cannot listen in {name}: it does not run")
+        return self._do(sockets.within, self._room, pid, lambda: sockets.listening(address, port))
 
     def freeze(self, name: SliceName, frozen: bool) -> None:
         """Suspend all its processes, or let them go on."""

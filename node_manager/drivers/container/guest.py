@@ -8,12 +8,14 @@ import os
 from collections.abc import Sequence
 
 from node_manager.drivers import Sliver
+from node_manager.drivers.container.bundle import API
 from node_manager.drivers.container.inside import Inside
 
 USER, GROUP = 1000, 1001  # ids inside; the group's number is the one PlanetLab's images had
 SCRIPT = "/etc/rc.d/init.d/vinit.slice"
 VINIT = "/etc/rc.d/init.d/vinit"
 _LOG = "/var/log/vinit"
+_SOCKETS = ("/tmp/nodemanager.api", "/tmp/sliver_mgr.api")
 _RESOLVER = "/etc/resolv.conf"
 
 _VINIT = f"""#!/bin/sh
@@ -58,6 +60,14 @@ def shell(files: Inside, name: str) -> str:
         if fields[0] == name and len(fields) == 7 and files.status(fields[6]):
             return fields[6]
     return "/bin/sh"
+
+
+def put_sockets(files: Inside) -> None:
+    """The node manager's socket under the names that programs of the time know; what a slice has there is its own."""
+    files.directory("/tmp", 0o1777)
+    for name in _SOCKETS:
+        if files.status(name) is None:
+            files.link(name, f"{API}/nodemanager.api")
 
 
 def put_keys(files: Inside, sliver: Sliver) -> None:

@@ -73,6 +73,12 @@ class Inside:
         finally:
             os.close(file)
 
+    def link(self, path: str, target: str) -> None:
+        """Put a symbolic link at ``path``, in place of another one that leads nowhere."""
+        self.remove(path)
+        with self._directory(path) as (parent, name):
+            os.symlink(target, name, dir_fd=parent)
+
     def remove(self, path: str) -> None:
         """Delete the file at ``path``, should it be there."""
         with suppress(FileNotFoundError), self._directory(path) as (parent, name):

@@ -36,6 +36,9 @@ class ContainerSettings:
     )
     most: int = field(default=4000, metadata=_said("The most slivers at once; at most 4,093."))
     at_once: int = field(default=4, metadata=_said("How many slivers are changed at the same time."))
+    api: str = field(
+        default="", metadata=_said("Directory of the node manager's sockets, which slivers see as /run/plfed.")
+    )
     nameservers: tuple[str, ...] = field(
         default=(), metadata=_said("Addresses of name servers told to slivers; empty for those of the node.")
     )
