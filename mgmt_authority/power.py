@@ -4,8 +4,10 @@ A power unit that is slow, silent or wrong costs its caller at most ``PATIENCE``
 unit's answer says is never believed beyond "done" or "not done".
 """
 
+import ipaddress
 import json
 import os
+import re
 import shutil
 import subprocess
 from typing import Any
@@ -23,6 +25,7 @@ REBOOT_PORT = 664
 PACKETS = 10
 PATIENCE = 30.0  # seconds
 MOST_ANSWER = 64 * 1024  # octets
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253})(?::[0-9]{1,5})?", re.ASCII)
 REDFISH = {"HPiLO", "DRAC"}
 """Models that speak Redfish (DMTF DSP0266) over https: ``Systems/<port>`` is what hangs on the port."""
 
@@ -87,9 +90,13 @@ def must_be_known(model: str | None) -> str:
 
 async def _redfish(unit: Unit, only_look: bool) -> int | str:
     scheme = "http" if unit.protocol == "http" else "https"
-    host = f"[{unit.host}]" if ":" in unit.host else unit.host
-    system = f"{scheme}://{host}/redfish/v1/Systems/{unit.port}"
-    more: dict[str, Any] = {"auth": (unit.username, unit.password), "timeout": PATIENCE, "allow_redirects": False}
+    system = f"{scheme}://{_authority(unit.host)}/redfish/v1/Systems/{unit.port}"
+    more: dict[str, Any] = {
+        "auth": (unit.username, unit.password),
+        "timeout": PATIENCE,
+        "allow_redirects": False,
+        "persistent": False,
+    }
     if only_look:
         response = await treq.get(system, **more)
     else:
@@ -101,6 +108,13 @@ async def _redfish(unit: Unit, only_look: bool) -> int | str:
     if response.code in (200, 202, 204):
         return 1
     return f"power unit {unit.host} answered HTTP {response.code}"
+
+
+def _authority(host: str) -> str:
+    """A host as it stands in a URL: an address, or a name, perhaps with a port. Raises `ValueError`."""
+    if _HOST.fullmatch(host):
+        return host
+    return f"[{ipaddress.IPv6Address(host)}]"
 
 
 async def _ipmi(unit: Unit, only_look: bool) -> int | str:
