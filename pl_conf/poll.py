@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from attrs import define, field
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from pl_conf.entries import Watermark, gone_by_word
@@ -66,10 +67,18 @@ class Session:
         self._begin = begin
         self._ask = ask
         self._session = ""
+        self._one = DeferredLock()  # two that begin a session each would end the other's
         self.lost = 0  # calls in a row that found the session gone
 
     async def call(self, name: str, *args: Any) -> Any:
-        """One answer, by the session at hand or by a new one."""
+        """One answer, by the session at hand or by a new one; calls follow each other."""
+        await self._one.acquire()
+        try:
+            return await self._call(name, *args)
+        finally:
+            self._one.release()
+
+    async def _call(self, name: str, *args: Any) -> Any:
         if self._session:
             try:
                 answer = await self._ask(self._session, name, *args)

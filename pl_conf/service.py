@@ -39,6 +39,7 @@ from planetlab.serve import PLC, ApiResource, Limits, hardened_site
 log = Logger()
 
 HOUR = 3600.0
+REPORT, REPORT_AFTER = "ReportRunlevel", 5.0  # seconds from the start, so that the first poll has a session
 BASE64 = 4 / 3  # how much larger a ticket is on the wire
 CALL = 65_536  # octets of a call beside its ticket
 
@@ -107,6 +108,8 @@ class PlConf:
         self._every("sweep", said.sweep, said.sweep, self._sweep)
         self._every("watch", said.watch, said.watch, self._watch)
         self._every("forget", HOUR, HOUR, self._forget)
+        if said.report:
+            self._every("report", REPORT_AFTER, said.report_every, self._report)
         self._policy_changed()
 
     def close(self) -> None:
@@ -225,18 +228,33 @@ class PlConf:
         self._later(f"poll {root.hrn}", min(said.period, said.jitter / 10) * self._chance(), run)
 
     def _session(self, root: Root) -> Session:
-        """How this node speaks to the authority of ``root``. Raises `BadSettings` for a key that cannot be read."""
+        """How this node speaks to the authority of ``root``. Raises `BadSettings` for a key that cannot be read.
+
+        A node has one session at its authority, which both halves of it know; reports go by the session of the polls.
+        """
+        said = self.settings
         ca = self.rules.path.parent / root.ca if root.ca else None
-        authority = ask.Ask(root.poll, ca=ca, timeout=self.settings.timeout, reactor=self.reactor)
-        key = _secret(self.place / self.settings.node_key)
+        slices = ask.Ask(root.poll, ca=ca, timeout=said.timeout, reactor=self.reactor)
+        report_ca = self.place / said.report_ca if said.report_ca else ca
+        url = root.poll.removesuffix("SA/") + "PLCAPI/" if said.report in ("", "auto") else said.report
+        nodes = ask.Ask(url, ca=report_ca, timeout=said.timeout, reactor=self.reactor)
+        key = _secret(self.place / said.node_key)
 
         async def begin() -> str:
-            return str(await authority.as_(ask.NodeKey(self.settings.node_id, key)).call("GetSession"))
+            return str(await slices.as_(ask.NodeKey(said.node_id, key)).call("GetSession"))
 
         async def call(session: str, name: str, *args: Any) -> Any:
-            return await authority.as_(ask.Session(session)).call(name, *args)
+            half = nodes if name == REPORT else slices
+            return await half.as_(ask.Session(session)).call(name, *args)
 
         return Session(begin, call)
+
+    async def _report(self) -> None:
+        """Say to this node's own authority that it runs, so that others see it in the list of nodes."""
+        node = Hrn.parse(self.settings.hrn)
+        for poll in self.polls.values():
+            if poll.root.name.governs(node) and isinstance(poll.source, Session):
+                await poll.source.call(REPORT, {"run_level": "boot"})
 
     # health
 

@@ -59,6 +59,16 @@ class Settings:
     )
     period: float = field(default=600.0, metadata=_said("seconds between polls of an authority"))
     jitter: float = field(default=300.0, metadata=_said("seconds, at most, that are added to a period by chance"))
+    report: str = field(
+        default="auto",
+        metadata=_said(
+            "where this node says that it runs; auto: /PLCAPI/ beside its authority's; empty: nowhere"
+        ),
+    )
+    report_ca: str = field(
+        default="", metadata=_said("PEM file: the CA that this address's certificate must come from")
+    )
+    report_every: float = field(default=600.0, metadata=_said("seconds between two reports that this node runs"))
     timeout: float = field(default=30.0, metadata=_said("seconds that an authority or the node manager has to answer"))
     sweep: float = field(default=30.0, metadata=_said("seconds between looks for what has expired"))
     reconcile: float = field(default=60.0, metadata=_said("seconds between comparisons with the node manager"))
