@@ -17,6 +17,7 @@ from pl_conf.redeem import Redeemer
 from pl_conf.refusals import NotAdmitted
 from planetlab import dslice
 from planetlab.dslice import SLACK, Paper, asctime
+from planetlab.dslice_ports import MOST_TEXT, Fault, Members
 from planetlab.errors import PlanetLabError
 from planetlab.keys import PrivateKey
 from planetlab.names import Hrn
@@ -24,14 +25,7 @@ from planetlab.refusals import BadPaper
 from planetlab.tickets import Ticket, User
 
 MOST_KEYS = 1000
-MOST_TEXT = 65_536  # bytes of one argument
 PORTS = {"port": 800, "sslport": 801, "httpport": 802}
-
-
-class Fault(PlanetLabError):
-    """A refusal in the original's words; on the wire its number is 1 and ``:None`` follows the text."""
-
-    code = 1
 
 
 @define
@@ -44,6 +38,10 @@ class Leases:
     agents: Callable[[], tuple[Agent, ...]]
 
     # anybody
+
+    def getconfig(self) -> dict[str, int]:
+        """The ports, as they were."""
+        return dict(PORTS)
 
     def getleases(self) -> list[str]:
         """Every lease that runs."""
@@ -243,10 +241,16 @@ class Leases:
 
 PLAIN = ("getconfig", "getleases", "getslivers", "getprinciple", "getsshkeys")
 PRIVATE = ("newlease", "newvm", "newleasevm", "deletelease", "renewlease", "addkey", "delkey", "nukekeys")
-TAKES: Mapping[str, tuple[str, ...]] = {
-    "getconfig": (), "getleases": (), "getslivers": (), "getprinciple": ("slice",), "getsshkeys": ("slice",),
-    "newlease": ("ticketdata",), "newvm": ("leasedata", "privatekey", "publickey"),
-    "newleasevm": ("ticketdata", "privatekey", "publickey"), "deletelease": ("slice",), "renewlease": ("slice",),
-    "addkey": ("slice", "key"), "delkey": ("slice", "key"), "nukekeys": ("slice",),
-}  # fmt: skip
+TAKES: Mapping[str, Members] = {
+    "getprinciple": {"slice": str},
+    "getsshkeys": {"slice": str},
+    "newlease": {"ticketdata": str},
+    "newvm": {"leasedata": str, "privatekey": str, "publickey": str},
+    "newleasevm": {"ticketdata": str, "privatekey": str, "publickey": str},
+    "deletelease": {"slice": str},
+    "renewlease": {"slice": str},
+    "addkey": {"slice": str, "key": str},
+    "delkey": {"slice": str, "key": str},
+    "nukekeys": {"slice": str},
+}
 """The members that each call's one struct must have; others are ignored."""

@@ -61,9 +61,7 @@ class Settings:
     jitter: float = field(default=300.0, metadata=_said("seconds, at most, that are added to a period by chance"))
     report: str = field(
         default="auto",
-        metadata=_said(
-            "where this node says that it runs; auto: /PLCAPI/ beside its authority's; empty: nowhere"
-        ),
+        metadata=_said("where this node says that it runs; auto: /PLCAPI/ beside its authority's; empty: nowhere"),
     )
     report_ca: str = field(
         default="", metadata=_said("PEM file: the CA that this address's certificate must come from")

@@ -6,9 +6,10 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from pl_conf.agents import Agent
-from pl_conf.leases import Fault, Leases
+from pl_conf.leases import Leases
 from planetlab import dslice, keys
 from planetlab.dslice import Paper
+from planetlab.dslice_ports import Fault
 from planetlab.errors import BadArgument
 from planetlab.refusals import BadTicket
 from tests.pl_conf.samples import DAY, NOW, PLC
