@@ -15,6 +15,7 @@ from auditd.owners import FIRST
 from auditd.rows import ROW, Array, Numbers, Rows
 
 HOUR = 3600.0  # seconds
+SEALING = 900.0  # seconds within which an hour that is over becomes a segment
 _CHUNK = 65_536  # rows
 _SPAN = 60.0  # seconds that a chunk grows
 _COLUMNS = tuple(name for name in ROW.names or () if not name.startswith("_"))
@@ -114,8 +115,8 @@ class Hour:
         self._open = columns(found)
 
     def forget(self, steady: float) -> None:
-        """Drop what ended more than an hour ago."""
-        self._chunks = [chunk for chunk in self._chunks if chunk.until >= steady - HOUR]
+        """Drop what ended more than an hour ago, and has had its time to be sealed."""
+        self._chunks = [chunk for chunk in self._chunks if chunk.until >= steady - HOUR - SEALING]
 
     def ask(self, question: Question) -> Rows:
         """The flows that fit, one row per key, times as the wall showed them."""

@@ -5,25 +5,31 @@ cookie, no script, no other site. What cannot be answered is told with the argum
 came.
 """
 
+import json
+import re
 from collections.abc import Callable
+from hmac import compare_digest
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, quote, unquote
 
 from attrs import define
 from twisted.web.http import Request
 from twisted.web.resource import Resource
+from twisted.web.static import File
 
 from auditd import notices
 from auditd.answers import PAGE, Answer, Answers, Query
 from auditd.case_pages import CasePages, SeeOther
 from auditd.clean import line
 from auditd.render import KINDS, Renderer
+from auditd.sealing import Log
 from auditd.settings import Settings
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, Unavailable
 
 MOST_PATH = 300  # characters
 MOST_FORM = 64 << 10  # bytes
+_LOG_FILE = re.compile(r"\d{6}(-[0-9TZ]{10,20})?\.(manifest|parquet)", re.ASCII)
 FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
 
@@ -48,11 +54,14 @@ class Pages(Resource):
 
     isLeaf = True
 
-    def __init__(self, answers: Answers, clocks: Clocks, cases: CasePages | None = None) -> None:
+    def __init__(
+        self, answers: Answers, clocks: Clocks, cases: CasePages | None = None, log: Log | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # twisted
         self._answers = answers
         self._clocks = clocks
         self._cases = cases
+        self._log = log
         can_pause = cases is not None and cases.desk.pauses is not None
         self._renderer = Renderer(answers.settings, cases is not None, can_pause)
         self._plain: dict[str, Callable[[Settings, int], str]] = {
@@ -75,6 +84,8 @@ class Pages(Resource):
             return self._send(request, 405, "text/plain", told)
         if make := self._plain.get(path):
             return self._send(request, 200, "text/plain", make(self._answers.settings, wall))
+        if self._log is not None and path.startswith("/log/"):
+            return self._segment(self._log, request, path.removeprefix("/log/"))
         ending = "html"
         try:
             asked = _read(path, request)
@@ -109,6 +120,20 @@ class Pages(Resource):
         if self._cases is not None and first in ("complain", "pause", "case"):
             return self._case_answer(self._cases, asked, first, rest, steady, wall)
         raise NotFound(f"expected a page that is named on the front page, got {line(asked.path, 80)!r}", "address")
+
+    def _segment(self, log: Log, request: Request, name: str) -> bytes:
+        """The sealed log, for who shows the token: its index, manifests and files, in parts when asked for in parts."""
+        token = self._answers.settings.log_token
+        shown = (request.getHeader("authorization") or "").removeprefix("Bearer ").strip()
+        if not token or not compare_digest(shown.encode(), token.encode()):
+            request.setHeader("WWW-Authenticate", "Bearer")
+            return self._send(request, 401, "text/plain", "expected the log's token: Authorization: Bearer …\n")
+        if name == "index.json":
+            return self._send(request, 200, "application/json", json.dumps(log.index()))
+        if not _LOG_FILE.fullmatch(name) or not (log.folder / name).is_file():
+            return self._send(request, 404, "text/plain", "expected a file that /log/index.json names\n")
+        file = File(str(log.folder / name), defaultType="application/octet-stream")
+        return cast(bytes, file.render_GET(request))
 
     def _case_answer(
         self, pages: CasePages, asked: _Asked, first: str, rest: str, steady: int, wall: int

@@ -24,6 +24,7 @@ from auditd.owners import KERNEL, Owners
 from auditd.pages import Pages
 from auditd.pauses import Pauses
 from auditd.recovery import Journal, recovered
+from auditd.sealing import Log, Sealer, signing_key
 from auditd.settings import Settings
 from auditd.simulated import Player, recorded
 from auditd.store import opened
@@ -82,6 +83,8 @@ class Service:
     source: Source = field(init=False)
     pages: Pages = field(init=False)
     desk: Desk = field(init=False)
+    log: Log = field(init=False)
+    sealer: Sealer = field(init=False)
     steady: Callable[[], int] = steady
     _journal: Journal = field(init=False)
     _stamp: int = field(default=0, init=False)
@@ -100,7 +103,10 @@ class Service:
             self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
         answers = Answers(self.audit, self.settings)
         self.desk = self._desk(answers)
-        self.pages = Pages(answers, self.clocks, CasePages(self.desk))
+        folder = Path(self.settings.data_dir)
+        self.log = Log(folder / "log", signing_key(folder / "log.key"))
+        self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
+        self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
 
     def _desk(self, answers: Answers) -> Desk:
         """The desk for strangers' cases."""
@@ -129,6 +135,7 @@ class Service:
             (OWNERS, self.ask_owners),
             (WRITE, self.write),
             (WATCH, self.source.watch),
+            (DESK, self.seal),
             (DESK, lambda: self.desk.look(self.clock.now())),
         ):
             loop = LoopingCall(self._guarded, work)
@@ -154,6 +161,11 @@ class Service:
         now, wall = self.clocks()
         self.audit.clock(now, wall)
         self.audit.turn(now)
+
+    def seal(self) -> None:
+        """Seal what is due. A simulated capture leaves no log."""
+        if self.settings.segment_seconds and self.settings.capture == "live":
+            self.sealer.look()
 
     def write(self) -> None:
         """Put what came on disk."""
