@@ -58,12 +58,12 @@ class Figures:
             "load5": ("5-minute load average", lambda _: [kernel.loads()[1]]),
             "load15": ("15-minute load average", lambda _: [kernel.loads()[2]]),
             "uptime": ("seconds since the node started", lambda _: [kernel.uptime()]),
-            "meminfo": ("name,KiB", lambda _: [f"{name},{kib}" for name, kib in kernel.meminfo().items()]),
-            "slices": ("slice,user id,state", lambda _: self._slices()),
-            "bandwidth": ("/SLICE: kbit/s sent over 1, 5, 15 minutes,received the same", self._bandwidth),
-            "cpu": ("/SLICE: percent of one processor,seconds used", self._cpu),
-            "memory": ("/SLICE: KiB resident,KiB of address space", self._memory),
-            "processes": ("/SLICE: processes,of them lately active", self._processes),
+            "meminfo": ("name and KiB", lambda _: [f"{name},{kib}" for name, kib in kernel.meminfo().items()]),
+            "slices": ("slice and user id and state", lambda _: self._slices()),
+            "bandwidth": ("/SLICE: kbit/s sent over 1 and 5 and 15 minutes and received the same", self._bandwidth),
+            "cpu": ("/SLICE: percent of one processor and seconds used", self._cpu),
+            "memory": ("/SLICE: KiB resident and KiB of address space", self._memory),
+            "processes": ("/SLICE: processes and how many of them were active lately", self._processes),
             "disk": ("/SLICE: KiB of own files", self._disk),
         }
 

@@ -141,12 +141,13 @@ class NodeManager:
         accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
         resource = NodeResource(api(), Gate(self.node, accounts).greet)
         figures = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
+        stats = Page(lambda _: figures.slicestat())
         interface = mount({"": resource, "RPC2": resource})
         return [
             (self.settings.socket, interface),
             (self.settings.tcp, interface),
             (self.settings.sensors, Page(figures.answer, self.reactor)),
-            (self.settings.slicestat, mount({"slicestat": Page(lambda _: figures.slicestat())})),
+            (self.settings.slicestat, mount({"": stats, "slicestat": stats})),
         ]
 
     def _open_door(self) -> None:

@@ -97,6 +97,7 @@ class Sensors(SensorsTest):
 
     def test_the_root_lists_them_all(self) -> None:
         self.assertEqual(sorted(self.figures.sensors), [line.split(",")[0] for line in self.figures.answer([""])])
+        self.assertEqual({1}, {line.count(",") for line in self.figures.answer([""])})
 
 
 class Slicestat(SensorsTest):
