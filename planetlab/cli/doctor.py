@@ -1,6 +1,5 @@
 """``plfed doctor``: is everything well? Each check is a sentence, and each that fails has a line that mends it."""
 
-import os
 import pathlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -216,14 +215,10 @@ async def leftovers(facts: Facts, reactor: Any) -> list[Finding]:
     stale = [path for path in folder.rglob("*.tmp") if now - path.stat().st_mtime > OLD]
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
     inside = [mount for mount in mounts if mount.startswith(f"{folder}/")]
-    groups = [path for path in pathlib.Path("/sys/fs/cgroup").glob("**/plfed-demo-*") if _is_forgotten(path)]
+    real = any(node["driver"] == "container" for node in facts["nodes"].values())
+    groups = [] if real else list(pathlib.Path("/sys/fs/cgroup").glob(f"**/{place.group(folder)}-*"))
     wrong = [f"{path} was never finished" for path in stale] + [f"{mount} is still mounted" for mount in inside]
-    wrong += [f"{path} belongs to no demo that runs" for path in groups]
+    wrong += [f"{path} is of slivers that are gone" for path in groups]
     return [
         judged("leftovers", wrong, "none", "end the demo, remove what is named (rm, umount, rmdir), start it again")
     ]
-
-
-def _is_forgotten(group: pathlib.Path) -> bool:
-    pid = group.name.removeprefix("plfed-demo-").split("-")[0]
-    return pid.isdecimal() and not os.path.exists(f"/proc/{pid}")

@@ -61,6 +61,7 @@ class Federation:
     facts: dict[str, Any] = field(factory=dict)
     wires: network.Network | None = None
     ending: bool = False
+    was_killed: bool = False  # whether the last demo here ended without taking everything away
     _remembered: list[tuple[str, int]] = field(factory=list)
     _work: work.Work | None = None
 
@@ -80,6 +81,7 @@ class Federation:
         """Bring everything up; when this returns, everything has answered and the facts are written."""
         place.folder(self.wishes.path)
         self.wishes.facts_file.unlink(missing_ok=True)
+        self.was_killed = bool(place.remembered(self.wishes.path))
         place.end_leftovers(self.wishes.path)
         await self._start_authorities()
         await gatherResults([Deferred.fromCoroutine(self._populate(each)) for each in self.plan.authorities])
@@ -203,7 +205,7 @@ class Federation:
             authority_name=owner.site_name,
             authority_url=f"http://127.0.0.1:{self.ports[str(owner.hrn)]['web']}/",
             contact=owner.domain,
-            cgroup=f"plfed-demo-{os.getpid()}-{each.number}",
+            cgroup=f"{place.group(self.wishes.path)}-{each.number}",
         )
 
     def _roots(self, each: NodePlan) -> tuple[TrustedRoot, ...]:
@@ -226,6 +228,8 @@ class Federation:
             said = json.loads(await self._tool("driver", each))
             self.nodes[host] = evolve(each, driver=said["driver"])
             self.nodes[host].write()
+            if self.was_killed and said["driver"] == "container":
+                await self._swept(self.nodes[host])
         if self.wishes.driver == "auto":
             self.voice.note(said["note"])
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -77,6 +78,11 @@ class Running:
     def is_alive(self) -> bool:
         """Whether this very process still runs."""
         return began(self.pid) == self.began
+
+
+def group(path: pathlib.Path) -> str:
+    """The name below which control groups of the federation in this folder are; the same for every run."""
+    return f"plfed-demo-{zlib.crc32(os.fsencode(path.absolute())):08x}"
 
 
 def began(pid: int) -> str:
