@@ -112,6 +112,21 @@ class Query:
         return Query(both(self.where, more), self.sort, self.offset, self.limit)
 
 
+def fields_of(asked: Query) -> set[str]:
+    """The fields that a query compares or sorts by."""
+    named = {name for name, _ in asked.sort}
+    waiting: list[Condition] = [asked.where]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Every | Some):
+            waiting.extend(part.parts)
+        elif isinstance(part, Not):
+            waiting.append(part.what)
+        else:
+            named.add(part.field)
+    return named
+
+
 def both(one: Condition, other: Condition) -> Condition:
     """One and the other."""
     return other if one == ALL else one if other == ALL else Every((one, other))

@@ -69,8 +69,18 @@ def listed(
     call: Call, record: Record, query: Query, return_fields: Iterable[str] | None = None, narrow: Condition = ALL
 ) -> list[Row]:
     """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
+    must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
     return call.store.rows(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+
+
+def must_see(call: Call, record: Record, query: Query) -> None:
+    """Refuse to compare what the caller does not see: whether a guess fits would tell it."""
+    hidden = sorted(
+        name for name in filters.fields_of(query) if record.has(name) and not _visible(record, name, call.is_admin)
+    )
+    if hidden:
+        raise BadArgument(f"{record.name} has no field {', '.join(hidden)} for you", "filter")
 
 
 def shown(record: Record, return_fields: Iterable[str] | None, is_admin: bool) -> tuple[str, ...]:

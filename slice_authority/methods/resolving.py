@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from planetlab.both import forms
 from planetlab.both.callers import PersonCaller
+from planetlab.both.getting import must_see
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.filters import ALL, AmongValues, Compare, Condition, Filter, HasAny, Query, Some, both, query
@@ -83,6 +84,7 @@ def RetrieveSlicePersonKeys(
     """Give the keys of a slice's members by address, of those that fit a filter."""
     one = find(call, slice_id_or_name)
     asked = person_filter if isinstance(person_filter, Query) else Query()
+    must_see(call, PERSON, asked)
     found: dict[str, list[str]] = {}
     people = {row["person_id"]: row["email"] for row in _people(call, one["person_ids"], asked.where)}
     for key in call.store.rows(KEY, AmongValues("person_id", tuple(people)), ("person_id", "key")):
@@ -97,6 +99,7 @@ def RetrieveSliceSliverKeys(
     """Give the keys that a slice's slivers made for themselves, by host name, of nodes that fit a filter."""
     one = find(call, slice_id_or_name)
     asked = node_filter if isinstance(node_filter, Query) else Query()
+    must_see(call, NODE, asked)
     nodes = call.store.rows(NODE, asked.also(AmongValues("node_id", tuple(one["node_ids"]))), ("node_id", "hostname"))
     names = {row["node_id"]: row["hostname"] for row in nodes}
     said = both(Compare("slice_id", "=", one["slice_id"]), Compare("tagname", "=", "ssh_key"))
