@@ -220,16 +220,14 @@ def _relink(store: Store, what: Plan, kind: str, numbers: dict[str, dict[int, in
 
 def _change(store: Store, kind: str, pairs: Iterable[tuple[int | None, int | None]], gone: bool) -> None:
     own, other = (f"{end.lower()}_id" if end else "role_id" for end in _ENDS[kind])
-    for first, second in pairs:
-        if first is None or second is None:
-            continue
-        if kind == "person_key":
-            text = "UPDATE keys SET person_id = NULL WHERE key_id = ?2 AND person_id = ?1"
-            store.change(text if gone else "UPDATE keys SET person_id = ?1 WHERE key_id = ?2", [first, second])
-        elif gone:
-            store.unlink(kind, **{own: first, other: second})
-        else:
-            store.link(kind, **{own: first, other: second})
+    if kind == "person_key":
+        text = "UPDATE keys SET person_id = NULL WHERE person_id = ? AND key_id = ?"
+        text = text if gone else "UPDATE keys SET person_id = ?1 WHERE key_id = ?2"
+    elif gone:
+        text = f"DELETE FROM {kind} WHERE {own} = ? AND {other} = ?"
+    else:
+        text = f"INSERT INTO {kind} ({own}, {other}) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    store.change_many(text, [pair for pair in pairs if None not in pair])
 
 
 def forget(store: Store, peer_id: int) -> None:

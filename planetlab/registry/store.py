@@ -158,6 +158,13 @@ class Store:
         """Run a statement of this package that writes; how many rows it changed."""
         return self._change(text, list(values)).rowcount
 
+    def change_many(self, text: str, rows: Iterable[Iterable[Any]]) -> None:
+        """Run a statement of this package that writes, once for each of ``rows``."""
+        try:
+            self.db.executemany(text, [list(row) for row in rows])
+        except sqlite3.IntegrityError as wrong:
+            raise DatabaseError(_told(wrong)) from wrong
+
     def _run(self, text: str, values: list[Any]) -> list[tuple[Any, ...]]:
         return self._execute(text, values).fetchall()
 

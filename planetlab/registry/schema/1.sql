@@ -632,7 +632,8 @@ CREATE TRIGGER lease_stays_free BEFORE UPDATE OF t_from, t_until, node_id ON lea
 BEGIN SELECT RAISE(ABORT, 'overlapping lease'); END;
 
 -- what makes a standing ticket stale -------------------------------------------------------------------------------
--- Each raises the one counter and stamps the slice with it, so "what changed since" is one index range.
+-- Each raises the one counter and stamps the slice with it, so "what changed since" is one index range. A peer's slice
+-- has no ticket of ours; its many links come and go without.
 
 CREATE TRIGGER ticket_slice_is_new AFTER INSERT ON slices BEGIN
     UPDATE counters SET value = value + 1 WHERE name = 'version';
@@ -644,24 +645,28 @@ CREATE TRIGGER ticket_slice_changes AFTER UPDATE ON slices BEGIN
     UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')
         WHERE slice_id = NEW.slice_id;
 END;
-CREATE TRIGGER ticket_node_joins AFTER INSERT ON slice_node BEGIN
+CREATE TRIGGER ticket_node_joins AFTER INSERT ON slice_node
+    WHEN (SELECT peer_id FROM slices WHERE slice_id = NEW.slice_id) IS NULL BEGIN
     UPDATE counters SET value = value + 1 WHERE name = 'version';
     UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')
         WHERE slice_id = NEW.slice_id;
     DELETE FROM departures WHERE node_id = NEW.node_id AND slice_id = NEW.slice_id;
 END;
-CREATE TRIGGER ticket_node_leaves AFTER DELETE ON slice_node BEGIN
+CREATE TRIGGER ticket_node_leaves AFTER DELETE ON slice_node
+    WHEN (SELECT peer_id FROM slices WHERE slice_id = OLD.slice_id) IS NULL BEGIN
     UPDATE counters SET value = value + 1 WHERE name = 'version';
     UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')
         WHERE slice_id = OLD.slice_id;
     INSERT OR REPLACE INTO departures SELECT OLD.node_id, OLD.slice_id, value FROM counters WHERE name = 'version';
 END;
-CREATE TRIGGER ticket_person_joins AFTER INSERT ON slice_person BEGIN
+CREATE TRIGGER ticket_person_joins AFTER INSERT ON slice_person
+    WHEN (SELECT peer_id FROM slices WHERE slice_id = NEW.slice_id) IS NULL BEGIN
     UPDATE counters SET value = value + 1 WHERE name = 'version';
     UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')
         WHERE slice_id = NEW.slice_id;
 END;
-CREATE TRIGGER ticket_person_leaves AFTER DELETE ON slice_person BEGIN
+CREATE TRIGGER ticket_person_leaves AFTER DELETE ON slice_person
+    WHEN (SELECT peer_id FROM slices WHERE slice_id = OLD.slice_id) IS NULL BEGIN
     UPDATE counters SET value = value + 1 WHERE name = 'version';
     UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')
         WHERE slice_id = OLD.slice_id;
