@@ -1,6 +1,5 @@
 """How calls of 2003 travel: any path, one call per connection, one struct per call, HTTP 200 for values and faults.
 
-
 What is no call gets HTTP 500 with an empty body. A fault's number is 1; the text of a refusal ends in ``:None``, as the
 originals' language printed a value that was not there, and clients search in it. Who calls by key is the hash of the
 key in the certificate that the connection showed.

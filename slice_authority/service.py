@@ -1,5 +1,6 @@
 """The slice authority, put together: its methods, its keys, its jobs."""
 
+from secrets import SystemRandom
 from typing import Any
 
 from planetlab import gids
@@ -10,6 +11,7 @@ from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
+from slice_authority import agent
 from slice_authority.issuing import Sealer
 from slice_authority.methods import (
     adm,
@@ -58,6 +60,8 @@ async def main(running: Running[Settings]) -> None:
     desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running), peers=peers))
     peers.desk = desk
     await serving.serve(running, desk, "SA", unite(api, old), older)
+    if stated.agent.is_on:
+        await agent.serve(running, stated.agent, desk, stated.certificate, stated.key, SystemRandom().shuffle)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")
     if stated.relay:
         serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")

@@ -5,6 +5,7 @@ from pathlib import Path
 from attrs import frozen
 
 from planetlab.both.settings import Common, said
+from slice_authority.agent import AgentPorts
 
 
 @frozen(kw_only=True)
@@ -15,3 +16,4 @@ class Settings(Common):
     ticket_chain: Path | None = said("Certificates from the ticket key up to the authority's, PEM, leaf first.", None)
     pgp_secret: Path | None = said("The OpenPGP key that signs v4 tickets and calls to peers, armoured.", None)
     legacy_signatures: bool = said("Sign v3 tickets with RSA-SHA1, for nodes of 2005; each is logged.", False)
+    agent: AgentPorts = said("The agent of 2003; off while no endpoint is said.", AgentPorts())
