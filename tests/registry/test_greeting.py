@@ -188,3 +188,13 @@ class Keys(SynchronousTestCase):
         self.assertEqual(108, world.refused("AddPersonKey", world.pi, world.user["Username"], said)[0])
         self.assertEqual([], world.call("GetKeys", world.pi))
         self.assertEqual([KEY], [row["key"] for row in world.call("GetKeys", world.user, None, ["key"])])
+
+    def test_keys_of_todays_kinds_are_taken(self) -> None:
+        world = Princeton()
+        for key in (
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample user@host",
+            "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY= user@host",
+            'from="192.0.2.1" ssh-dss AAAAB3NzaC1kc3M= user@host',
+        ):
+            said = {"key_type": "ssh", "key": key}
+            self.assertIsInstance(world.call("AddPersonKey", world.user, world.user["Username"], said), int)

@@ -24,11 +24,11 @@ def _methods(words: Words) -> list[Method]:
     one = words.plural.removesuffix("s")
     admin = frozenset({Role.ADMIN})
     readers = frozenset({Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE})
-    said = (Argument(words.argument, word),)
+    said, gone = (Argument("name", word),), (Argument(words.argument, word),)
     return [
         Method(f"Get{words.plural}", readers, (), ListOf((word,)), f"List {words.says}.", _get(words), reads=True),
         Method(f"Add{one}", admin, said, Of(int), f"Add a word for {words.says}; it must be new.", _add(words)),
-        Method(f"Delete{one}", admin, said, Of(int), f"Delete a word for {words.says}.", _delete(words)),
+        Method(f"Delete{one}", admin, gone, Of(int), f"Delete a word for {words.says}.", _delete(words)),
     ]
 
 

@@ -1,0 +1,163 @@
+"""Where this PLC answers otherwise than the original's last release, on purpose; ``docs/reference/differences.md`` is
+printed from this table, and each row names the test that holds it.
+"""
+
+from attrs import frozen
+
+
+@frozen
+class Difference:
+    """One difference: where, what the original did, what is done here, and the test that says so."""
+
+    where: str
+    original: str
+    here: str
+    test: str
+
+
+_SLICES = "slice_authority/test_slices.py"
+_TICKETS = "slice_authority/test_tickets.py"
+_PERSONS = "slice_authority/test_persons.py"
+_NODES = "mgmt_authority/test_nodes.py"
+_GREETING = "registry/test_greeting.py"
+_FILTERS = "registry/test_filters.py"
+_HOSTILE = "registry/test_hostile.py"
+_TAGS = "registry/test_tags.py"
+_OPENING = "registry/test_opening.py"
+
+DIFFERENCES = (
+    Difference(
+        "GetSliceTicket",
+        "any user got any slice's ticket, though its text promised membership rules",
+        "members, PIs of the site and admins; `any_user_any_ticket` opens it again",
+        f"{_TICKETS}::Asking::test_any_user_gets_any_slices_ticket_no_longer",
+    ),
+    Difference(
+        "GetSlivers",
+        "any node was told any node's slivers",
+        "a node is told its own; `any_node_any_slivers` opens it again",
+        f"{_NODES}::Slivers::test_a_node_is_told_of_no_other_nodes_slivers",
+    ),
+    Difference(
+        "expired slices",
+        "judged by when the server process was started, and deleted by whoever added a slice next",
+        "judged by the time of each call, and put away by a timed job",
+        f"{_SLICES}::Times::test_expiry_is_judged_by_the_time_of_the_call_not_of_the_start",
+    ),
+    Difference(
+        "hrn of a slice",
+        "made of the second part of the name only, so `a_b_c` and `a_b_d` were one",
+        "made of the whole label",
+        f"{_SLICES}::Making::test_two_slices_whose_labels_begin_alike_have_different_hrns",
+    ),
+    Difference(
+        "AddSlice without a name",
+        "HTTP 500",
+        "fault 102",
+        f"{_SLICES}::Making::test_without_a_name_it_is_a_fault_not_a_crash",
+    ),
+    Difference(
+        "names with wildcards",
+        "a pattern named the first object that fitted, also for deletion",
+        "patterns select in Get methods and lists of nodes; one object is named exactly",
+        f"{_SLICES}::Rights::test_a_wildcard_never_names_the_slice_to_delete",
+    ),
+    Difference(
+        "every change of an object",
+        "wrote back the whole row that was read before, losing what was changed meanwhile",
+        "writes what was named",
+        f"{_SLICES}::Rights::test_only_what_is_named_is_written",
+    ),
+    Difference(
+        "UpdatePerson with roles",
+        "accepted, without effect",
+        "takes effect, under the rules of AddRoleToPerson",
+        f"{_PERSONS}::Accounts::test_roles_given_as_a_list_take_effect",
+    ),
+    Difference(
+        "VerifyPerson with a key that came too late",
+        "refused; whether the new mail was kept depended on the moment of the commit",
+        "refused, and another key is stored and mailed",
+        f"{_PERSONS}::ByMail::test_a_key_that_comes_too_late_is_refused_and_another_is_mailed",
+    ),
+    Difference(
+        "interfaces that cannot work",
+        "HTTP 500, or values taken from an earlier call of somebody else",
+        "fault 102 by the values of this call",
+        f"{_NODES}::Interfaces::test_no_value_is_taken_from_an_earlier_call",
+    ),
+    Difference(
+        "filters on exposed tags",
+        "fault 106 unless the tag was among the return fields",
+        "work by themselves",
+        f"{_FILTERS}::Asking::test_an_exposed_tag_is_filtered_without_being_asked_for",
+    ),
+    Difference(
+        "filters: -LIMIT and -OFFSET that are no numbers",
+        "HTTP 500",
+        "fault 102",
+        f"{_FILTERS}::Reading::test_a_value_of_another_type_is_refused",
+    ),
+    Difference(
+        "filters on fields that the caller does not see",
+        "answered, so that a node's key could be guessed letter by letter",
+        "fault 102",
+        f"{_HOSTILE}::Hostile::test_a_hidden_field_is_no_oracle",
+    ),
+    Difference(
+        "order without -SORT",
+        "that of storage, which changes touched",
+        "by number",
+        f"{_FILTERS}::Asking::test_the_order_is_the_same_each_time",
+    ),
+    Difference(
+        "passwords",
+        "MD5-crypt, any number of guesses",
+        "scrypt; MD5-crypt hashes are still read; ten wrong guesses from one address cost five minutes",
+        f"{_GREETING}::Passwords::test_after_ten_wrong_guesses_nothing_is_computed_for_a_while",
+    ),
+    Difference(
+        "session keys",
+        "32 distinct bytes from a generator that is not for secrets",
+        "32 bytes from a secure source",
+        f"{_GREETING}::Sessions::test_session_keys_come_from_a_secure_source_and_may_repeat_bytes",
+    ),
+    Difference(
+        "keys of persons",
+        "ssh-rsa and ssh-dss only",
+        "Ed25519 and ECDSA too",
+        f"{_GREETING}::Keys::test_keys_of_todays_kinds_are_taken",
+    ),
+    Difference(
+        "changes of tags",
+        "left no event",
+        "leave one, as every change does",
+        f"{_TAGS}::Tags::test_a_tag_change_leaves_an_event",
+    ),
+    Difference(
+        "a site's, node's or slice's deletion",
+        "removed what hung on it statement by statement, each committed",
+        "all of it in one transaction",
+        f"{_OPENING}::Halves::test_what_a_deletion_takes_with_it_crosses_over",
+    ),
+)
+
+
+def page() -> str:
+    """The reference page."""
+    lines = [
+        "# Where this PLC differs from the original, on purpose",
+        "",
+        "Printed from `planetlab/both/differences.py` by `python -m planetlab.both.differences`. Everything else is meant",
+        "to be the same: method names, arguments, fields, fault codes.",
+        "",
+        "| where | the original (PLCAPI 7.1) | here | held by |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in DIFFERENCES:
+        lines.append(f"| {row.where} | {row.original} | {row.here} | `tests/{row.test}` |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    print(page(), end="")
