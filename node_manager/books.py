@@ -102,7 +102,7 @@ class Books:
         """Forget entries; their pools go back to what they were split from."""
         rcaps = {self.entries[name].rcap for name in names if name in self.entries}
         rcaps |= {pool.rcap for name in names for pool in self.bound_to(name)}
-        gone = list(dict.fromkeys(part for rcap in sorted(rcaps) for part in self._below(rcap)))
+        gone = list(dict.fromkeys(part for rcap in sorted(rcaps) for part in self.below(rcap)))
         with self._writing() as execute:
             for name in names:
                 execute("DELETE FROM entries WHERE name = ?", (str(name),))
@@ -128,16 +128,17 @@ class Books:
 
     def drop(self, rcap: str) -> None:
         """Give a pool and all its parts back."""
-        gone = self._below(rcap)
+        gone = self.below(rcap)
         with self._writing() as execute:
             for part in gone:
                 execute("DELETE FROM pools WHERE rcap = ?", (part,))
         self._forget(gone)
 
-    def _below(self, rcap: str) -> list[str]:
+    def below(self, rcap: str) -> list[str]:
+        """A pool and all that was split off it, by rcap."""
         if rcap not in self.pools:
             return []
-        return [rcap, *(each for part in sorted(self._parts.get(rcap, ())) for each in self._below(part))]
+        return [rcap, *(each for part in sorted(self._parts.get(rcap, ())) for each in self.below(part))]
 
     def _remember(self, pool: Pool) -> None:
         self._parts.setdefault(pool.parent, set()).add(pool.rcap)

@@ -176,8 +176,9 @@ class Node:
             failpoint("release.journalled")
             await self.end(entry.record.name)
         elif (pool := self.books.pools.get(rcap)) and pool.parent and not pool.ceiling:
+            below = [self.books.pools[each] for each in self.books.below(rcap)]
             self.books.drop(rcap)
-            await self.bound_changed(pool)
+            await self.bound_changed(pool, *below)
 
     async def bind(self, pool: Pool, name: SliceName) -> None:
         """Give a pool to a sliver, made for it when there is none and the pool includes that right."""
@@ -202,10 +203,10 @@ class Node:
             self.books.put(pools=[bound])
         await self.make(name)
 
-    async def bound_changed(self, pool: Pool) -> None:
-        """A pool has changed: the sliver that has it, or what it was split off, gets what it has now."""
+    async def bound_changed(self, pool: Pool, *others: Pool) -> None:
+        """A pool has changed: the slivers that have it, what it was split off, or one of the others, get what is now."""
         parent = self.books.pools.get(pool.parent)
-        names = {each.bound for each in (pool, parent) if each and each.bound}
+        names = {each.bound for each in (pool, parent, *others) if each and each.bound}
         await self.rounds.each(sorted(name for name in names if name in self.books.entries), self.make)
 
     async def destroy_stray(self, name: SliceName) -> None:

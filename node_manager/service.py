@@ -1,6 +1,7 @@
 """The node manager, put together: books, driver, rounds on a timer, and the interfaces by which it is asked."""
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +16,12 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from node_manager import figures
 from node_manager.books import Books
 from node_manager.door.accounts import Account
 from node_manager.door.keeper import Keeper
 from node_manager.door.sshd import FORWARD, Sshd
-from node_manager.drivers import Driver
+from node_manager.drivers import Driver, State
 from node_manager.drivers.choice import choose
 from node_manager.drivers.container.driver import ContainerDriver
 from node_manager.identity import Accounts
@@ -133,20 +135,20 @@ class NodeManager:
                 await listen(where, hardened_site(page, self.reactor, LIMITS))
         if self.settings.ssh:
             self._open_door()
-        self._every(self.settings.round_every, self.node.round)
+        self._every(self.settings.round_every, self._round)
         self._every(self.settings.sample_every, self.node.sample)
 
     def _pages(self) -> list[tuple[str, Resource]]:
         """Where to answer, and with what."""
         accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
         resource = NodeResource(api(), Gate(self.node, accounts).greet)
-        figures = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
-        stats = Page(lambda _: figures.slicestat())
+        sensed = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
+        stats = Page(lambda _: sensed.slicestat())
         interface = mount({"": resource, "RPC2": resource})
         return [
             (self.settings.socket, interface),
             (self.settings.tcp, interface),
-            (self.settings.sensors, Page(figures.answer, self.reactor)),
+            (self.settings.sensors, Page(sensed.answer, self.reactor)),
             (self.settings.slicestat, mount({"": stats, "slicestat": stats})),
         ]
 
@@ -195,10 +197,22 @@ class NodeManager:
         self._timers.append(timer)
         timer.start(seconds)
 
+    async def _round(self) -> None:
+        """A round, and its figures for the operator."""
+        report = await self.node.round()
+        figures.ROUND_SECONDS.set(report.seconds)
+        states = Counter(found.state for found in self.node.rounds.found.values())
+        for state in State:
+            figures.SLIVERS.labels(state).set(states[state])
+        figures.STRAYS.set(len(self.node.strays_kept))
+        figures.UNDONE.set(sum(not entry.done and entry.record.is_sliver for entry in self.books.entries.values()))
+        figures.DOUBT.set(self.node.steady.skew if self.node.steady.is_doubtful else 0.0)
+
     async def _guarded(self, work: Callable[[], Any]) -> None:
         try:
             await work()
         except Exception:
+            figures.ROUNDS_CUT.inc()
             log.failure("this round was cut short")
 
     def why_not(self) -> str:

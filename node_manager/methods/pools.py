@@ -76,3 +76,16 @@ async def Bind(call: Call, rcap: Rcap, slice_name: SliceName) -> int:
 async def bind(call: Call, slice_name: SliceName, rcap: Rcap) -> int:
     """Bind, with its arguments in the order of 2004."""
     return await _bind(call, rcap, slice_name)
+
+
+@api.method(Role.USER)
+async def GiveBack(call: Call, rcap: Rcap) -> int:
+    """End a pool and all that was split off it, before its time; a sliver's own share ends with its ticket instead."""
+    node: Node = call.store
+    pool = node.giving.named(rcap)
+    call.must(not pool.ceiling and bool(pool.parent), "a root pool is the owner's; he ends it in his settings")
+    call.must(
+        node.books.holding(rcap) is None, "a sliver's own share ends with it: delete the sliver, or let it expire"
+    )
+    await node.release(rcap)
+    return 1

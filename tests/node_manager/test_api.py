@@ -386,6 +386,22 @@ class Pools(ApiTest):
             self.assertEqual(102, self.fault(SELF, "SplitPool", rcap, {})[0])
             self.assertEqual(102, self.fault(SELF, "Bind", rcap, "princeton_codeen")[0])
 
+    def test_what_is_given_back_is_free_again_and_with_it_what_was_split_off(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        rcap = self.pool()
+        part = self.ok(SELF, "SplitPool", rcap, {"cpu_pct": 25})
+        deeper = self.ok(SELF, "SplitPool", part, {"cpu_pct": 10})
+        self.ok(SELF, "Bind", deeper, "princeton_sirius")
+        self.assertEqual(1, self.ok(SELF, "GiveBack", part))
+        self.assertEqual(40, self.ok(SELF, "GetRspec", rcap)["left"]["cpu_pct"])
+        self.assertEqual(0, self._of(SIRIUS)[1])
+        self.assertEqual(102, self.fault(SELF, "GiveBack", deeper)[0])
+
+    def test_neither_root_pools_nor_slivers_own_shares_are_given_back(self) -> None:
+        for rcap in list(self.world.books.pools):
+            self.assertEqual(108, self.fault(SELF, "GiveBack", rcap)[0])
+        self.assertEqual(State.RUNNING, self.state())
+
     def test_root_pools_cannot_be_bound(self) -> None:
         for pool in list(self.world.books.pools.values()):
             if not pool.bound:
