@@ -204,7 +204,7 @@ class Node:
         await self.make(name)
 
     async def bound_changed(self, pool: Pool, *others: Pool) -> None:
-        """A pool has changed: the slivers that have it, what it was split off, or one of the others, get what is now."""
+        """Pools have changed: the slivers that have them, or what the first was split off, get what is now theirs."""
         parent = self.books.pools.get(pool.parent)
         names = {each.bound for each in (pool, parent, *others) if each and each.bound}
         await self.rounds.each(sorted(name for name in names if name in self.books.entries), self.make)
