@@ -22,6 +22,7 @@ LAYERS = {
             "both",
             "cli",
             "clock",
+            "dslice_ports",
             "failpoints",
             "gate",
             "health",
