@@ -16,7 +16,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 
 from planetlab.ask import Ask, Password
 from planetlab.cli import facts as told
-from planetlab.cli import network, papers, place, populate, ports, work
+from planetlab.cli import network, papers, place, populate, ports, setup, work
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.node import Inside, NodePlace, TrustedRoot
 from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, AuthorityPlan, NodePlan, Plan
@@ -140,6 +140,7 @@ class Federation:
                 chain = papers.certify(self.authorities[each.parent].path, made.request.read_bytes())
                 papers.install(made, each.hrn, chain)
             there.write_settings()
+            place.write(folder / setup.DEMO, "Its persons have a password that everybody knows.\n")
             there.found(each.email("admin"), PASSWORD)
 
     def _run(self, programs: Iterable[Program]) -> None:

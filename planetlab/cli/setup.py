@@ -22,6 +22,7 @@ from planetlab.names import Hostname, Hrn
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 LOOPBACK = ("127.", "localhost", "::1")
+DEMO = "demo"  # a file that says that a demo made this folder
 SERVICES = ("slice_authority", "mgmt_authority", "web", "node_manager", "pl_conf", "auditd")
 
 
@@ -138,7 +139,7 @@ def _program(path: pathlib.Path, name: str) -> Program:
 
 def refuse_demo_passwords(path: pathlib.Path) -> None:
     """A folder that a demo made is not served to anybody but this machine: its passwords are known to all."""
-    if not (path / "demo").exists():
+    if not (path / DEMO).exists():
         return
     for settings in path.glob("*.toml"):
         for line in settings.read_text().splitlines():

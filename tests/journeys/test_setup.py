@@ -1,0 +1,112 @@
+"""An authority and a node set up by hand, as their operators do; and what is said when something is wrong."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab.cli.setup import DEMO
+from tests.journeys.running import new_folder, plfed
+
+BASE_PORT = 30_000 + os.getpid() % 80 * 30
+
+
+class SettingUp(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = new_folder()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.plc = str(self.folder / "plc")
+
+    def refused(self, *arguments: str) -> str:
+        done = plfed(*arguments)
+        self.assertEqual((1, 1), (done.returncode, done.stderr.count("\n")), done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done.stderr
+
+    def init(self, *options: str) -> dict[str, str]:
+        done = plfed("init", self.plc, "--hrn", "plc", "--base-port", str(BASE_PORT), "--json", *options)
+        self.assertEqual(0, done.returncode, done.stderr)
+        said: dict[str, str] = json.loads(done.stdout)
+        return said
+
+    def up(self, folder: str) -> None:
+        running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder], stdout=subprocess.DEVNULL)
+        self.addCleanup(lambda: self.assertIn(running.wait(30), (0, 130)))
+        self.addCleanup(running.send_signal, signal.SIGINT)
+
+    def until_answers(self, url: str) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=5) as page:
+                    page.read()
+                return
+            except urllib.error.URLError:
+                self.assertLess(time.monotonic(), deadline, f"{url} does not answer")
+                time.sleep(0.1)
+
+    def test_a_name_that_is_none_is_refused(self) -> None:
+        self.assertIn("hrn", self.refused("init", self.plc, "--hrn", "plc..x"))
+
+    def test_a_folder_without_settings_is_not_run(self) -> None:
+        os.mkdir(self.plc)
+        self.assertIn("plfed init", self.refused("up", self.plc))
+
+    def test_a_demos_passwords_do_not_leave_this_machine(self) -> None:
+        self.init("--host", "plc.example.org")
+        (pathlib.Path(self.plc) / DEMO).touch()
+        self.assertIn("listens beyond loopback", self.refused("up", self.plc))
+
+    def test_the_password_of_the_first_administrator_is_told_once(self) -> None:
+        self.assertTrue(self.init()["password"])
+        self.assertEqual("", self.init()["password"])
+
+    def test_an_authority_and_a_node_of_it_are_set_up_and_run(self) -> None:
+        said = self.init("--admin", "admin@plc.example")
+        password = self.folder / "password"
+        password.write_text(said["password"])
+        self.up(self.plc)
+        self.until_answers(f"http://127.0.0.1:{BASE_PORT + 3}/")
+        node, ca = str(self.folder / "node"), f"{self.plc}/ca.pem"
+        done = plfed(
+            "node",
+            "init",
+            node,
+            "--ma",
+            said["ma"],
+            "--ca",
+            ca,
+            "--papers",
+            self.plc,
+            "--sa",
+            said["sa"],
+            "--hrn",
+            "plc",
+            "--hostname",
+            "node1.example.org",
+            "--login-base",
+            "plc",
+            "--user",
+            said["admin"],
+            "--password-file",
+            str(password),
+            "--driver",
+            "memory",
+            "--base-port",
+            str(BASE_PORT + 10),
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual(0o600, (pathlib.Path(node) / "node.key").stat().st_mode & 0o777)
+        self.up(node)
+        self.until_answers(f"http://127.0.0.1:{BASE_PORT + 10 + 5}/")
+        options = ("--url", f"https://127.0.0.1:{BASE_PORT}/PLCAPI/", "--ca", ca, "--user", said["admin"])
+        listed = plfed("node", "list", *options, "--password-file", str(password))
+        self.assertIn("node1.example.org", listed.stdout, listed.stderr)
