@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from node_manager.service import serve
+from node_manager.service import NodeDialect, serve
 from node_manager.settings import Settings
 from planetlab import xmlrpc
 from planetlab.ask import Ask, close
@@ -75,6 +75,14 @@ class OverItsSockets(ServiceTest):
         self.assertEqual(["10.128.0.1"], [owner["tag"] for owner in owners["owners"]])
         self.assertEqual(1, await self.nm.call("Release", rcap))
         self.assertEqual([], await self.nm.call("Slivers"))
+
+    async def test_no_option_for_tcp_kills_a_request_on_the_unix_socket(self) -> None:
+        """The stock server of Python set TCP_NODELAY there, and every request died."""
+        answer = await self.raw(str(self.socket), b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+
+    async def test_no_result_is_1(self) -> None:
+        self.assertEqual((1, 0, {}), tuple(map(NodeDialect().answer, (None, 0, {}))))
 
     async def test_the_socket_is_open_to_every_user_of_the_node(self) -> None:
         self.assertEqual(0o666, self.socket.stat().st_mode & 0o777)
