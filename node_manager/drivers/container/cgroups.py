@@ -18,6 +18,7 @@ from node_manager.drivers import DriverError
 
 TOP = "/sys/fs/cgroup"
 PERIOD = 100_000  # microseconds over which a cap on processor time is kept
+_ALL = 500  # weight of all slivers together beside the node's own programs, 100 each
 _NEEDED = ("cpu", "memory", "pids")
 _PATIENCE = 5.0  # seconds for killed processes to leave a group; measured: 12 ms at most with 1,000 groups
 
@@ -45,8 +46,12 @@ class Used:
 class Groups:
     """The hierarchies of this kernel."""
 
-    def __init__(self, desk: str) -> None:
-        """``desk``: the room's, below which the v2 half of a hybrid is bound."""
+    def __init__(self, desk: str, reserve: float = 0.0) -> None:
+        """``desk``: the room's, below which the v2 half of a hybrid is bound.
+
+        ``reserve``: part of all processor time, 0 to 1, that the groups below one level together never get.
+        """
+        self._reserve = reserve
         self.v2_only = os.path.exists(f"{TOP}/cgroup.controllers")
         self.v2 = TOP if self.v2_only else f"{desk}/unified"
         if not os.path.exists(f"{self.v2}/cgroup.procs"):
@@ -62,30 +67,42 @@ class Groups:
         with self._levels:
             for root in self._roots():
                 os.makedirs(root + path, exist_ok=True)
-        if self.v2_only:
-            self._hand_down(path)
-        if "cpuset" in self.v1:
-            _inherit_cpus(self.v1["cpuset"], path)
+            if self.v2_only:
+                self._hand_down(path)
+            if "cpuset" in self.v1:
+                _inherit_cpus(self.v1["cpuset"], path)
+            self._keep(os.path.dirname(path))
 
     def bind(self, path: str, bounds: Bounds) -> None:
         """Hold the group to ``bounds``, at once."""
         quota = -1 if bounds.cores is None else round(bounds.cores * PERIOD)
+        self.share(path, bounds.weight, bounds.cpus)
         if self.v2_only:
-            self._write(path, "cpu.weight", max(1, min(10_000, bounds.weight)))
             self._write(path, "cpu.max", f"{'max' if quota < 0 else quota} {PERIOD}")
             self._write(path, "memory.max", _or_max(bounds.memory))
             self._write(path, "memory.swap.max", "max" if bounds.memory is None else 0, optional=True)
             self._write(path, "pids.max", _or_max(bounds.processes))
-            self._write(path, "cpuset.cpus", bounds.cpus or "\n", optional=not bounds.cpus)
             return
-        self._write_v1("cpu", path, "cpu.shares", max(2, min(262_144, bounds.weight * 1024 // 100)))
         self._write_v1("cpu", path, "cpu.cfs_period_us", PERIOD)
         self._write_v1("cpu", path, "cpu.cfs_quota_us", quota)
         self._bind_memory_v1(path, -1 if bounds.memory is None else bounds.memory)
         self._write_v1("pids", path, "pids.max", _or_max(bounds.processes))
-        if "cpuset" in self.v1:
-            everything = _read(f"{self.v1['cpuset']}{os.path.dirname(path)}/cpuset.cpus")
-            self._write_v1("cpuset", path, "cpuset.cpus", bounds.cpus or everything)
+
+    def share(self, path: str, weight: int, cpus: str) -> None:
+        """Give the group its part of the processors, at once. No such group: nothing to do."""
+        with suppress(FileNotFoundError):
+            if self.v2_only:
+                self._write(path, "cpu.weight", max(1, min(10_000, weight)))
+                self._write(path, "cpuset.cpus", cpus or "\n", optional=not cpus)
+                return
+            self._write_v1("cpu", path, "cpu.shares", max(2, min(262_144, weight * 1024 // 100)))
+            if "cpuset" in self.v1:
+                self._write_v1("cpuset", path, "cpuset.cpus", cpus or self.online())
+
+    def online(self) -> str:
+        """The processors there are to give, as the kernel lists them."""
+        name = "cpuset.cpus.effective" if self.v2_only else "cpuset.cpus"
+        return _read(f"{TOP if self.v2_only else self.v1.get('cpuset', '')}/{name}")
 
     def pids(self, path: str) -> list[int]:
         """The processes in the group, as numbered on the node; none when there is no such group."""
@@ -147,6 +164,17 @@ class Groups:
                 for root in self._roots():
                     with suppress(OSError):  # others are still in it
                         os.rmdir(f"{root}{level}")
+
+    def _keep(self, level: str) -> None:
+        """Hold a level to what the node does not need for itself, and weigh it against the node's own programs."""
+        quota = round((os.cpu_count() or 1) * (1 - self._reserve) * PERIOD) if self._reserve > 0 else -1
+        if self.v2_only:
+            self._write(level, "cpu.weight", _ALL)
+            self._write(level, "cpu.max", f"{'max' if quota < 0 else quota} {PERIOD}")
+        else:
+            self._write_v1("cpu", level, "cpu.shares", _ALL * 1024 // 100)
+            self._write_v1("cpu", level, "cpu.cfs_period_us", PERIOD)
+            self._write_v1("cpu", level, "cpu.cfs_quota_us", quota)
 
     def _has(self, controller: str) -> bool:
         if self.v2_only:

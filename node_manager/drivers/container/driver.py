@@ -21,6 +21,7 @@ from node_manager.drivers.container.run import LIMIT
 from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings
 from node_manager.drivers.container.shaping import Tree
+from node_manager.drivers.container.sharing import Sharing
 from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 
@@ -43,7 +44,7 @@ class ContainerDriver:
         pool = Pool(settings, self._records, desk)
         self._room = Room(settings.netns, desk, settings.at_once, pool.mount)
         try:
-            groups, tree = self._do(Groups, self._room.desk), Tree(settings)
+            groups, tree = self._do(Groups, self._room.desk, settings.reserve), Tree(settings)
             self._looker = Looker(settings, self._records, pool, groups, tree)
             self._groups = groups
             self._builder = Builder(
@@ -54,11 +55,13 @@ class ContainerDriver:
                 pool=pool,
                 runtime=Runtime(Path(settings.work, "runtime")),
                 groups=groups,
+                sharing=Sharing(groups),
                 tree=tree,
                 looker=self._looker,
             )
             self._do(firewall.raise_, settings)
             self._do(tree.plant)
+            self._do(self._builder.adopt)
         except BaseException:
             self.close()
             raise

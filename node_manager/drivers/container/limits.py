@@ -8,6 +8,7 @@ one figure is what a control group keeps; the others are each process's own.
 from attrs import frozen
 
 from node_manager.drivers.container.cgroups import Bounds
+from node_manager.drivers.container.processors import Asks
 from node_manager.drivers.container.settings import ContainerSettings
 from node_manager.drivers.container.shaping import LEAST, Rates
 from planetlab.rspec import UNLIMITED, ResourceSpec
@@ -41,6 +42,7 @@ class Limits:
     bounds: Bounds
     ordinary: Rates
     exempt: Rates
+    asks: Asks  # of the processors, beside the share
     disk: int  # bytes
     ports: tuple[int, ...]  # of the node's address, TCP and UDP, whose packets come to this sliver
     rlimits: tuple[tuple[str, int, int], ...]  # runtime's name, soft, hard
@@ -59,6 +61,7 @@ def limits(rspec: ResourceSpec, settings: ContainerSettings) -> Limits:
         ),
         ordinary=_rates(rspec.net_min_rate, rspec.net_max_rate, rspec.net_share, settings.node_cap),
         exempt=_rates(rspec.net_i2_min_rate, rspec.net_i2_max_rate, rspec.net_i2_share, settings.link_rate),
+        asks=Asks(cores=rspec.cores[0], shared=rspec.cores[1], percent=rspec.cpu_pct),
         disk=rspec.disk_max * 1024,
         ports=_ports(dict(rspec.tags).get("ports", "")),
         rlimits=tuple(_rlimits(rspec, settings)),
@@ -95,7 +98,6 @@ def _ports(told: str) -> tuple[int, ...]:
 def _unheld(rspec: ResourceSpec) -> list[str]:
     asked = {name for name, value in rspec.rlimits if value >= 0 and not name.endswith("_min")}
     names = [name for name in sorted(asked) if name.rpartition("_")[0] in _UNHELD]
-    names += [name for name, told in (("cpu_pct", rspec.cpu_pct), ("capabilities", rspec.capabilities)) if told]
-    names += ["cpu_cores"] if rspec.cores[0] else []
+    names += ["capabilities"] if rspec.capabilities else []
     names += ["ip_addresses"] if rspec.addresses else []
     return names + [name for name, _ in rspec.sysctl]

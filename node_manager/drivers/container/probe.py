@@ -13,7 +13,6 @@ from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.runtime import RUNTIME
 from node_manager.drivers.container.settings import ContainerSettings, group
-from planetlab.names import Hrn
 
 _PROGRAMS = {
     RUNTIME: ("--version",),
@@ -77,7 +76,7 @@ def _files(room: Room, settings: ContainerSettings) -> str:
 
 
 def _groups(room: Room, settings: ContainerSettings) -> str:
-    path = group(settings, Hrn(("probe",)), "probe")
+    path = group(settings, "probe")
     try:
         groups = Groups(room.desk)
         groups.make(path)

@@ -2,8 +2,6 @@
 
 from attrs import field, frozen
 
-from planetlab.names import Hrn
-
 UIDS = 65536  # ids per sliver: what a Unix system expects to have
 
 
@@ -53,6 +51,9 @@ class ContainerSettings:
     )
     node_cap: float = field(default=1e9, metadata=_said("The most all slivers may send together, in bit/s."))
     pings: int = field(default=5, metadata=_said("Echo requests per second that one sliver may send."))
+    reserve: float = field(
+        default=0.1, metadata=_said("Part of the processor time, 0 to 1, that all slivers together never get.")
+    )
     flows: int = field(default=4096, metadata=_said("Flows of one sliver that the node keeps track of at a time."))
     memory: int = field(
         default=512 << 20, metadata=_said("Bytes of memory a sliver may use where its rspec is silent.")
@@ -93,6 +94,6 @@ class Slot:
         return 0x2000 | self.number
 
 
-def group(settings: ContainerSettings, authority: Hrn, name: str) -> str:
-    """The sliver's control group below the root of every hierarchy; authorities are a level of their own."""
-    return f"/{settings.cgroup.strip('/')}/{authority}/{name}"
+def group(settings: ContainerSettings, name: str = "") -> str:
+    """The sliver's control group below the root of every hierarchy; without a name the one above all slivers'."""
+    return f"/{settings.cgroup.strip('/')}" + (f"/{name}" if name else "")
