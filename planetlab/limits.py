@@ -253,6 +253,7 @@ class HardenedSite(Site):
     """A site that keeps `Limits`, knows its connections, and can end in good order."""
 
     requestFactory = _Request
+    noisy = False
 
     def __init__(self, resource: IResource, clock: IReactorTime, limits: Limits) -> None:
         super().__init__(resource, _Request, reactor=clock, parsePOSTFormSubmission=False)  # type: ignore[no-untyped-call]

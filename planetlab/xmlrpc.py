@@ -24,6 +24,7 @@ from planetlab.errors import BadArgument, PlanetLabError
 DEPTH = 32  # arrays and structs inside each other
 VALUES = 50_000  # in one document
 OCTETS = 8 << 20  # of one document
+NAME = 255  # characters of a method's name
 
 _INTS = frozenset({"int", "i4", "i8", "i1", "i2", "biginteger"})
 _DOUBLES = frozenset({"double", "float"})
@@ -204,6 +205,8 @@ class _Document:
         if self.method is not None:
             raise Malformed("<methodName> stands twice")
         self.method = "".join(self._text).strip()
+        if len(self.method) > NAME:
+            raise BadArgument(f"a method's name has at most {NAME} characters, got {len(self.method)}")
 
     def _give(self, value: Any) -> None:
         parent = self._open[-1]

@@ -195,6 +195,11 @@ class Bombs(SynchronousTestCase):
         error = self.assertRaises(BadArgument, ours.loads_call, said)
         self.assertEqual("at most 50000 values are accepted in one document", str(error))
 
+    def test_a_name_that_no_method_has_is_not_sent_back_whole(self) -> None:
+        said = b"<methodCall><methodName>" + b"x" * 900_000 + b"</methodName></methodCall>"
+        error = self.assertRaises(BadArgument, ours.loads_call, said)
+        self.assertEqual("a method's name has at most 255 characters, got 900000", str(error))
+
     def test_the_size_is_looked_at_before_anything_else(self) -> None:
         error = self.assertRaises(BadArgument, ours.loads_call, b" " * 101, octets=100)
         self.assertEqual("at most 100 octets are accepted in one document, got 101", str(error))
