@@ -169,8 +169,8 @@ class Audit:
         named["slice"] = self.owners.resolve(named)
         return named
 
-    def turn(self, steady: int) -> None:
-        """What time brings: rows settle, flows end, what is older than an hour goes."""
+    def turn(self, steady: int) -> Rows:
+        """What time brings: rows settle, flows end, what is older than an hour goes. Gives what ended, in wall time."""
         folded = self.flows.folded
         self.settle(steady)
         if over := self.flows.folded - folded:
@@ -184,6 +184,7 @@ class Audit:
         self.hour.forget(steady / 1e6)
         self.owners.forget(steady - _KEEP_WINDOWS)
         self.gaps.forget(self.timeline.wall(steady) - _KEEP_WINDOWS)
+        return ended
 
     def waiting(self) -> Rows:
         """Rows whose slice is not settled, named as far as is known."""

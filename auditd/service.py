@@ -2,13 +2,16 @@
 
 import os
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from secrets import randbits
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -19,6 +22,7 @@ from auditd.books import Books
 from auditd.case_pages import CasePages
 from auditd.collector import Collector, Source
 from auditd.desk import Desk
+from auditd.export import Exporter
 from auditd.flows import Flows
 from auditd.owners import KERNEL, Owners
 from auditd.pages import Pages
@@ -87,6 +91,7 @@ class Service:
     sealer: Sealer = field(init=False)
     steady: Callable[[], int] = steady
     _journal: Journal = field(init=False)
+    _exporter: Exporter | None = field(init=False)
     _stamp: int = field(default=0, init=False)
     _asking: bool = field(default=False, init=False)
     _loops: list[LoopingCall] = field(factory=list, init=False)
@@ -101,6 +106,7 @@ class Service:
             self.source = Player(self.audit, self.reactor, self.steady, messages)
         else:
             self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
+        self._exporter = self._export()
         answers = Answers(self.audit, self.settings)
         self.desk = self._desk(answers)
         folder = Path(self.settings.data_dir)
@@ -160,7 +166,23 @@ class Service:
         """What time brings."""
         now, wall = self.clocks()
         self.audit.clock(now, wall)
-        self.audit.turn(now)
+        ended = self.audit.turn(now)
+        if self._exporter is not None:
+            self._exporter.export(ended, wall / 1e6)
+
+    def _export(self) -> Exporter | None:
+        """Who sends flows to a collector, where one is set. Raises `BadSettings`."""
+        if not self.settings.export:
+            return None
+        kind, _, where = self.settings.export.partition(":")
+        host, _, port = where.rpartition(":")
+        protocol = {"ipfix": 10, "netflow9": 9}.get(kind)
+        if protocol is None or not isIPAddress(host) or not port.isdigit():
+            expected = "expected ipfix:address:port or netflow9:address:port"
+            raise BadSettings(f"export: {expected}, got {self.settings.export!r}")
+        out = self.reactor.listenUDP(0, DatagramProtocol())
+        domain = zlib.crc32(self.settings.node.encode()) & 0x7FFFFFFF
+        return Exporter(protocol, domain, lambda data: out.write(data, (host, int(port))))
 
     def seal(self) -> None:
         """Seal what is due. A simulated capture leaves no log."""

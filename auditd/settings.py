@@ -54,6 +54,7 @@ class Settings:
     log_days: float = _may(7.0, "Days that sealed segments are kept.")
     log_mib: int = _may(2048, "MiB that they may take; the oldest go first.")
     log_token: str = _may("", 'What the archive shows to pull them (Authorization: Bearer); "" lets nobody.')
+    export: str = _may("", 'A collector that gets every flow: ipfix:host:port or netflow9:host:port; "" for none.')
     mail_relay: str = _may("", 'Mail server that takes letters about complaints, host:port; "" sends none.')
     mail_from: str = _may("", 'Whom those letters are from; "" is audit@ and the node.')
     page_url: str = _may("", 'Address of these pages in letters; "" is http:// and the node.')

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from auditd.hour import SEALING
 from auditd.timeline import DRIFT, Timeline
 from tests.auditd.world import CODEEN, NOON, VICTIM, S, World, sent
 
@@ -66,5 +67,5 @@ class TimePasses(SynchronousTestCase):
         self.assertEqual(1, len(world.json(f"/to/{VICTIM}.json")["flows"]))
         world.later(2)
         self.assertEqual(0, len(world.json(f"/to/{VICTIM}.json")["flows"]))
-        world.later(400)
+        world.later(400 + SEALING)
         self.assertEqual(0, len(world.audit.hour))
