@@ -24,6 +24,13 @@ _FILTERS = "registry/test_filters.py"
 _HOSTILE = "registry/test_hostile.py"
 _TAGS = "registry/test_tags.py"
 _OPENING = "registry/test_opening.py"
+_PEERS = "registry/test_peers.py"
+_COPIES = "registry/test_copies.py"
+_POSTING = "registry/test_posting.py"
+_LEASES = "slice_authority/test_leases.py"
+_KEPT = "mgmt_authority/test_kept_nouns.py"
+_MEDIA = "mgmt_authority/test_media.py"
+_POWER = "mgmt_authority/test_power.py"
 
 DIFFERENCES = (
     Difference(
@@ -139,6 +146,126 @@ DIFFERENCES = (
         "removed what hung on it statement by statement, each committed",
         "all of it in one transaction",
         f"{_OPENING}::Halves::test_what_a_deletion_takes_with_it_crosses_over",
+    ),
+    Difference(
+        "RefreshPeer: slivers across installations",
+        "since 5.4 slivers of a peer's slices on our nodes were dropped",
+        "they are known to the nodes' owner, as up to 5.3",
+        f"{_PEERS}::TakingOver::test_a_sliver_on_a_peers_node_is_known_to_the_nodes_owner",
+    ),
+    Difference(
+        "RefreshPeer: commits",
+        "committed object by object, so that a failure left a part",
+        "one transaction for the whole answer",
+        f"{_PEERS}::WhenItFails::test_a_failure_before_the_end_leaves_nothing_half_done",
+    ),
+    Difference(
+        "RefreshPeer: answers that take away",
+        "whatever the peer no longer told was deleted",
+        "more than half of what is held goes only when it is told twice; an answer without a site changes nothing",
+        f"{_COPIES}::DeletionGuard::test_an_answer_that_takes_most_away_is_not_believed_the_first_time",
+    ),
+    Difference(
+        "RefreshPeer: empty tables",
+        "HTTP 500 when a peer had no keys, persons or slices",
+        "no error",
+        f"{_COPIES}::Agreeing::test_empty_tables_are_no_error",
+    ),
+    Difference(
+        "RefreshPeer: whitelists",
+        "a peer's slice came to any node of ours that the peer named",
+        "a node with a whitelist takes only slices on it",
+        f"{_PEERS}::TakingOver::test_a_peers_slice_takes_no_place_on_a_node_whose_whitelist_lacks_it",
+    ),
+    Difference(
+        "RefreshPeer: names of slices",
+        "any name was taken over",
+        "none that begins with the login base of a site of ours",
+        f"{_COPIES}::Believing::test_hostile_values_skip_their_object_only",
+    ),
+    Difference(
+        "RefreshPeer: failures",
+        "HTTP 500 for an unknown peer, one that is away, or one that is refreshed already",
+        "fault 102 for the first, 111 with the reason for the others",
+        f"{_PEERS}::WhenItFails::test_a_peer_that_is_away_changes_nothing_and_the_caller_is_told",
+    ),
+    Difference(
+        "DeleteAllPeerEntries of an unknown peer",
+        "HTTP 500",
+        "fault 102",
+        f"{_PEERS}::Forgetting::test_entries_go_and_come_back_while_the_peer_stays",
+    ),
+    Difference(
+        "GetPeerData: system slices",
+        "looked for them by a name, so that none was left out",
+        "left out by their tag `system`",
+        f"{_PEERS}::Signing::test_nodes_with_a_whitelist_and_system_slices_stay_with_us",
+    ),
+    Difference(
+        "AddLeases: errors of a node",
+        "the node after a failing one was skipped",
+        "each node is tried",
+        f"{_LEASES}::Leasing::test_what_overlaps_is_an_error_of_its_node_and_the_next_node_is_not_skipped",
+    ),
+    Difference(
+        "UpdateLeases with t_from and duration",
+        "an error text",
+        "works",
+        f"{_LEASES}::Times::test_two_of_three_make_a_lease",
+    ),
+    Difference(
+        "DeleteLeases of one number",
+        "HTTP 500",
+        "works",
+        f"{_LEASES}::Leasing::test_leases_go_all_or_none_and_a_number_alone_will_do",
+    ),
+    Difference(
+        "lease filters with two times",
+        "fault 102, for no client could send the pair",
+        "an array of two",
+        f"{_LEASES}::AskingByTime::test_alive_is_at_a_time_or_between_two",
+    ),
+    Difference(
+        "NotifyPersons that matches nobody",
+        "HTTP 500",
+        "fault 102",
+        f"{_POSTING}::Writing::test_who_matches_nobody_is_refused",
+    ),
+    Difference(
+        "mails",
+        "sent within the call, and lost while the mail server was away",
+        "wait in the registry until the mail server takes them, for five days",
+        f"{_POSTING}::Posting::test_while_the_relay_is_away_for_a_day_nothing_is_lost_or_reordered",
+    ),
+    Difference(
+        "mails of failed node keys",
+        "one for each wrong call",
+        "one an hour for each node",
+        f"{_POSTING}::Writing::test_many_bad_signatures_make_one_mail_an_hour",
+    ),
+    Difference(
+        "AddIlink of a link that is there",
+        "HTTP 500",
+        "fault 102",
+        f"{_KEPT}::Links::test_the_same_type_on_the_same_pair_is_refused",
+    ),
+    Difference(
+        "GetBootMedium: file names",
+        "admins wrote any file that the server could write",
+        "below the work directory for everybody, and no link is followed",
+        f"{_MEDIA}::Making::test_no_link_is_followed_out_of_the_work_directory",
+    ),
+    Difference(
+        "boot media: values",
+        "written as they are into a file that shells read",
+        "one that could end its quotes is refused",
+        f"{_MEDIA}::Text::test_a_value_that_could_end_its_quotes_or_run_is_refused",
+    ),
+    Difference(
+        "RebootNode",
+        "HTTP 500 in 7.x",
+        "sends the packet",
+        f"{_POWER}::Waking::test_the_node_gets_its_session_ten_times",
     ),
 )
 

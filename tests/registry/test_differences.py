@@ -16,7 +16,9 @@ class Differences(SynchronousTestCase):
             path, name, test = row.test.split("::")
             tree = ast.parse((TREE / "tests" / path).read_text())
             classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-            tests = {node.name for node in classes[name].body if isinstance(node, ast.FunctionDef)}
+            tests = {
+                node.name for node in classes[name].body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
             self.assertIn(test, tests, row.where)
 
     def test_the_page_is_printed_from_the_table(self) -> None:
