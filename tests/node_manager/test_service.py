@@ -78,8 +78,8 @@ class OverItsSockets(ServiceTest):
 
     async def test_no_option_for_tcp_kills_a_request_on_the_unix_socket(self) -> None:
         """The stock server of Python set TCP_NODELAY there, and every request died."""
-        answer = await self.raw(str(self.socket), b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
-        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        answer = await self.raw(str(self.socket), b"POST /RPC2 HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+        self.assertTrue(b" 200 " in answer.splitlines()[0], answer)
 
     async def test_no_result_is_1(self) -> None:
         self.assertEqual((1, 0, {}), tuple(map(NodeDialect().answer, (None, 0, {}))))
