@@ -93,14 +93,14 @@ class PlConf:
             secure = tls.server_options(self.place / said.certificate, self.place / said.private_key)
         if said.dslice.is_on:
             await lease_ports.serve(running, said.dslice, self.place, self.redeemer, lambda: self.rules.agents)
-        for where in said.listen:
-            await running.listen(where, outside)
-        for where in said.listen_tls:
-            await running.listen(where, outside, secure)
         for where in said.listen_keys:
             await running.listen(where, sensor)
         await running.listen(said.socket, inside)
         await running.operator(said.listen_operator)
+        for where in said.listen:
+            await running.listen(where, outside)
+        for where in said.listen_tls:
+            await running.listen(where, outside, secure)
         running.why_not = self.why_not
         running.reloads.append(self._reload_soon)
         running.at_end(self.close)
