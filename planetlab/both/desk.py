@@ -25,7 +25,7 @@ from planetlab.errors import DatabaseError
 from planetlab.failpoints import failpoint
 from planetlab.methods import Method
 from planetlab.registry import events
-from planetlab.registry.opening import connect
+from planetlab.registry.opening import Connection, connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
 
@@ -76,7 +76,7 @@ class Desk:
         self._writer = ThreadPool(1, 1, "registry-writer")
         self._readers = ThreadPool(READERS, READERS, "registry-readers")
         self._slow = ThreadPool(0, 1, "passwords")
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[Connection] = []
         self.failed_node: Callable[[Store, FailedNode], None] | None = None
 
     def start(self) -> None:
@@ -211,7 +211,7 @@ class Desk:
             failpoint(f"{point}.after-commit")
         return result
 
-    def _open(self, db: sqlite3.Connection, reads_only: bool = False) -> Store:
+    def _open(self, db: Connection, reads_only: bool = False) -> Store:
         store = Store(db, self._clock.now(), self._plc, reads_only)
         self._local.store, self._local.call, self._local.args = store, None, ()
         return store
@@ -240,10 +240,10 @@ class Desk:
         else:
             self._write("", lambda: tell(self._local.store, failed))
 
-    def _connection(self, kind: str) -> sqlite3.Connection:
+    def _connection(self, kind: str) -> Connection:
         if self._shared is not None:
             return self._shared
-        there: sqlite3.Connection | None = getattr(self._local, kind, None)
+        there: Connection | None = getattr(self._local, kind, None)
         if there is None:
             half = "both" if kind == "copies" else self._half
             there = connect(self._path, half, reads_only=kind == "reads", durable=kind in ("writes", "copies"))

@@ -92,14 +92,25 @@ def _step(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN; {step} PRAGMA user_version = {target}; COMMIT;")
 
 
-def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection that knows the time of the call it works for, which views ask for as ``call_time()``."""
+
+    at: int = 0
+
+
+def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> Connection:
     """A connection with the settings that the registry relies on, for one thread at a time.
 
     ``durable`` ones wait for the disk at each commit; the others may lose the last commits to a power cut, never the
     file's consistency.
     """
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=10.0, cached_statements=512
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=10.0,
+        cached_statements=512,
+        factory=Connection,
     )
     if path == ":memory:":
         _create(connection)
@@ -109,6 +120,7 @@ def connect(path: str, half: str, reads_only: bool = False, durable: bool = True
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA mmap_size = 268435456")
+    connection.create_function("call_time", 0, lambda: connection.at)
     connection.create_function("folded_like", 2, _folded_like, deterministic=True)
     if reads_only:
         connection.execute("PRAGMA query_only = ON")

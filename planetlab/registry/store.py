@@ -10,6 +10,7 @@ from planetlab.filters import ALL, Compare, Condition, Query, both
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Links, Record
 from planetlab.registry.compile import select
+from planetlab.registry.opening import Connection
 from planetlab.registry.plc import Plc
 
 Row = dict[str, Any]
@@ -26,14 +27,14 @@ class KeptRefusal(Forbidden):
 class Store:
     """One transaction's view of the registry, at one time ``now``; ``touched`` gathers what its event will name."""
 
-    def __init__(self, db: sqlite3.Connection, now: float, plc: Plc, reads_only: bool = False) -> None:
+    def __init__(self, db: Connection, now: float, plc: Plc, reads_only: bool = False) -> None:
         self.db = db
         self.reads_only = reads_only
         self.now = now
         self.plc = plc
         self.touched: list[tuple[str, int]] = []
         self.message = ""
-        db.create_function("call_time", 0, lambda: int(now))
+        db.at = int(now)
 
     def must_write(self) -> None:
         """Go on if this transaction may write; else the whole call begins again in one that may."""
