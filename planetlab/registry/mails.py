@@ -79,8 +79,8 @@ def failed(store: Store, mail_id: int) -> None:
 
 
 def forget(store: Store, before: float) -> int:
-    """Delete mails that were sent before."""
-    return store.change("DELETE FROM outbox WHERE sent < ?", [int(before)])
+    """Delete mails that were sent, or written and given up, before."""
+    return store.change("DELETE FROM outbox WHERE sent < ?1 OR written < ?1", [int(before)])
 
 
 def account(store: Store, person: Row, enabled: bool) -> None:
