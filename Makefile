@@ -17,7 +17,7 @@ help: ## these lines
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plfed needs Python 3.11 or newer; say PYTHON=… to make")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt pip setuptools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --constraint constraints.txt --editable '.[dev]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 demo: .venv ## a whole federation on loopback, in the foreground; Ctrl-C ends it

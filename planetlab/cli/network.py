@@ -63,7 +63,7 @@ def run(command: Sequence[str], text: str = "", files: tuple[int, ...] = ()) -> 
         done = subprocess.run(
             command, input=text, capture_output=True, text=True, timeout=WITHIN, check=False, pass_fds=files
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:  # the latter for a folder of PATH that we may not read
         raise Unavailable(f"{command[0]} is missing: install the packages of README's first lines") from error
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{' '.join(command)} took more than {WITHIN:.0f} s") from error
@@ -136,7 +136,7 @@ def _unshared(prefix: tuple[str, ...], kinds: tuple[str, ...]) -> Namespaces:
         process = subprocess.Popen(
             (*prefix, "cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise Unavailable(f"{prefix[0]} is missing: install the packages of README's first lines") from error
     with process:
         assert process.stdin and process.stdout and process.stderr

@@ -7,12 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.world import World
 
-NOW = float(int(time.time()))  # certificates are made by commands, which read the machine's clock
-
 
 class Journeys(SynchronousTestCase):
     def setUp(self) -> None:
-        self.world = World(NOW)
+        self.world = World(time.time())  # certificates are made by commands, which read the machine's clock
         self.addCleanup(shutil.rmtree, self.world.folder)
         self.node = self.world.node()
 
