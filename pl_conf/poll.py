@@ -58,6 +58,9 @@ class Source(Protocol):
     async def alive(self, names: list[str]) -> set[str]:
         """Which of these slices it still has. Raises `PeerError`."""
 
+    async def time(self) -> float:
+        """What time it is by its clock, seconds since the epoch. Raises `PeerError`."""
+
 
 class Session:
     """Calls an authority as this node: by a session, fetched anew when it is refused."""
@@ -101,6 +104,13 @@ class Session:
             raise PeerError("its answer to GetSlices is not one: expected an array of structs")
         return {str(row.get("name")) for row in rows}
 
+    async def time(self) -> float:
+        answer = await self.call("GetSlivers")  # the one call for nodes that says the time
+        said = answer.get("timestamp") if isinstance(answer, dict) else None
+        if not isinstance(said, int | float) or isinstance(said, bool):
+            raise PeerError("its answer to GetSlivers is not one: expected a struct with a timestamp")
+        return float(said)
+
 
 NOT_AUTHENTICATED = 103
 
@@ -128,6 +138,8 @@ class Poll:
         try:
             answer = read_answer(await self.source.fetch(self._stamp), self.most_bytes)
             await self._take(answer)
+            if self.redeemer.time.in_doubt:
+                await self._hear_time(await self.source.time())
         except (PlanetLabError, OSError) as error:
             self.failures, self.last_error = self.failures + 1, str(error)
             POLLS.labels(self.root.hrn, "failed").inc()
@@ -159,8 +171,7 @@ class Poll:
     async def _take(self, answer: Answer) -> None:
         time, ledger, whole = self.redeemer.time, self.redeemer.ledger, self._stamp == EVERYTHING
         if answer.now:
-            time.confirm(answer.now)
-            await self._bear_witness(answer.now)
+            await self._hear_time(answer.now)
         mark = ledger.watermark(self.root.name)
         settled = True
         if not answer.unchanged:
@@ -176,8 +187,9 @@ class Poll:
         self._stamp = answer.stamp if settled and self._since_whole < WHOLE_EVERY else EVERYTHING
         ledger.heard(Watermark(authority=self.root.name, stamp=max(mark.stamp, answer.stamp), answered=time.wall()))
 
-    async def _bear_witness(self, said: float) -> None:
-        """Pass the authority's time on to the node manager, which has doubts of its own; it may be silent now."""
+    async def _hear_time(self, said: float) -> None:
+        """Take the authority's time as a witness, and pass it on to the node manager, which has doubts of its own."""
+        self.redeemer.time.confirm(said)
         try:
             await self.redeemer.manager.call("Witness", said)
         except NotAdmitted as refusal:

@@ -5,6 +5,7 @@ is settled as soon as the node manager answers, and authorities are asked when t
 fails is logged and counted, and comes again.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ log = Logger()
 
 HOUR = 3600.0
 REPORT, REPORT_AFTER = "ReportRunlevel", 5.0  # seconds from the start, so that the first poll has a session
+OF_NODES = (REPORT, "GetSlivers")  # calls of the half of an authority that knows nodes
 BASE64 = 4 / 3  # how much larger a ticket is on the wire
 CALL = 65_536  # octets of a call beside its ticket
 
@@ -79,6 +81,7 @@ class PlConf:
         self._orphans: dict[str, float] = {}
         self._delayed: dict[str, IDelayedCall] = {}
         self._stopping = False
+        self._unseen = ""
 
     async def start(self, running: Running[Settings]) -> None:
         """Listen and begin. Raises `PlanetLabError`, one line, for a port that cannot be had."""
@@ -172,7 +175,13 @@ class PlConf:
         self.ledger.set_about("believed", repr(self.time.now()))
 
     async def _watch(self) -> None:
-        if self.rules.changed():
+        try:
+            changed, self._unseen = self.rules.changed(), ""
+        except BadSettings as error:
+            if str(error) != self._unseen:  # once, not every two seconds
+                log.error("the owner's rules stay as they were: {text}", text=str(error))
+            changed, self._unseen = False, str(error)
+        if changed:
             await self.reload()
 
     async def _forget(self) -> None:
@@ -186,7 +195,8 @@ class PlConf:
         try:
             changed = await self.owner.reload()
         except BadSettings as error:
-            self.rules.skip()
+            with contextlib.suppress(BadSettings):
+                self.rules.skip()
             log.error("the owner's rules stay as they were: {text}", text=str(error))
         else:
             log.info("the owner's rules are read again; {n} slivers changed", n=changed)
@@ -244,7 +254,7 @@ class PlConf:
             return str(await slices.as_(ask.NodeKey(said.node_id, key)).call("GetSession"))
 
         async def call(session: str, name: str, *args: Any) -> Any:
-            half = nodes if name == REPORT else slices
+            half = nodes if name in OF_NODES else slices
             return await half.as_(ask.Session(session)).call(name, *args)
 
         return Session(begin, call)

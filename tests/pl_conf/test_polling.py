@@ -74,6 +74,13 @@ class Authority:
         self.wondered.append(names)
         return {str(name) for name in {*self.listed, *self.delegated}} & set(names)
 
+    async def time(self) -> float:
+        self.asked.append(TIME)
+        return self.clock()
+
+
+TIME = -814  # in the list of what was asked: the time
+
 
 class Polls(SynchronousTestCase):
     def setUp(self) -> None:
@@ -153,6 +160,45 @@ class APollThatFindsNothingNew(Polls):
         for _ in range(3):
             self.once()
         self.assertEqual(([0, 1, 1, 1], before), (self.plc.asked, self.world.state()))
+
+
+class ADoubtfulClock(Polls):
+    def setUp(self) -> None:
+        super().setUp()
+        self.plc.issue(CODEEN, NOW)
+        self.plc.clock = lambda: 0.0
+        self.once()
+
+    def test_is_believed_when_the_authority_has_the_same_time(self) -> None:
+        self.world.clock.advance(40 * DAY)
+        self.assertEqual(0, now(self.world.redeemer.expire()))
+        there = self.world.clock.now() - 20.0
+
+        async def time() -> float:
+            return there
+
+        self.plc.time = time  # type: ignore[method-assign]
+        self.once()
+        self.assertEqual((False, 1), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
+        self.assertIn(("Witness", str((there,))), self.world.node.calls)
+
+    def test_is_not_believed_when_it_has_another_and_while_it_is_silent(self) -> None:
+        self.world.clock.advance(40 * DAY)
+
+        async def time() -> float:
+            return NOW
+
+        async def silent() -> float:
+            raise Unreachable("no answer")
+
+        for said in (time, silent):
+            self.plc.time = said  # type: ignore[method-assign]
+            self.once()
+            self.assertEqual((True, 0), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
+
+    def test_is_asked_about_only_while_it_is_in_doubt(self) -> None:
+        self.once()
+        self.assertNotIn(TIME, self.plc.asked)
 
 
 class WhatAPollBrings(Polls):
