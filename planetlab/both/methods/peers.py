@@ -113,7 +113,7 @@ def RefreshPeer(call: Call, peer_id_or_peername: PeerKey) -> Annotated[Row, form
     peering = call.store.plc.peers
     if peering is None:
         raise Unavailable("this authority asks no peers")
-    call.store.note(f"Peer {peer['peer_id']} refreshed", Peer=peer["peer_id"])
+    call.store.note(f"Refresh of peer {peer['peer_id']} asked for", Peer=peer["peer_id"])
     return Afterwards(lambda: peering.refresh(peer))  # type: ignore[return-value]
 
 
