@@ -1,5 +1,6 @@
 """The node manager, put together: books, driver, rounds on a timer, and the interfaces by which it is asked."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -24,13 +25,14 @@ from node_manager.door.sshd import FORWARD, Sshd
 from node_manager.drivers import Driver, State
 from node_manager.drivers.choice import choose
 from node_manager.drivers.container.driver import ContainerDriver
-from node_manager.identity import Accounts
+from node_manager.identity import Accounts, Caller
 from node_manager.methods import Gate, NodeApi, local, pools, slivers, verbs
 from node_manager.node import Node
 from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
 from node_manager.settings import Settings
 from node_manager.tickets import redeemer
+from node_manager.within import Within
 from planetlab import xmlrpc
 from planetlab.ask import Ask
 from planetlab.calls import Call
@@ -39,12 +41,13 @@ from planetlab.errors import BadSettings
 from planetlab.launch import Running
 from planetlab.limits import HardenedSite
 from planetlab.methods import Api
+from planetlab.names import SliceName
 from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mount
 
 T = TypeVar("T")
 
 log = Logger()
-_DOOR_EVERY = 1.0  # seconds until a new key opens
+_DOOR_EVERY = 1.0  # seconds until a new key opens, and until a new sliver can call us
 LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
 
 
@@ -98,6 +101,8 @@ class NodeManager:
     node: Node = field(init=False)
     _threads: ThreadPool = field(init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
+    _within: Within | None = field(default=None, init=False)
+    _folders: list[int] = field(factory=list, init=False)
     _door: Keeper | None = field(default=None, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
 
@@ -133,6 +138,8 @@ class NodeManager:
         for where, page in self._pages():
             if where:
                 await listen(where, hardened_site(page, self.reactor, LIMITS))
+        if isinstance(self.driver, ContainerDriver):
+            await self._answer_inside(self.driver, listen)
         if self.settings.ssh:
             self._open_door()
         self._every(self.settings.round_every, self._round)
@@ -151,6 +158,34 @@ class NodeManager:
             (self.settings.sensors, Page(sensed.answer, self.reactor)),
             (self.settings.slicestat, mount({"": stats, "slicestat": stats})),
         ]
+
+    async def _answer_inside(
+        self, driver: ContainerDriver, listen: Callable[[str, HardenedSite], Awaitable[object]]
+    ) -> None:
+        """Answer where programs in slivers look for us: a socket in /tmp, and 127.0.0.1:812."""
+        gate = Gate(self.node, Accounts(lambda: self.node.rounds.found, self.node.accounts))
+        folder = os.open(f"{self.settings.work}/api", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._folders.append(folder)  # its path may be too long for a socket's; this one never is
+        where = f"unix:/proc/self/fd/{folder}/nodemanager.api:mode=666"
+        await listen(where, self._site(NodeResource(api(), gate.greet)))
+        if not self.settings.within:
+            return
+
+        def site(name: SliceName) -> HardenedSite:
+            caller = Caller(self.node.rounds.found[name].uid, str(name))
+            return self._site(NodeResource(api(), lambda method, args, _: gate.admit(method, args, caller)))
+
+        self._within = Within(
+            listen=lambda name: driver.listen(name, "127.0.0.1", self.settings.within),
+            site=site,
+            found=lambda: self.node.rounds.found,
+            reactor=self.reactor,
+            in_thread=self._in_thread,
+        )
+        self._every(_DOOR_EVERY, self._within.refresh)
+
+    def _site(self, resource: Resource) -> HardenedSite:
+        return hardened_site(mount({"": resource, "RPC2": resource}), self.reactor, LIMITS)
 
     def _open_door(self) -> None:
         """Let slices' users in by ssh, and controllers to their calls."""
@@ -227,6 +262,10 @@ class NodeManager:
         await gatherResults(list(self._running))
         if self._door:
             await self._door.close()
+        if self._within:
+            await self._within.close()
+        for folder in self._folders:
+            os.close(folder)
         self.node.stop()
         self._threads.stop()
         self.driver.close()

@@ -30,6 +30,7 @@ class Settings:
     # where it answers
     socket: str = _said("unix:/tmp/nodemanager.api:mode=666", "Endpoint of the API for slivers, by peer credentials.")
     tcp: str = _said("tcp:812:interface=127.0.0.1", "Endpoint of the same API over HTTP; empty for none.")
+    within: int = _said(812, "Port of the same API on 127.0.0.1 inside each real sliver; 0 for none.")
     sensors: str = _said("tcp:33080:interface=127.0.0.1", "Endpoint of the sensors; empty for none.")
     slicestat: str = _said("tcp:3100", "Endpoint of slicestat; empty for none.")
     ssh: str = _said("", "Address and port of the sshd for slices' users, like 0.0.0.0:22; empty for none.")

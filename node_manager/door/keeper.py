@@ -1,5 +1,6 @@
 """Keeps the door in step with the slivers: who may sign in, and an sshd that runs."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,13 +62,15 @@ class Keeper:
     reactor: Any
     in_thread: Callable[[Callable[[], Any]], "Deferred[Any]"]
     _said: list[list[Account]] = field(factory=list, init=False)
+    _folder: list[int] = field(factory=list, init=False)
     _ports: list[Any] = field(factory=list, init=False)
 
     def open(self) -> None:
         """Begin to let people in."""
-        socket = self.folder / "entrance.sock"
-        socket.unlink(missing_ok=True)
-        self._ports.append(self.reactor.listenUNIX(str(socket), Entrance(self._enter, self.reactor), mode=0o666))
+        (self.folder / "entrance.sock").unlink(missing_ok=True)
+        self._folder.append(os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        path = f"/proc/self/fd/{self._folder[0]}/entrance.sock"  # the folder's own path may be too long for a socket's
+        self._ports.append(self.reactor.listenUNIX(path, Entrance(self._enter, self.reactor), mode=0o666))
         self.refresh()
 
     def refresh(self) -> None:
@@ -84,6 +87,8 @@ class Keeper:
         """Let nobody in any more; who is inside stays."""
         for port in self._ports:
             await port.stopListening()
+        for folder in self._folder:
+            os.close(folder)
         self.sshd.stop()
 
     def _enter(self, uid: int, asked: Asked, files: list[int]) -> "Deferred[Inside]":

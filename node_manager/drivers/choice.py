@@ -61,4 +61,5 @@ def container_settings(settings: Settings) -> ContainerSettings:
         exempt=settings.exempt,
         node_cap=float(settings.node_rate * KBIT),
         hostname=settings.hostname,
+        api=f"{settings.work}/api",
     )

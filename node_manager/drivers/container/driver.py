@@ -37,6 +37,8 @@ class ContainerDriver:
     def __init__(self, settings: ContainerSettings, now: Callable[[], float]) -> None:
         """``now`` gives seconds since the epoch. Raises `DriverError` when this machine cannot make slivers."""
         os.makedirs(settings.work, exist_ok=True, mode=0o711)
+        if settings.api:
+            os.makedirs(settings.api, exist_ok=True, mode=0o755)
         self._ids = Ids(settings)
         settings = evolve(settings, first_uid=self._ids.first)
         self._records = Records(settings)

@@ -94,7 +94,8 @@ class Runtime:
             "w", prefix=f"{name}.", dir=self._state.parent, suffix=".json", delete=False
         ) as described:
             json.dump(process, described)
-        command = [*self._command(), "exec", "--process", described.name, name]
+        # Its own words would come to the user's terminal, among those of the program.
+        command = [*self._command("--log", "/dev/null"), "exec", "--process", described.name, name]
         if join:
             command = ["/bin/sh", "-c", _JOIN, join, *command]
         stdin, stdout, stderr = files

@@ -1,0 +1,102 @@
+"""A program in a sliver finds the node manager where programs of old look for it, and is known as its slice."""
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+from node_manager.records import Record
+from node_manager.settings import Settings
+from planetlab.names import SliceName
+from planetlab.settings import dumps
+from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
+
+_ASK = """
+use Socket; my ($where, $body) = @ARGV;
+if ($where eq 'tcp') { socket(S,2,1,0); connect(S, sockaddr_in(812, inet_aton('127.0.0.1'))) or die "connect: $!" }
+else { socket(S,1,1,0); connect(S, sockaddr_un($where)) or die "connect: $!" }
+select(S); $| = 1; printf S "POST / HTTP/1.0\\r\\nContent-Length: %d\\r\\n\\r\\n%s", length $body, $body;
+my $answer = join '', <S>; $answer =~ s/.*?\\r\\n\\r\\n//s; print STDOUT $answer;
+"""
+
+
+class FromInside(Ground):
+    """A node manager as a process, with two slivers."""
+
+    def setUp(self) -> None:
+        work = Path(tempfile.mkdtemp(dir=self.top))
+        plain = self.settings(work / "slivers")
+        self.socket = work / "nm.sock"
+        settings = Settings(
+            socket=f"unix:{self.socket}:mode=666",
+            tcp="",
+            sensors="",
+            slicestat="",
+            driver="container",
+            books=str(work / "books.db"),
+            work=plain.work,
+            images=plain.images,
+            netns=plain.netns,
+            uplink=plain.uplink,
+            cgroup=plain.cgroup,
+        )
+        (work / "nm.toml").write_text(dumps(settings))
+        self.manager = subprocess.Popen(
+            (sys.executable, "-m", "node_manager", "--config", str(work / "nm.toml")), stderr=subprocess.PIPE, text=True
+        )
+        self.addCleanup(self.end)
+        assert self.manager.stderr
+        while "ready" not in (line := self.manager.stderr.readline()):
+            self.assertTrue(line, "the node manager ended")
+        self.node = self.driver_over(work / "slivers", first_uid=0)
+        for name in (CODEEN, SIRIUS):
+            record = Record(
+                name=name, authority=PLC, expires=time.time() + 1000, timestamp=time.time(), instantiation="delegated"
+            )
+            self.call("Instantiate", record.wire() | {"create": True})
+
+    def call(self, method: str, *args: Any) -> Any:
+        body = xmlrpc.client.dumps(args, method).encode()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.socket))
+            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return xmlrpc.client.loads(answer.partition(b"\r\n\r\n")[2])[0][0]
+
+    def end(self) -> None:
+        self.manager.send_signal(signal.SIGTERM)
+        self.manager.communicate(timeout=20)
+
+    def ask(self, where: str, method: str, *args: Any, name: SliceName = CODEEN) -> Any:
+        body = xmlrpc.client.dumps(args, method)
+        told = self.node.enter(name, ("perl", "-e", _ASK, where, body)).output
+        try:
+            return xmlrpc.client.loads(told)[0][0]
+        except xmlrpc.client.Fault as fault:
+            return fault
+
+    def test_it_is_known_as_its_slice_by_socket_and_by_port(self) -> None:
+        for where in ("tcp", "/tmp/nodemanager.api", "/tmp/sliver_mgr.api"):
+            self.eventually(where)
+            self.assertEqual({str(CODEEN), str(SIRIUS)}, set(self.ask(where, "GetXIDs")))
+            self.assertEqual(str(CODEEN), self.ask(where, "GetRecord")["name"])
+            self.assertEqual(str(SIRIUS), self.ask(where, "GetRecord", name=SIRIUS)["name"])
+            refused = self.ask(where, "Stop", str(SIRIUS))
+            self.assertEqual((108, f"{CODEEN}: Permission denied."), (refused.faultCode, refused.faultString))
+
+    def test_the_creation_services_calls_are_not_for_it(self) -> None:
+        self.assertEqual(108, self.ask("/tmp/nodemanager.api", "Slivers").faultCode)
+
+    def eventually(self, where: str) -> None:
+        """The port is taken within a second or so of the sliver's start."""
+        for _ in range(50):
+            told = self.node.enter(CODEEN, ("perl", "-e", _ASK, where, "")).output
+            if "connect:" not in told:
+                return
+            self.said(self.node, "usleep 100000")
+        self.fail(f"nobody answers at {where}: {told}")
