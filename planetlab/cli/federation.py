@@ -276,7 +276,9 @@ class Federation:
                 await ask.call(method)
                 return
             except PeerError as error:
-                ends = [child.last_end for child in self.supervisor.children.values() if child.starts > 2]
+                ends = [
+                    child.last_end for child in self.supervisor.children.values() if child.starts > 2 or child.given_up
+                ]
                 if ends or time.monotonic() > deadline:
                     raise Unavailable(f"{who} does not answer: {ends[0] if ends else error}") from error
             if self.ending:

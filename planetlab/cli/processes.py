@@ -21,6 +21,7 @@ STOP_WITHIN = 6.0  # seconds; a service promises to stop within 5 of SIGTERM
 FIRST_PAUSE = 0.25  # seconds before a dead child is started again; doubles while it keeps dying
 LONGEST_PAUSE = 8.0  # seconds
 STEADY = 20.0  # seconds a child must have run for its pause to begin anew
+BAD_SETTINGS = 2  # the code with which a service ends that cannot use its settings
 # A session of its own keeps the terminal's Ctrl-C from a child: only its supervisor tells it to end.
 OWN_SESSION = ("setsid", "setpriv", "--pdeathsig", "TERM")
 LOG_LIMIT = 4 << 20  # bytes; a longer log is put aside once when its child starts
@@ -50,6 +51,7 @@ class Child:
     pid: int | None = None
     starts: int = 0
     last_end: str = ""
+    given_up: bool = False  # it said that its settings are wrong, and would say so again
     _transport: IProcessTransport | None = None
     _stopping: bool = False
     _ended: Deferred[None] | None = None
@@ -83,6 +85,10 @@ class Child:
             return
         self._pause = FIRST_PAUSE if lived >= STEADY else min(self._pause * 2, LONGEST_PAUSE)
         self.last_end = f"{self.program.name} {_how(reason)}{_last_words(self.program.log)}"
+        if getattr(reason.value, "exitCode", None) == BAD_SETTINGS:
+            self.given_up = True
+            self.told(f"{self.last_end}; it is started again once that is mended")
+            return
         self._later = self.reactor.callLater(self._pause, self.start)
         self.told(f"{self.last_end}; starting it again in {self._pause:.1f} s")
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 import click
-from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from planetlab.ask import Ask, Password
 from planetlab.cli import papers, place
@@ -22,6 +22,7 @@ from planetlab.names import Hostname, Hrn
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 LOOPBACK = ("127.", "localhost", "::1")
+LOOK_EVERY = 0.5  # seconds
 DEMO = "demo"  # a file that says that a demo made this folder
 SERVICES = ("slice_authority", "mgmt_authority", "web", "node_manager", "pl_conf", "auditd")
 
@@ -121,10 +122,11 @@ def up(directory: pathlib.Path, only: tuple[str, ...]) -> None:
             for name in chosen:
                 supervisor.start(_program(path, name))
             voice.line(f"{', '.join(chosen)} of {path} run; Ctrl-C ends them")
-            await Deferred()
+            while not any(child.given_up for child in supervisor.children.values()):
+                await deferLater(reactor, LOOK_EVERY)
         finally:
             await supervisor.stop_all()
-        return 0
+        return 1
 
     with place.held(path):
         run(work)

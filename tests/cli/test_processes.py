@@ -61,6 +61,11 @@ class Children(TestCase):
         self.supervisor.start(self.program("failing", "import sys; sys.exit('port 80 is busy')"))
         self.assertIn("failing ended with code 1 (port 80 is busy)", await self.hearing)
 
+    async def test_a_child_that_says_its_settings_are_wrong_is_not_started_again(self) -> None:
+        child = self.supervisor.start(self.program("failing", "import sys; print('key hrn is missing'); sys.exit(2)"))
+        self.assertIn("(key hrn is missing); it is started again once that is mended", await self.hearing)
+        self.assertEqual((1, True), (child.starts, child.given_up))
+
     async def test_a_stopped_child_is_gone_and_stays_away(self) -> None:
         child = self.supervisor.start(self.program("sleeper", "import time; time.sleep(60)"))
         pid = child.pid

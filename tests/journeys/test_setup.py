@@ -60,6 +60,15 @@ class SettingUp(SynchronousTestCase):
         os.mkdir(self.plc)
         self.assertIn("plfed init", self.refused("up", self.plc))
 
+    def test_settings_that_are_wrong_end_it_with_their_sentence(self) -> None:
+        self.init()
+        with (pathlib.Path(self.plc) / "web.toml").open("a") as settings:
+            settings.write('colour = "blue"\n')
+        done = plfed("up", self.plc, "--only", "web")
+        self.assertEqual(1, done.returncode)
+        self.assertIn("unknown key colour", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
     def test_a_demos_passwords_do_not_leave_this_machine(self) -> None:
         self.init("--host", "plc.example.org")
         (pathlib.Path(self.plc) / DEMO).touch()
