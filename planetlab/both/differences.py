@@ -275,7 +275,8 @@ def page() -> str:
     lines = [
         "# Where this PLC differs from the original, on purpose",
         "",
-        "Printed from `planetlab/both/differences.py` by `python -m planetlab.both.differences`. Everything else is meant",
+        "Printed from `planetlab/both/differences.py` by `python -m planetlab.both.differences`. "
+        "Everything else is meant",
         "to be the same: method names, arguments, fields, fault codes.",
         "",
         "| where | the original (PLCAPI 7.1) | here | held by |",

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
-from planetlab import call_signing, copies, xmlrpc
+from planetlab import call_signing, copies, copy_plan, xmlrpc
 from planetlab.ask import Ask
 from planetlab.both.desk import Desk
 from planetlab.copies import Answer, Here, Plan
@@ -101,7 +101,7 @@ class Peering:
 
         def look(store: Store) -> tuple[Here, Plan]:
             here = registry_copies.here(store, number, root)
-            return here, copies.plan(answer, here, store.now)
+            return here, copy_plan.plan(answer, here, store.now)
 
         here, plan = await desk.look(look)
         watch.lap("local_nodes")

@@ -3,7 +3,7 @@
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab import copies
+from planetlab import copies, copy_plan
 from planetlab.copies import Held, Here
 from planetlab.errors import PeerError
 
@@ -42,7 +42,7 @@ EMPTY = Here(
 
 
 def plan(here=EMPTY, now=NOW, **changes):
-    return copies.plan(copies.read({**ANSWER, **changes}), here, now)
+    return copy_plan.plan(copies.read({**ANSWER, **changes}), here, now)
 
 
 def after(done, here=EMPTY):
