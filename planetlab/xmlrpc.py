@@ -355,7 +355,7 @@ def _write_struct(value: dict[Any, Any], write: Callable[[str], object]) -> None
 def _write_array(value: Any, write: Callable[[str], object]) -> None:
     """Write an array; one of numbers, such as every list of ids, in one step."""
     write("<value><array><data>\n")
-    if set(map(type, value)) == {int} and -(2**31) <= min(value) and max(value) < 2**31:
+    if set(map(type, value)) == {int} and min(value) >= -(2**31) and max(value) < 2**31:
         write(f"<value><int>{_BETWEEN_INTS.join(map(str, value))}</int></value>\n")
     else:
         for item in value:
