@@ -44,5 +44,5 @@ deps: ## the system packages (needs root)
 	apt-get install --yes --no-install-recommends $(SYSTEM_PACKAGES)
 
 clean: ## everything that make made
-	rm -rf .venv build dist demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist plfed-demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
