@@ -1,8 +1,9 @@
 """What each page says, as values; how it looks is the templates' business. Nothing here knows of requests."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,10 @@ from auditd.hour import HOUR, Network, Question
 from auditd.settings import Settings
 from planetlab.errors import BadArgument, NotFound
 
+FRESH = 500_000  # microseconds that a sum is shown again
+OLDEST = 60_000_000  # microseconds that an old sum may be shown while the next is made
+MUCH = 50_000  # records; less is summed while the reader waits
+MOST_KEPT = 200  # sums
 MOST_STRUCTS = 10_000  # in one answer for programs
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
@@ -49,13 +54,28 @@ DESTINATION = (
 )  # fmt: skip
 
 
+Aside = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+"""Does the first in a thread, and tells the second what came of it."""
+
+
+@frozen
+class _Kept:
+    """A sum: when it was made, for how long it is good (microseconds), what it is."""
+
+    when: int
+    good_for: int
+    value: Any
+    in_work: bool = False  # the next one is being made
+
+
 @frozen
 class Answers:
     """The pages of one node's audit. ``steady`` and ``wall`` are now, in microseconds."""
 
     audit: Audit
     settings: Settings
-    _kept: dict[str, tuple[int, int, Any]] = field(factory=dict, init=False)  # sums: when made, how long good, what
+    aside: Aside | None = None
+    _kept: dict[str, _Kept] = field(factory=dict, init=False)
 
     def state(self, steady: int, wall: int) -> dict[str, Any]:
         """What stands on every page: where and when this is, what is simulated, and what was not seen."""
@@ -113,10 +133,10 @@ class Answers:
         hour = self.audit.last_hour(steady)
         own = self._own_traffic(viewer, hour)
         slices = self._sum("slices", steady, partial(sums.by_slice, self.audit, hour))
-        destinations = self._destinations(steady)
+        destinations, count = self._destinations(steady)
         facts = {
             "viewer": viewer, "own": own, "slices": slices[:8], "slice_count": len(slices),
-            "destinations": destinations[:8], "destination_count": len(destinations),
+            "destinations": destinations[:8], "destination_count": count,
         }  # fmt: skip
         told = {**state, "you": viewer, "sent_to_you": own, "slices": slices[:100], "destinations": destinations[:100]}
         return Answer(template="front.html", title=f"{self.settings.node}: what is this?", json=told, facts=facts)
@@ -139,10 +159,7 @@ class Answers:
         question = self._asked(evolve(self.audit.last_hour(steady), to=network), query)
         found = self.audit.hour.ask(question)
         wide = network.prefixlen < (24 if network.version == 4 else 48)
-        if wide and self.settings.disclosure != "open":
-            flows = [_veiled(flow) for flow in self._flows(found)]
-        else:
-            flows = self._flows(found)
+        flows = self._flows(found, wide and self.settings.disclosure != "open")
         state = self.state(steady, wall)
         single = network.prefixlen == network.max_prefixlen
         shown = str(network.network_address) if single else str(network)
@@ -178,10 +195,12 @@ class Answers:
 
     def destinations(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/destinations`: where anything went."""
-        found = self._destinations(steady)
+        found, count = self._destinations(steady)
         title = f"Where {self.settings.node} sent packets"
-        json = found[:MOST_STRUCTS]
-        return Answer(template="destinations.html", title=title, json=json, table=found, columns=DESTINATION)
+        return Answer(
+            template="destinations.html", title=title, json=found, table=found, columns=DESTINATION,
+            facts={"count": count},
+        )  # fmt: skip
 
     def slice(self, name: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/slice/<name>`: what one slice sent, where."""
@@ -192,8 +211,9 @@ class Answers:
             )
         question = self._asked(evolve(self.audit.last_hour(steady), slices=frozenset(known.values())), query)
         networks = self.settings.disclosure != "open"
-        destinations = sums.by_destination(self.audit, question, networks)
-        total = sums.by_slice(self.audit, question)
+        made = partial(sums.by_destination, self.audit, question, networks)
+        destinations, count = self._sum(f"slice {name} {sorted(query.items())}", steady, made)
+        total = self._sum(f"total {name} {sorted(query.items())}", steady, partial(sums.by_slice, self.audit, question))
         state = self.state(steady, wall)
         authorities = sorted({sender.authority for sender in known})
         contacts = [self.mail({"slice": name, "authority": by}, "", state) for by in authorities]
@@ -202,7 +222,8 @@ class Answers:
             "slice": name,
             "authorities": authorities,
             "totals": total,
-            "destinations": destinations[:MOST_STRUCTS],
+            "destinations": destinations,
+            "destination_count": count,
             "contacts": [contact for contact in contacts if contact],
         }
         return Answer(
@@ -211,7 +232,13 @@ class Answers:
             json=told,
             table=destinations,
             columns=DESTINATION,
-            facts={"slice": name, "authorities": authorities, "totals": total, "contacts": told["contacts"]},
+            facts={
+                "slice": name,
+                "authorities": authorities,
+                "totals": total,
+                "contacts": told["contacts"],
+                "count": count,
+            },
         )
 
     def summary(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
@@ -249,23 +276,38 @@ class Answers:
         title = f"What the audit of {self.settings.node} sees"
         return Answer(template="health.html", title=title, json=told, facts={"counts": counts, "told": told})
 
-    def _flows(self, found: rows.Rows) -> list[dict[str, Any]]:
-        latest = found[found["last"].argsort(kind="stable")[::-1]][:MOST_STRUCTS]
-        return [tell.flow(row, self.audit.owners) for row in latest]
+    def _flows(self, found: rows.Rows, veiled: bool) -> list[dict[str, Any]]:
+        """The latest flows; ``veiled``: by /24 and /48, for who asks about a whole provider."""
+        latest = found[found["last"].argsort(kind="stable")[::-1][:MOST_STRUCTS]]
+        return tell.flows(latest, self.audit.owners, veiled)
 
-    def _destinations(self, steady: int) -> list[dict[str, Any]]:
+    def _destinations(self, steady: int) -> tuple[list[dict[str, Any]], int]:
         networks = self.settings.disclosure != "open"
         hour = self.audit.last_hour(steady)
-        return list(self._sum("destinations", steady, partial(sums.by_destination, self.audit, hour, networks)))
+        made: tuple[list[dict[str, Any]], int] = self._sum(
+            "destinations", steady, partial(sums.by_destination, self.audit, hour, networks)
+        )
+        return made
 
-    def _sum(self, name: str, steady: int, make: Any) -> Any:
-        """Sums over the whole hour are made anew after a second, or after ten times what making them takes."""
+    def _sum(self, name: str, steady: int, make: Callable[[], Any]) -> Any:
+        """Sums over the whole hour are made anew after half a second, or later the more there is to sum.
+
+        When there is much, the last one is shown once more while a thread makes the next, for a minute at most.
+        """
         kept = self._kept.get(name)
-        if kept is None or not kept[0] <= steady < kept[0] + kept[1]:
-            made = make()
-            cost = len(self.audit.hour)  # about a fifth of a microsecond a record
-            kept = self._kept[name] = (steady, max(500_000, 2 * cost), made)
-        return kept[2]
+        if kept is not None and kept.when <= steady < kept.when + kept.good_for:
+            return kept.value
+        good_for = max(FRESH, 10 * len(self.audit.hour))  # a record costs about a microsecond: a tenth of the time
+        old = kept is None or not kept.when <= steady < kept.when + OLDEST
+        if old or self.aside is None or len(self.audit.hour) < MUCH:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            kept = self._kept[name] = _Kept(steady, good_for, make())
+        elif kept is not None and not kept.in_work:
+            self._kept[name] = evolve(kept, in_work=True)
+            self.aside(make, lambda made: self._kept.__setitem__(name, _Kept(steady, good_for, made)))
+        assert kept is not None
+        return kept.value
 
     def _asked(self, question: Question, query: Query) -> Question:
         """The question narrowed by what stands after the ``?``."""
@@ -306,15 +348,6 @@ def _drawn(series: list[rates.Series]) -> chart.Chart:
 
 
 _COUNTS = ("frames", "dropped", "foreign", "dissected", "unread", "folded", "steps")
-
-
-def _veiled(flow: dict[str, Any]) -> dict[str, Any]:
-    """A flow without its destination's last part: for who asks about a whole provider."""
-    if flow["destination"] is None:
-        return flow
-    address = ip_address(flow["destination"])
-    network = ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
-    return {**flow, "destination": str(network)}
 
 
 def read_network(text: str, where: str) -> Network:

@@ -71,7 +71,7 @@ class Desk:
         to = read_network(about, "about")
         found = audit.hour.ask(Question(to=to, since=audit.last_hour(steady).since))
         latest = found[found["last"].argsort(kind="stable")[::-1]][:MOST_FLOWS]
-        flows = tuple(tell.flow(row, audit.owners) for row in latest)
+        flows = tuple(tell.flows(latest, audit.owners))
         slices = dict.fromkeys((flow["slice"], flow["authority"]) for flow in flows if flow["kind"] == "slice")
         day = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d")
         single = to.prefixlen == to.max_prefixlen

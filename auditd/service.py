@@ -13,6 +13,7 @@ from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from auditd import rows
@@ -107,12 +108,17 @@ class Service:
         else:
             self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
         self._exporter = self._export()
-        answers = Answers(self.audit, self.settings)
+        answers = Answers(self.audit, self.settings, self._aside)
         self.desk = self._desk(answers)
         folder = Path(self.settings.data_dir)
         self.log = Log(folder / "log", signing_key(folder / "log.key"))
         self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
         self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
+
+    def _aside(self, work: Callable[[], Any], told: Callable[[Any], None]) -> None:
+        """Do ``work`` in a thread."""
+        done = deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work)
+        done.addCallback(told).addErrback(lambda failure: _log.failure("a sum could not be made", failure))
 
     def _desk(self, answers: Answers) -> Desk:
         """The desk for strangers' cases."""

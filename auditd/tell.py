@@ -22,8 +22,8 @@ def moment(microseconds: int) -> str:
     >>> moment(1_700_000_000_123_456)
     '2023-11-14T22:13:20.123Z'
     """
-    told = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return told.strftime("%Y-%m-%dT%H:%M:%S.") + f"{told.microsecond // 1000:03d}Z"
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}.{rest // 1000:03d}Z"
 
 
 def protocol(number: int) -> str:
@@ -70,33 +70,67 @@ def kind(number: int) -> str:
     return {0: "unknown", NODE: "node"}.get(number, "slice")
 
 
+def flows(found: Rows, owners: Owners, veiled: bool = False) -> list[dict[str, Any]]:
+    """Flows (rows in wall time) as structs; ``veiled``: destinations by /24 and /48 only."""
+    if veiled:
+        found = found.copy()
+        found["d_hi"], found["d_lo"] = network_of(found["d_hi"], found["d_lo"])
+    listed = zip(*(found[name].tolist() for name in _TOLD), strict=True)
+    sources, destinations = _Addresses(), _Addresses(veiled)
+    return [_struct(row, owners, sources, destinations) for row in listed]
+
+
 def flow(row: Rows, owners: Owners) -> dict[str, Any]:
-    """One flow (a row in wall time) as a struct."""
-    number, how, proto, ports = int(row["slice"]), int(row["how"]), int(row["proto"]), int(row["ports"])
+    """One flow as a struct."""
+    return _struct(tuple(row[name].item() for name in _TOLD), owners, _Addresses(), _Addresses())
+
+
+_TOLD = (
+    "slice", "tag", "iface", "first", "last", "proto", "how", "ports", "s_hi", "s_lo", "d_hi", "d_lo", "flags",
+    "packets", "octets", "frames",
+)  # fmt: skip
+
+
+class _Addresses(dict[tuple[int, int], str]):
+    """Halves of addresses to what is told of them, each made once."""
+
+    def __init__(self, veiled: bool = False) -> None:
+        super().__init__()
+        self._veiled = veiled
+
+    def __missing__(self, halves: tuple[int, int]) -> str:
+        address = rows.address(*halves)
+        length = f"/{24 if address.version == 4 else 48}" if self._veiled else ""
+        self[halves] = told = f"{address}{length}"
+        return told
+
+
+def _struct(row: tuple[int, ...], owners: Owners, sources: _Addresses, destinations: _Addresses) -> dict[str, Any]:
+    number, tag, iface, first, last, proto, how, ports, s_hi, s_lo, d_hi, d_lo, flags, *counts = row
     bare = bool(how & (rows.HOW_FOLDED | rows.HOW_COARSE))
     named = proto in rows.PORTED and not how & rows.HOW_PORTLESS and not bare
     icmp = proto in (rows.ICMP, rows.ICMP6) and not how & rows.HOW_PORTLESS and not bare
     sender = owners.sender(number)
     return {
-        "slice": owners.label(number, int(row["tag"]), int(row["iface"])),
+        "slice": owners.label(number, tag, iface),
         "kind": kind(number),
         "authority": sender.authority if sender else "",
-        "first": int(row["first"]) / 1e6,
-        "last": int(row["last"]) / 1e6,
-        "first_utc": moment(int(row["first"])),
-        "last_utc": moment(int(row["last"])),
+        "first": first / 1e6,
+        "last": last / 1e6,
+        "first_utc": moment(first),
+        "last_utc": moment(last),
         "protocol": protocol(proto),
         "protocol_number": proto,
-        "source": None if bare else str(rows.address(int(row["s_hi"]), int(row["s_lo"]))),
+        "source": None if bare else sources[s_hi, s_lo],
         "source_port": ports >> 16 if named else None,
-        "destination": None if bare else str(rows.address(int(row["d_hi"]), int(row["d_lo"]))),
+        "destination": None if bare else destinations[d_hi, d_lo],
         "destination_port": ports & 0xFFFF if named else None,
         "icmp_type": ports >> 8 & 0xFF if icmp else None,
         "icmp_code": ports & 0xFF if icmp else None,
-        "tcp_flags": tcp_flags(int(row["flags"])),
-        "packets": int(row["packets"]),
-        "octets": int(row["octets"]),
-        "frames": int(row["frames"]),
+        "tcp_flags": tcp_flags(flags),
+        "packets": counts[0],
+        "octets": counts[1],
+        "frames": counts[2],
         "note": "; ".join(text for bit, text in _NOTES if how & bit),
     }
 
