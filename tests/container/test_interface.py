@@ -1,20 +1,11 @@
 """A program in a sliver finds the node manager where programs of old look for it, and is known as its slice."""
 
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
 import xmlrpc.client
-from pathlib import Path
 from typing import Any
 
-from node_manager.records import Record
-from node_manager.settings import Settings
 from planetlab.names import SliceName
-from planetlab.settings import dumps
-from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
+from tests.container.ground import CODEEN, SIRIUS
+from tests.container.managed import Managed
 
 _ASK = """
 use Socket; my ($where, $body) = @ARGV;
@@ -25,53 +16,7 @@ my $answer = join '', <S>; $answer =~ s/.*?\\r\\n\\r\\n//s; print STDOUT $answer
 """
 
 
-class FromInside(Ground):
-    """A node manager as a process, with two slivers."""
-
-    def setUp(self) -> None:
-        work = Path(tempfile.mkdtemp(dir=self.top))
-        plain = self.settings(work / "slivers")
-        self.socket = work / "nm.sock"
-        settings = Settings(
-            socket=f"unix:{self.socket}:mode=666",
-            tcp="",
-            sensors="",
-            slicestat="",
-            driver="container",
-            books=str(work / "books.db"),
-            work=plain.work,
-            images=plain.images,
-            netns=plain.netns,
-            uplink=plain.uplink,
-            cgroup=plain.cgroup,
-        )
-        (work / "nm.toml").write_text(dumps(settings))
-        self.manager = subprocess.Popen(
-            (sys.executable, "-m", "node_manager", "--config", str(work / "nm.toml")), stderr=subprocess.PIPE, text=True
-        )
-        self.addCleanup(self.end)
-        assert self.manager.stderr
-        while "ready" not in (line := self.manager.stderr.readline()):
-            self.assertTrue(line, "the node manager ended")
-        self.node = self.driver_over(work / "slivers", first_uid=0)
-        for name in (CODEEN, SIRIUS):
-            record = Record(
-                name=name, authority=PLC, expires=time.time() + 1000, timestamp=time.time(), instantiation="delegated"
-            )
-            self.call("Instantiate", record.wire() | {"create": True})
-
-    def call(self, method: str, *args: Any) -> Any:
-        body = xmlrpc.client.dumps(args, method).encode()
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self.socket))
-            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        return xmlrpc.client.loads(answer.partition(b"\r\n\r\n")[2])[0][0]
-
-    def end(self) -> None:
-        self.manager.send_signal(signal.SIGTERM)
-        self.manager.communicate(timeout=20)
-
+class FromInside(Managed):
     def ask(self, where: str, method: str, *args: Any, name: SliceName = CODEEN) -> Any:
         body = xmlrpc.client.dumps(args, method)
         told = self.node.enter(name, ("perl", "-e", _ASK, where, body)).output

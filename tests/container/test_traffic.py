@@ -8,7 +8,7 @@ from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground
 
 EACH = 5000
-_SEND = """
+SEND = """
 use Socket; socket(S, PF_INET, SOCK_DGRAM, 0); my $to = sockaddr_in(9, inet_aton("%s"));
 for (1..%d) { send(S, "%s $_", 0, $to); select(undef, undef, undef, 0.002) unless $_ %% 100 }
 """
@@ -27,7 +27,7 @@ class TenThousandPackets(Ground):
 
     def send(self) -> None:
         for name in (CODEEN, SIRIUS):
-            words = _SEND % (STRANGER, EACH, name)
+            words = SEND % (STRANGER, EACH, name)
             self.node.enter(name, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=words)
 
     def test_all_carry_their_own_mark_at_the_uplink_and_none_the_others(self) -> None:
@@ -43,7 +43,7 @@ class TenThousandPackets(Ground):
     def test_each_interface_counts_its_own_sliver_only(self) -> None:
         before = {name: self.node.stats(name).sent for name in (CODEEN, SIRIUS)}
         with self.program(self.world, "hear", "1"):
-            self.node.enter(CODEEN, ("perl", "-e", _SEND % (STRANGER, 100, CODEEN)))
+            self.node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 100, CODEEN)))
         sent = {name: self.node.stats(name).sent - before[name] for name in (CODEEN, SIRIUS)}
         octets = sum(len(f"{CODEEN} {number}") + 8 + 20 + 14 for number in range(1, 101))
         self.assertEqual({CODEEN: octets, SIRIUS: 0}, sent)
@@ -97,8 +97,8 @@ class FlowsOfOne(Ground):
         flood = "use Socket; for my $p (1000..1999) { socket(S,2,2,0); send(S,'%s',0,sockaddr_in($p,inet_aton('%s'))) }"
         node.enter(CODEEN, ("perl", "-e", flood % (CODEEN, STRANGER)))
         with self.program(self.world, "hear", "0.3") as heard:
-            node.enter(SIRIUS, ("perl", "-e", _SEND % (STRANGER, 10, SIRIUS)))
-            node.enter(CODEEN, ("perl", "-e", _SEND % (STRANGER, 10, CODEEN)))
+            node.enter(SIRIUS, ("perl", "-e", SEND % (STRANGER, 10, SIRIUS)))
+            node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 10, CODEEN)))
         self.assertEqual({f"{NODE} {SIRIUS}": 10}, heard())
 
 

@@ -1,0 +1,64 @@
+"""A node manager that runs as a process, over real slivers on the ground."""
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+from node_manager.records import Record
+from node_manager.settings import Settings
+from planetlab.settings import dumps
+from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
+
+
+class Managed(Ground):
+    """A node manager with two slivers; ``node`` is a driver beside it, to look inside."""
+
+    def setUp(self) -> None:
+        work = self.work = Path(tempfile.mkdtemp(dir=self.top))
+        plain = self.settings(work / "slivers")
+        self.socket = work / "nm.sock"
+        settings = Settings(
+            socket=f"unix:{self.socket}:mode=666",
+            tcp="",
+            sensors="",
+            slicestat="",
+            driver="container",
+            books=str(work / "books.db"),
+            work=plain.work,
+            images=plain.images,
+            netns=plain.netns,
+            uplink=plain.uplink,
+            cgroup=plain.cgroup,
+        )
+        (work / "nm.toml").write_text(dumps(settings))
+        self.manager = subprocess.Popen(
+            (sys.executable, "-m", "node_manager", "--config", str(work / "nm.toml")), stderr=subprocess.PIPE, text=True
+        )
+        self.addCleanup(self.end)
+        assert self.manager.stderr
+        while "ready" not in (line := self.manager.stderr.readline()):
+            self.assertTrue(line, "the node manager ended")
+        self.node = self.driver_over(work / "slivers", first_uid=0)
+        for name in (CODEEN, SIRIUS):
+            record = Record(
+                name=name, authority=PLC, expires=time.time() + 1000, timestamp=time.time(), instantiation="delegated"
+            )
+            self.call("Instantiate", record.wire() | {"create": True})
+
+    def call(self, method: str, *args: Any) -> Any:
+        body = xmlrpc.client.dumps(args, method).encode()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.socket))
+            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return xmlrpc.client.loads(answer.partition(b"\r\n\r\n")[2])[0][0]
+
+    def end(self) -> None:
+        self.manager.send_signal(signal.SIGTERM)
+        self.manager.communicate(timeout=20)
