@@ -5,6 +5,8 @@ import re
 
 from lxml import etree
 
+from planetlab import xml_scan
+from planetlab.errors import BadArgument
 from planetlab.refusals import BadSignature
 
 MOST_BYTES = 1 << 20
@@ -27,6 +29,10 @@ def parse(data: bytes) -> etree._Element:
     """Parse XML off the wire: no DTD, no comment, no instruction, limits. Raises `BadSignature` ``malformed``."""
     if len(data) > MOST_BYTES or data.count(b"<") > MOST_TAGS:
         raise BadSignature("too-large", f"{len(data)} bytes; at most {MOST_BYTES} and {MOST_TAGS} tags are read")
+    try:
+        xml_scan.scan(data)
+    except BadArgument as error:
+        raise BadSignature("malformed", str(error)) from None
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data, parser)
