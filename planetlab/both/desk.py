@@ -24,7 +24,7 @@ from planetlab.calls import Call
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import failpoint
 from planetlab.methods import Method
-from planetlab.registry import events
+from planetlab.registry import answers, events
 from planetlab.registry.opening import Connection, connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
@@ -93,10 +93,17 @@ class Desk:
 
     # the two hooks of the API's resource
 
-    def greet(self, method: Method, args: tuple[Any, ...], address: str) -> Call:
-        """Recognise the caller, within the transaction that `run` or `run_now` has opened in this thread."""
-        call = self._greeter.greet(method, args, self._local.store, address)
+    def greet(self, method: Method, args: tuple[Any, ...], address: str, key: str = "") -> Call:
+        """Recognise the caller, within the transaction that `run` or `run_now` has opened in this thread.
+
+        A call that writes and comes with a ``key`` is done once: tried again, it gets the first answer.
+        """
+        store: Store = self._local.store
+        call = self._greeter.greet(method, args, store, address)
         self._local.call, self._local.args = call, args
+        if key and not method.reads:
+            self._local.key = answers.name(call.caller, method.name, args[1:], key)
+            answers.must_be_new(store, self._local.key)
         return call
 
     def run(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
@@ -188,6 +195,8 @@ class Desk:
             if point == "create":
                 failpoint("create.begun")
             result = thunk()
+            if self._local.key:
+                answers.keep(store, self._local.key, result)
             if name and (store.touched or store.message):
                 self._record(store, name)
             if point:
@@ -200,6 +209,9 @@ class Desk:
         except sqlite3.Error as error:
             db.rollback()
             raise _incident(error) from error
+        except answers.Answered as before:
+            db.rollback()
+            return before.value
         except KeptRefusal:
             self._record(store, name)
             db.execute("COMMIT")
@@ -213,7 +225,7 @@ class Desk:
 
     def _open(self, db: Connection, reads_only: bool = False) -> Store:
         store = Store(db, self._clock.now(), self._plc, reads_only)
-        self._local.store, self._local.call, self._local.args = store, None, ()
+        self._local.store, self._local.call, self._local.args, self._local.key = store, None, (), ""
         return store
 
     def _record(self, store: Store, name: str) -> None:

@@ -53,7 +53,8 @@ async def serve(running: Running[Any], desk: Desk, path: str, own: Api, old: Api
     stated: Common = running.settings
 
     def greet(method: Method, args: tuple[Any, ...], request: Request) -> Call:
-        return desk.greet(method, args, address_of(request))
+        key = (request.getHeader("idempotency-key") or "").encode("latin-1", "replace").decode("ascii", "replace")
+        return desk.greet(method, args, address_of(request), key)
 
     def tree() -> Resource:
         half = ApiResource(own, greet, run=desk.run, limits=BULK)

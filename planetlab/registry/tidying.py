@@ -1,6 +1,6 @@
 """What nobody sees any more is put away, as a timed job of its own; no call does it on its way."""
 
-from planetlab.registry import mails
+from planetlab.registry import answers, mails
 from planetlab.registry.store import Store
 
 KEEP_MAIL = 30 * 86_400.0  # seconds that a sent mail is kept
@@ -15,6 +15,7 @@ def tidy(store: Store) -> list[str]:
         store.change("UPDATE slices SET is_deleted = 1 WHERE slice_id = ?", [row["slice_id"]])
     sessions(store)
     mails.forget(store, store.now - KEEP_MAIL)
+    answers.forget(store, store.now - KEEP_ANSWERS)
     return [row["name"] for row in gone]
 
 
