@@ -24,6 +24,7 @@ from pl_conf.steady import SteadyTime
 from planetlab.ask import each
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import failpoint
+from planetlab.limits import Rates
 from planetlab.names import Hrn, SliceName
 from planetlab.tickets import Ticket, Verdict
 
@@ -61,6 +62,7 @@ class Redeemer:
     time: SteadyTime
     changed: Callable[[SliceName, tuple[str, ...] | None], None] = lambda name, keys: None
     _coming: dict[tuple[Hrn, SliceName], Amounts] = field(factory=dict, init=False)  # admitted, not yet in the ledger
+    _notes: Rates = field(factory=lambda: Rates(NOTES_RATE, NOTES_BURST), init=False)
     _locks: dict[SliceName, tuple[DeferredLock, int]] = field(factory=dict, init=False)
 
     async def redeem(self, sealed: bytes, source: str, feed: str = "") -> Wish:
@@ -335,6 +337,8 @@ class Redeemer:
 
     def _note_refusal(self, refusal: NotAdmitted, ticket: Ticket | None, sealed: bytes, source: str) -> None:
         TICKETS.labels(source, refusal.reason.word).inc()
+        if self._notes.wait("", self.time.elapsed()):
+            return  # a flood of rubbish is counted, not kept
         issuer, name = (str(ticket.issuer), str(ticket.slice)) if ticket else ("", "")
         receipt = Receipt(
             at=self.time.wall(), authority=issuer, slice=name, source=source, deed="refused",
@@ -360,6 +364,7 @@ class Redeemer:
                 self._locks[name] = (lock, waiting - 1)
 
 
+NOTES_RATE, NOTES_BURST = 5.0, 500  # receipts of refusals, per second and at once
 AT_ONCE = 8  # slivers that the node manager is told of at the same time
 TRANSIENT = ("node-silent", "disk", "paused", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""

@@ -244,10 +244,10 @@ class PlConf:
         """
         said = self.settings
         ca = self.rules.path.parent / root.ca if root.ca else None
-        slices = ask.Ask(root.poll, ca=ca, timeout=said.timeout, reactor=self.reactor)
+        slices = ask.Ask(root.poll, ca=ca, timeout=said.timeout, tries=1, reactor=self.reactor)
         report_ca = self.place / said.report_ca if said.report_ca else ca
         url = root.poll.removesuffix("SA/") + "PLCAPI/" if said.report in ("", "auto") else said.report
-        nodes = ask.Ask(url, ca=report_ca, timeout=said.timeout, reactor=self.reactor)
+        nodes = ask.Ask(url, ca=report_ca, timeout=said.timeout, tries=1, reactor=self.reactor)
         key = _secret(self.place / said.node_key)
 
         async def begin() -> str:

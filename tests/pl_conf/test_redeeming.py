@@ -27,6 +27,8 @@ class ARefusedTicket(SynchronousTestCase):
         self.assertEqual(BY_WORD[error.reason.word].number, error.code)
         receipt = self.world.ledger.receipts()[-1]
         self.assertEqual(("refused", error.code), (receipt.deed, receipt.reason))
+        self.world.elapsed += 1.0
+        self.world.clock.advance(1.0)
         return str(error.reason.word)
 
     def refused_in_both(self, said: Ticket, word: str) -> None:
@@ -118,6 +120,11 @@ class ARefusedTicket(SynchronousTestCase):
     def test_whose_name_another_authority_has_here(self) -> None:
         now(self.world.redeemer.redeem(PLC_SIGNS.xmldsig(ticket()), "push"))
         self.assertEqual("name-taken", self.refused(EPFL_SIGNS.xmldsig(ticket(issuer=EPFL, serial="epfl-1"))))
+
+    def test_by_the_thousand_fills_no_disk(self) -> None:
+        for _ in range(700):
+            self.assertRaises(NotAdmitted, now, self.world.redeemer.redeem(b"rubbish", "push"))
+        self.assertEqual(500, len(self.world.ledger.receipts(most=1000)))
 
     def test_reasons_have_numbers_of_their_own(self) -> None:
         self.assertEqual(len(REASONS), len({reason.number for reason in REASONS}))

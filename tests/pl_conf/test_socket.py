@@ -59,6 +59,17 @@ class TheSocket(OnLoopback):
             fault = self.assertRaises(Fault, self.ask, *call)
             self.assertEqual(102, fault.faultCode)
 
+    def test_brokers_split_and_bind_a_pool_from_outside_by_its_rcap(self) -> None:
+        public = self.node.proxy()
+        public.create_sliver(fresh("brokered"))
+        pool = ask(self.node.place / "nm.sock", "CreatePool", {"net_min_rate": 1000}, "princeton_brokered")
+        code, part = public.SplitPool(pool, {"net_min_rate": 400})
+        self.assertEqual((0, 400), (code, public.GetRspec(part)[1]["net_min_rate"]))
+        self.assertEqual([0, 1], public.Bind(part, "princeton_brokered"))
+        code, text = public.SplitPool(pool, {"net_min_rate": 700})
+        self.assertEqual(250, code, text)
+        self.assertEqual(250, public.GetRspec("0" * 32)[0])
+
     def test_is_the_owners_alone_for_what_changes_the_rules(self) -> None:
         if os.getuid() != 0:
             raise SkipTest("needs root: calls as another user")
