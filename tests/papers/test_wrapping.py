@@ -251,7 +251,7 @@ class Costing(SynchronousTestCase):
             self.refused(bomb, "malformed")
 
     def test_names_that_a_parser_would_never_forget_are_refused_before_it_sees_them(self):
-        """lxml keeps each name for the life of the process: a stranger could fill a node's memory with refused tickets."""
+        """lxml keeps each name for the life of the process: a stranger could fill a node with refused tickets."""
         self.refused(b"<t>" + b"".join(b"<n%d/>" % n for n in range(400)) + b"</t>", "malformed")
         self.refused(b"<t><" + b"n" * 300 + b"/></t>", "malformed")
 
