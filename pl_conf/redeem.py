@@ -30,6 +30,8 @@ from planetlab.tickets import Ticket, Verdict
 
 log = Logger()
 
+NOTES_RATE, NOTES_BURST = 5.0, 500  # receipts of refusals, per second and at once
+
 
 class Rules(Protocol):
     """The owner's word as it stands now."""
@@ -364,7 +366,6 @@ class Redeemer:
                 self._locks[name] = (lock, waiting - 1)
 
 
-NOTES_RATE, NOTES_BURST = 5.0, 500  # receipts of refusals, per second and at once
 AT_ONCE = 8  # slivers that the node manager is told of at the same time
 TRANSIENT = ("node-silent", "disk", "paused", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""
