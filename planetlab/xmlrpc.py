@@ -370,8 +370,20 @@ def _member(name: Any) -> str:
     return f"<member>\n<name>{_escaped(name)}</name>\n"
 
 
+class Numbers:
+    """An array of numbers that is at hand as text, ``3,1,2``: on its way out it need not become numbers first."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 def _write_rarer(value: Any, write: Callable[[str], object]) -> None:
-    if isinstance(value, bytes | Binary):
+    if type(value) is Numbers:
+        inside = f"<value><int>{value.text.replace(',', _BETWEEN_INTS)}</int></value>\n" if value.text else ""
+        write(f"<value><array><data>\n{inside}</data></array></value>\n")
+    elif isinstance(value, bytes | Binary):
         octets = value if isinstance(value, bytes) else bytes(value.data)
         write(f"<value><base64>\n{base64.encodebytes(octets).decode('ascii')}</base64></value>\n")
     elif isinstance(value, datetime):

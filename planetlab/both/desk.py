@@ -173,6 +173,7 @@ class Desk:
     def _read(self, thunk: Callable[[], Any]) -> Any:
         db = self._connection("reads")
         store = self._open(db, reads_only=True)
+        store.for_wire = self._reactor is not None
         db.execute("BEGIN")
         try:
             return thunk()

@@ -48,7 +48,8 @@ def declare(api: Api, *gets: Get) -> None:
 
 def _method(get: Get) -> Method:
     def body(call: Call, said: Any = None, return_fields: list[str] | None = None) -> list[Row]:
-        return listed(call, get.record, filters.query(get.record, said, get.names_as), return_fields, get.narrow(call))
+        query = filters.query(get.record, said, get.names_as)
+        return listed(call, get.record, query, return_fields, get.narrow(call), call.store.for_wire)
 
     accepts = [Argument(get.argument, get.accepts, optional=True)]
     if get.fields:
@@ -66,12 +67,17 @@ def _method(get: Get) -> Method:
 
 
 def listed(
-    call: Call, record: Record, query: Query, return_fields: Iterable[str] | None = None, narrow: Condition = ALL
+    call: Call,
+    record: Record,
+    query: Query,
+    return_fields: Iterable[str] | None = None,
+    narrow: Condition = ALL,
+    for_wire: bool = False,
 ) -> list[Row]:
     """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.rows(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+    return call.store.rows(record, query.also(narrow), wanted, for_wire)  # type: ignore[no-any-return]
 
 
 def must_see(call: Call, record: Record, query: Query) -> None:

@@ -12,6 +12,7 @@ from planetlab.records.fields import Links, Record
 from planetlab.registry.compile import select
 from planetlab.registry.opening import Connection
 from planetlab.registry.plc import Plc
+from planetlab.xmlrpc import Numbers
 
 Row = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Store:
     def __init__(self, db: Connection, now: float, plc: Plc, reads_only: bool = False) -> None:
         self.db = db
         self.reads_only = reads_only
+        self.for_wire = False
         self.now = now
         self.plc = plc
         self.touched: list[tuple[str, int]] = []
@@ -43,8 +45,17 @@ class Store:
 
     # reading
 
-    def rows(self, record: Record, query: Query | Condition = ALL, fields: Iterable[str] | None = None) -> list[Row]:
-        """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None)."""
+    def rows(
+        self,
+        record: Record,
+        query: Query | Condition = ALL,
+        fields: Iterable[str] | None = None,
+        for_wire: bool = False,
+    ) -> list[Row]:
+        """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None).
+
+        ``for_wire`` gives lists of numbers as `Numbers`, which can only be sent.
+        """
         wanted = tuple(dict.fromkeys(record.names() if fields is None else fields))
         asked = query if isinstance(query, Query) else Query(query)
         lists = [name for name in wanted if record.has(name) and record.field(name).links]
@@ -58,14 +69,7 @@ class Store:
         if lists:
             keys = None if asked.where == ALL and asked.limit is None else [row[record.key] for row in found]
             for name in lists:
-                links = record.field(name).links
-                assert links is not None
-                if record.field(name).kind is int and not links.order:
-                    grouped = self._numbers(links, keys)
-                else:
-                    grouped = self._grouped(links, keys)
-                for row in found:
-                    row[name] = grouped.get(row[record.key], [])
+                self._fill(found, record, name, keys, for_wire)
             if columns != wanted:
                 found = [{name: row[name] for name in wanted} for row in found]
         return found
@@ -184,15 +188,29 @@ class Store:
         except OverflowError:
             raise DatabaseError("a number is too large to be stored") from None
 
-    def _numbers(self, links: Links, keys: list[Any] | None) -> dict[Any, list[int]]:
-        """Lists of numbers, ascending, gathered by SQLite itself: listings have tens of thousands of them."""
-        text, values = f"SELECT {links.own}, group_concat({links.other}) FROM {links.source}", []
+    def _fill(self, rows: list[Row], record: Record, name: str, keys: list[Any] | None, for_wire: bool) -> None:
+        """Give each row its list ``name``."""
+        said = record.field(name)
+        assert said.links is not None
+        if said.kind is int and not said.links.order:
+            texts = self._numbers(said.links, keys)
+            for row in rows:
+                text = texts.get(row[record.key], "")
+                row[name] = Numbers(text) if for_wire else list(map(int, text.split(","))) if text else []
+        else:
+            grouped = self._grouped(said.links, keys)
+            for row in rows:
+                row[name] = grouped.get(row[record.key], [])
+
+    def _numbers(self, links: Links, keys: list[Any] | None) -> dict[Any, str]:
+        """Lists of numbers, ascending, as texts that SQLite itself puts together: listings have thousands of them."""
+        text, values = f"SELECT {links.own} AS own, {links.other} AS other FROM {links.source}", []
         if keys is not None and len(keys) == 1:
             text, values = f"{text} WHERE {links.own} = ?", keys
         elif keys is not None:
             text, values = f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
-        rows = self._run(f"{text} GROUP BY {links.own}", values)
-        return {own: sorted(map(int, said.split(","))) for own, said in rows if said is not None}
+        text = f"SELECT own, group_concat(other) FROM ({text} ORDER BY own, other) GROUP BY own"
+        return {own: said for own, said in self._run(text, values) if said is not None}
 
     def _grouped(self, links: Links, keys: list[Any] | None) -> dict[Any, list[Any]]:
         text, values = f"SELECT {links.own}, {links.other} FROM {links.source}", []
