@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import socket
 import sys
 import time
 from collections.abc import Iterable
@@ -64,6 +65,7 @@ class Federation:
     was_killed: bool = False  # whether the last demo here ended without taking everything away
     _remembered: list[tuple[str, int]] = field(factory=list)
     _work: work.Work | None = None
+    _held: list[socket.socket] = field(factory=list)  # our ports, so that no outgoing connection takes one
 
     def __attrs_post_init__(self) -> None:
         self.supervisor = Supervisor(self.reactor, self.voice.note)
@@ -115,12 +117,15 @@ class Federation:
         owners = [(str(each.hrn), told.PLACES_OF_AUTHORITY) for each in self.plan.authorities]
         owners += [(str(each.hostname), told.PLACES_OF_NODE) for each in self.plan.nodes]
         taken: set[int] = set()
+        while self._held:
+            self._held.pop().close()
         for index, (owner, places) in enumerate(owners):
             self.ports[owner] = {}
             for offset, name in enumerate(places):
                 wanted = last.get(owner, {}).get(name, self.wishes.base_port + PORTS_EACH * index + offset)
                 port = self.ports[owner][name] = ports.next_free(wanted, taken)
                 taken.add(port)
+                self._held.append(ports.hold(port))
         place.write(file, json.dumps(self.ports, indent=1))
 
     def _make_authorities(self) -> None:

@@ -29,3 +29,19 @@ def next_free(wanted: int, taken: Collection[int], host: str = "127.0.0.1") -> i
         if port not in taken and is_free(port, host):
             return port
     raise Unavailable(f"no free port from {wanted} up on {host}: end another service, or name a lower --base-port")
+
+
+def hold(port: int, host: str = "127.0.0.1") -> socket.socket:
+    """A socket that keeps ``port`` from being picked for somebody's outgoing connection, until it is closed.
+
+    It is bound and never listens, so a server that sets SO_REUSEADDR, as ours do, still gets the port. Without it a
+    port in the range that the kernel gives out is lost now and then between the look and the start.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((host, port))
+    except OSError:
+        held.close()
+        raise
+    return held
