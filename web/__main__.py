@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from twisted.internet.task import LoopingCall
+
 from planetlab.ask import Ask, Password
 from planetlab.errors import BadSettings
 from planetlab.launch import Running, run_service
 from planetlab.limits import Limits, hardened_site
+from web.archive import ArchivePages, Both
 from web.front import Front, Records
+from web.pull import Puller
 from web.settings import Settings
+from web.store import Archive
 
 _READERS = Limits(body=64 << 10, idle=15.0)  # readers only read
 
@@ -19,9 +24,31 @@ async def serve(running: Running[Settings]) -> None:
     who = Password(stated.username, password)
     ask = Ask(stated.plcapi, ca=ca, auth=who, timeout=stated.patience, tries=2, reactor=running.reactor)
     front = Front(stated.name, stated.plcapi, ca, Records(ask, running.clock.now, stated.fresh))
+    resource = _with_archive(front, running, place) if stated.archive_dir else front
     for where in stated.listen:
-        await running.listen(where, hardened_site(front, running.reactor, _READERS))
+        await running.listen(where, hardened_site(resource, running.reactor, _READERS))
     await running.operator(stated.operator_listen)
+
+
+def _with_archive(front: Front, running: Running[Settings], place: Path) -> Both:
+    """The pages and the archive's, and the rounds in which the nodes' logs are pulled."""
+    stated = running.settings
+    archive = Archive(place / stated.archive_dir)
+    nodes = dict(_node(each) for each in stated.archive_nodes)
+    token = _read(place / stated.archive_token_file).decode().strip() if stated.archive_token_file else ""
+    puller = Puller(archive, nodes, token, running.reactor)
+    loop = LoopingCall(puller.start_round)
+    loop.clock = running.reactor
+    loop.start(stated.archive_period)
+    running.at_end(loop.stop)
+    return Both(front, ArchivePages(stated.name, archive, running.clock, running.reactor))
+
+
+def _node(text: str) -> tuple[str, str]:
+    name, _, url = text.partition(" ")
+    if not name or not url.startswith(("http://", "https://")):
+        raise BadSettings(f"archive_nodes: expected a host name, a space and an address, got {text!r}")
+    return name, url.strip()
 
 
 def _read(path: Path) -> bytes:

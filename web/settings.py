@@ -25,3 +25,9 @@ class Settings:
     )
     fresh: float = field(default=10.0, metadata=_said("Seconds for which an answer is shown again without asking."))
     patience: float = field(default=10.0, metadata=_said("Seconds that the authority has to answer."))
+    archive_dir: str = field(default="", metadata=_said('Folder of the archive of flows; "" for no archive.'))
+    archive_nodes: tuple[str, ...] = field(
+        default=(), metadata=_said("Nodes whose sealed logs are pulled: host name, a space, the address of its pages.")
+    )
+    archive_token_file: str = field(default="", metadata=_said("File with the token that nodes let pull; mode 0600."))
+    archive_period: float = field(default=300.0, metadata=_said("Seconds between two rounds of pulling."))
