@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import audit, edge, node, papers, wire
+from bench import audit, edge, fleet, node, papers, wire
 
 PARTS = {
     "audit": audit.figures,
     "edge": edge.figures,
+    "fleet": fleet.figures,
     "node": node.figures,
     "papers": papers.figures,
     "wire": wire.figures,
