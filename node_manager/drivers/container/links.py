@@ -9,7 +9,7 @@ import os
 from ipaddress import IPv4Address, IPv4Network
 
 from node_manager.drivers import DriverError
-from node_manager.drivers.container import kernel
+from node_manager.drivers.container import kernel, netlink
 from node_manager.drivers.container.room import Room
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.settings import ContainerSettings, Slot
@@ -96,10 +96,10 @@ def _attach(settings: ContainerSettings, slot: Slot) -> None:
     lines = (
         f"addr add {GATEWAY}/32 dev {name}",
         f"link set {name} up",
-        f"neigh replace {own} lladdr {inner} dev {name} nud permanent",
         f"route replace {own}/32 dev {name}",
     )
     run("ip", "-batch", "-", given="\n".join(lines) + "\n")
+    netlink.neighbour(name, own, inner)
 
 
 def _macs(slot: Slot) -> tuple[str, str]:

@@ -7,10 +7,11 @@ rate, ceiling, and a quantum in proportion to its share. What belongs to nobody 
 """
 
 import json
-from typing import Any
+import socket
 
 from attrs import frozen
 
+from node_manager.drivers.container import netlink
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.settings import ContainerSettings, Slot
 
@@ -50,7 +51,7 @@ class Tree:
         shared = Rates(least=LEAST, most=min(cap, link))
         free = Rates(least=LEAST, most=link)
         ours = Rates(least=LEAST, most=min(cap, link), share=_NODE_SHARES)
-        self._apply(
+        netlink.ask(
             [self._class(0, 0x1, whole), self._class(0x1, 0x10, shared), self._class(0x1, 0x20, free)]
             + [self._class(0x10, 0x1000 | slot, ours) for slot in (NODE, UNKNOWN)]
             + [self._class(0x20, 0x2000 | slot, ours) for slot in (NODE, UNKNOWN)]
@@ -64,7 +65,7 @@ class Tree:
     def bind(self, slot: Slot, ordinary: Rates, exempt: Rates) -> None:
         """Give the slot's classes these rates, at once; they are made when they are not there."""
         cap = min(self._settings.node_cap, self._settings.link_rate)
-        self._apply(
+        netlink.ask(
             [
                 self._class(0x10, slot.ordinary, ordinary.within(LEAST, cap)),
                 self._class(0x20, slot.exempt, exempt.within(LEAST, self._settings.link_rate)),
@@ -73,8 +74,8 @@ class Tree:
 
     def remove(self, slot: Slot) -> None:
         """Take the slot's classes away, should they be there."""
-        lines = [f"class del dev {self._settings.uplink} classid 1:{minor:x}" for minor in (slot.ordinary, slot.exempt)]
-        run("tc", "-force", "-batch", "-", given="\n".join(lines) + "\n", allowed=(0, 1, 2))
+        link = socket.if_nametoindex(self._settings.uplink)
+        netlink.ask([netlink.no_class(link, minor) for minor in (slot.ordinary, slot.exempt)])
 
     def sent(self) -> dict[int, int]:
         """Bytes on the wire so far, by the minor of the class."""
@@ -92,19 +93,7 @@ class Tree:
         told = run("tc", "-j", "qdisc", "show", "dev", self._settings.uplink, "root")
         return any(root.get("kind") == "htb" and root.get("handle") == "1:" for root in json.loads(told or "[]"))
 
-    def _class(self, parent: int, minor: int, rates: Rates) -> str:
+    def _class(self, parent: int, minor: int, rates: Rates) -> netlink.Request:
         quantum = min(_MOST_QUANTUM, QUANTUM * rates.share)
-        above = f"1:{parent:x}" if parent else "1:"
-        return (
-            f"class replace dev {self._settings.uplink} parent {above} classid 1:{minor:x} htb"
-            f" rate {rates.least:.0f}bit ceil {rates.most:.0f}bit quantum {quantum}"
-            f" burst {_burst(rates.least)} cburst {_burst(rates.most)}"
-        )
-
-    def _apply(self, lines: list[str]) -> Any:
-        return run("tc", "-batch", "-", given="\n".join(lines) + "\n")
-
-
-def _burst(rate: float) -> int:
-    """Bytes that may leave at once: ten packets, or a millisecond's worth on a fast link."""
-    return max(15_000, round(rate / 8 / 1000))
+        link = socket.if_nametoindex(self._settings.uplink)
+        return netlink.htb_class(link, parent, minor, rates.least, rates.most, quantum)
