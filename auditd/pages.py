@@ -123,9 +123,8 @@ class Pages(Resource):
 
     def _segment(self, log: Log, request: Request, name: str) -> bytes:
         """The sealed log, for who shows the token: its index, manifests and files, in parts when asked for in parts."""
-        token = self._answers.settings.log_token
         shown = (request.getHeader("authorization") or "").removeprefix("Bearer ").strip()
-        if not token or not compare_digest(shown.encode(), token.encode()):
+        if not log.token or not compare_digest(shown.encode(), log.token.encode()):
             request.setHeader("WWW-Authenticate", "Bearer")
             return self._send(request, 401, "text/plain", "expected the log's token: Authorization: Bearer …\n")
         if name == "index.json":

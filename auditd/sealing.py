@@ -65,6 +65,7 @@ class Log:
 
     folder: Path
     key: ec.EllipticCurvePrivateKey
+    token: str = ""  # what the archive shows to pull; "" lets nobody
     manifests: list[Manifest] = field(factory=list, init=False)
     head: str = field(default=START, init=False)
 

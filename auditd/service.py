@@ -59,6 +59,14 @@ def cgroup_id(path: str) -> int | None:
     return None
 
 
+def _secret(path: str) -> str:
+    """What a secret file has, "" where none is set. Raises `BadSettings`."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() if path else ""
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"log_token_file {path}: cannot be read: {error}") from error
+
+
 def made(settings: Settings) -> Audit:
     """An audit as ``settings`` say. Raises `BadSettings`."""
     try:
@@ -111,7 +119,7 @@ class Service:
         answers = Answers(self.audit, self.settings, self._aside)
         self.desk = self._desk(answers)
         folder = Path(self.settings.data_dir)
-        self.log = Log(folder / "log", signing_key(folder / "log.key"))
+        self.log = Log(folder / "log", signing_key(folder / "log.key"), _secret(self.settings.log_token_file))
         self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
         self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
 

@@ -53,7 +53,7 @@ class Settings:
     segment_lag: float = _may(0.0, "Seconds after which it is sealed; 0 is what idle and active need.")
     log_days: float = _may(7.0, "Days that sealed segments are kept.")
     log_mib: int = _may(2048, "MiB that they may take; the oldest go first.")
-    log_token: str = _may("", 'What the archive shows to pull them (Authorization: Bearer); "" lets nobody.')
+    log_token_file: str = _may("", 'File (mode 0600) with what the archive shows to pull them; "" lets nobody pull.')
     export: str = _may("", 'A collector that gets every flow: ipfix:host:port or netflow9:host:port; "" for none.')
     mail_relay: str = _may("", 'Mail server that takes letters about complaints, host:port; "" sends none.')
     mail_from: str = _may("", 'Whom those letters are from; "" is audit@ and the node.')

@@ -150,7 +150,8 @@ class Pulling(Audited):
     def test_what_was_sent_is_sealed_and_pulled_with_the_token_only(self) -> None:
         self.audit.kill()
         self.audit.wait()
-        self.begin(segment_seconds=6.0, segment_lag=2.5, idle=0.5, active=1.0, log_token="open sesame")
+        (self.folder / "token").write_text("open sesame\n")
+        self.begin(segment_seconds=6.0, segment_lag=2.5, idle=0.5, active=1.0, log_token_file="token")
         self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
         sent_at = time.time()
         for path in ("/log/index.json", "/log/000001.manifest"):
