@@ -294,7 +294,8 @@ class Node:
         self.log.failure("this round was cut short", failure)
 
     def stop(self) -> None:
-        """Begin nothing more by itself."""
+        """Begin nothing more."""
+        self.rounds.is_ending = True
         self.owners.stop()
         if self._lease_timer is not None and self._lease_timer.active():
             self._lease_timer.cancel()

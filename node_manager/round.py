@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from node_manager.converge import Admit, Create, Destroy, Limit, Script, Start, Step, Stop, Wish, steps, steps_of
 from node_manager.drivers import Driver, Found
+from planetlab.errors import Unavailable
 from planetlab.failpoints import failpoint
 from planetlab.names import SliceName
 
@@ -72,6 +73,7 @@ class Rounds:
         self._locks: dict[SliceName, DeferredLock] = {}
         self._room = DeferredSemaphore(at_once)
         self.busy: set[SliceName] = set()  # slivers a verb is running on
+        self.is_ending = False  # begin nothing new
         self._touched: set[SliceName] = set()  # slivers that changed since the last look began
 
     async def look(self) -> dict[SliceName, Found]:
@@ -91,6 +93,8 @@ class Rounds:
             self.busy.add(name)
             self._touched.add(name)
             try:
+                if self.is_ending:
+                    raise Unavailable("the node manager is ending; ask again when it is back")
                 return await work()
             finally:
                 self.busy.discard(name)
@@ -145,6 +149,8 @@ class Rounds:
         failed: dict[SliceName, str] = {}
 
         async def one(name: SliceName) -> None:
+            if self.is_ending:
+                return
             try:
                 await work(name)
             except Exception as error:

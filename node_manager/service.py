@@ -259,6 +259,7 @@ class NodeManager:
         for timer in self._timers:
             if timer.running:
                 timer.stop()
+        self.node.stop()
         await gatherResults(list(self._running))
         if self._door:
             await self._door.close()

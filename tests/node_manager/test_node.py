@@ -528,6 +528,17 @@ class Owners(NodeTest):
         self.assertEqual([NOON], [window.since for window in self.owners(again)[1]])
 
 
+class Ending(NodeTest):
+    def test_nothing_new_is_begun_and_what_is_refused_may_be_asked_again(self) -> None:
+        world = World()
+        world.node.stop()
+        error = self.fails(Unavailable, world.node.instantiate(record()))
+        self.assertIn("ask again", str(error))
+        again = world.restarted()
+        self.done(again.node.round())
+        self.assertEqual(State.RUNNING, self.state(again))
+
+
 class Unchanged(NodeTest):
     def test_a_round_with_nothing_to_do_does_nothing(self) -> None:
         world = World()
