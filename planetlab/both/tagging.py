@@ -97,7 +97,8 @@ def add_to_slice(call: Call, one: Row, kind: Row, value: str, scope: Scope) -> i
     must_write(call, SLICE, one, kind, scope)
     there = tags.in_scope(call.store, one["slice_id"], kind["tag_type_id"], scope.node_id, scope.nodegroup_id)
     if any(tag["value"] == value for tag in there):
-        raise Conflict(f"slice {one['name']} has {kind['tagname']}={value!r} already; this value is already assigned")
+        said = f"{kind['tagname']}={value!r} is already assigned to slice {one['name']}"
+        raise Conflict(f"Slice attribute already exists: {said}")  # old clients search for these words
     number: int = call.store.insert(
         table,
         {
