@@ -1,0 +1,129 @@
+"""A stranger's journey on real networks: address in, slice out, complaint filed, pause in force, status seen."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.parse
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.auditd import ground
+from tests.auditd.ground import NODE, WIRE, Ground
+from tests.auditd.test_capturing import BURST
+from tests.auditd.test_the_whole_audit import NM, PATIENCE
+
+BROWSER = """
+import json, sys, urllib.error, urllib.request
+path, form = sys.argv[1], sys.argv[2]
+try:
+    with urllib.request.urlopen("http://10.77.0.1" + path, form.encode() if form else None, timeout=10) as answer:
+        print(json.dumps([answer.status, answer.url.partition("10.77.0.1")[2], answer.read().decode()]))
+except urllib.error.HTTPError as error:
+    print(json.dumps([error.code, path, error.read().decode()]))
+except OSError:
+    print(json.dumps([0, path, ""]))
+"""
+
+
+class TheStranger(SynchronousTestCase):
+    if ground.REFUSED:
+        skip = ground.REFUSED
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.ground = Ground()
+        self.addCleanup(self.ground.close)
+        self.ground.sliver_address("10.128.0.1")
+        owner = {"slice": "nyu_coral", "authority": "plc", "kind": "address", "tag": "10.128.0.1", "from": 1.0}
+        (self.folder / "owners").write_text(json.dumps([owner]))
+        self.start(sys.executable, str(NM), str(self.folder / "nm.sock"), str(self.folder / "owners"))
+        settings = {
+            "node": "node1.plc.example", "address": NODE, "data_dir": "data", "nm_socket": "nm.sock", "ring_mib": 4,
+            "listen": ["tcp:80"], "capture_interfaces": ["up0"], "slice_mail": "SLICE@slices.plc.example",
+        }  # fmt: skip
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        (self.folder / "audit.toml").write_text("\n".join(lines))
+        self.start(*self.ground.node.enter, sys.executable, "-m", "auditd", "--config", str(self.folder / "audit.toml"))
+        self.until(lambda: self.visit("/index.json")[0] == 200 and self.json("/index.json")["capturing"])
+
+    def start(self, *words: str) -> None:
+        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+
+    def visit(self, path: str, **form: str) -> tuple[int, str, str]:
+        """What the stranger's browser gets: status, where it ended up, text."""
+        status, where, text = json.loads(self.ground.wire.run(BROWSER, path, urllib.parse.urlencode(form)))
+        return status, where, text
+
+    def json(self, path: str, **form: str) -> Any:
+        return json.loads(self.visit(path, **form)[2])
+
+    def until(self, true: Any) -> float:
+        """Seconds until something held."""
+        begun = time.monotonic()
+        while not true():
+            self.assertLess(time.monotonic() - begun, PATIENCE, "it did not come to hold")
+        return time.monotonic() - begun
+
+    def burst(self, count: int) -> None:
+        program = BURST.replace(
+            "    sender.sendto(", "    import contextlib\n    with contextlib.suppress(OSError): sender.sendto("
+        )
+        self.ground.node.run(program, "10.128.0.1", WIRE, "33434", str(count))
+
+    def sent(self) -> int:
+        """How many packets the page says were sent to the stranger."""
+        return sum(flow["packets"] for flow in self.json(f"/to/{WIRE}.json?port=33434")["flows"])
+
+    def test_from_the_address_to_the_slice_to_a_pause_that_holds_within_five_seconds(self) -> None:
+        self.burst(10)
+        self.until(lambda: self.sent() == 10)
+        status, _, text = self.visit("/")
+        self.assertEqual(200, status)
+        self.assertIn(f"to your address {WIRE}", text)
+        self.assertIn("nyu_coral", text)
+        complaint = self.json("/complain.json", message="What are you looking for?")
+        self.assertEqual((["nyu_coral"], 403), (complaint["slices"], self.visit("/pause", prefix="10.77.0.9")[0]))
+        status, case, text = self.visit("/pause", hours="1")
+        self.assertEqual((200, True), (status, case.startswith("/case/")))
+        begun = time.monotonic()
+
+        def dropped() -> bool:
+            before = self.sent()
+            self.burst(5)
+            time.sleep(0.7)
+            return self.sent() == before
+
+        self.until(dropped)
+        self.assertLess(time.monotonic() - begun, 5.0)
+        told = self.json(f"{case}.json")
+        self.assertEqual((True, ""), (told["paused"], told["pause_error"]))
+        self.visit(case, do="lift")
+        before = self.sent()
+        self.burst(5)
+        self.until(lambda: self.sent() == before + 5)
+
+    @unittest.skipIf(shutil.which("w3m") is None, "w3m, a text browser, is not installed")
+    def test_it_reads_well_in_a_text_browser(self) -> None:
+        self.burst(10)
+        self.until(lambda: self.sent() == 10)
+        for path, expected in (
+            ("/", ("What did you send me?", f"sent 10 packets (480 B) to your address {WIRE}", "Make it stop")),
+            (f"/to/{WIRE}", ("nyu_coral", "33434", "Write to the people responsible for nyu_coral")),
+            ("/summary", ("Bits a second by slice",)),
+        ):
+            done = subprocess.run(
+                [*self.ground.wire.enter, "w3m", "-dump", "-cols", "160", f"http://{NODE}{path}"],
+                capture_output=True, text=True, timeout=20,
+            )  # fmt: skip
+            for text in expected:
+                self.assertIn(text, " ".join(done.stdout.split()))
