@@ -1,7 +1,7 @@
 """Whom a client of ours believes, and what it says of those it does not."""
 
 import datetime
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -35,6 +35,9 @@ def forge(
         .not_valid_after(datetime.datetime.fromtimestamp(ends, datetime.UTC))
         .add_extension(x509.BasicConstraints(False, None), True)
     )
+    if issuer is not None:  # Python 3.13 believes no certificate that does not say whose key signed it
+        above = cast(ec.EllipticCurvePublicKey, issuer.certificate.public_key())
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above), False)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
     signer: Any = key if issuer is None else serialization.load_pem_private_key(issuer.key_pem, None)
