@@ -121,6 +121,10 @@ class Reading(SynchronousTestCase):
         self.assertIn('value="198.51.100.7"', page.text)
         self.assertIn("nothing was sent to your address 8.8.8.8", self.world.get("/", viewer="8.8.8.8").text)
 
+    def test_the_page_on_its_way_to_the_reader_is_not_taken_for_a_slices_packets(self) -> None:
+        self.world.see(sent("192.0.2.10", at=1000, tag=1, proto=6, ports=80 << 16 | 4711, packets=99))
+        self.assertIn("2 slices sent 4 packets", self.world.get("/").text)
+
     def test_an_address_is_answered_with_slices_flows_and_a_way_to_write_to_those_responsible(self) -> None:
         text = self.world.get(f"/to/{VICTIM}").text
         for expected in (CODEEN, CORAL, "5555", "53", "UDP", "TCP", "180 B"):
