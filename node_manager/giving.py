@@ -18,8 +18,8 @@ from planetlab.errors import Forbidden, NotFound
 from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec
 
-OWNER = "owner"  # holds the node's pool
-BROKER = "pl_conf"  # holds the authorities' pools
+OWNER = "(owner)"  # holds the node's pool; no account can be called so
+BROKER = "(pl_conf)"  # holds the authorities' pools
 _OVER = Span(0.0, 1.0)
 
 

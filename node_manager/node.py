@@ -71,12 +71,17 @@ class Node:
         self.strays_kept: dict[SliceName, str] = {}
         self._lease_timer: IDelayedCall | None = None
         self.giving = Giving(settings, books)
-        self.watch = Watch(books, driver, in_thread, SliceName(settings.slice_prefix, "default"))
+        self.watch = Watch(books, driver, in_thread, self._default)
         self.watch.begin(self.now())
         self.wishes = Wishes(settings, books, self.giving, self.watch)
         self.owners = OwnersLog(
             books, driver, self.now, reactor, in_thread, lag=settings.owners_lag, kept=settings.owners_kept
         )
+
+    def _default(self) -> Record | None:
+        """The record whose tags act on the whole node."""
+        entry = self.books.entries.get(SliceName(self.settings.slice_prefix, "default"))
+        return entry.record if entry and self.settings.is_own(entry.record) else None
 
     def now(self) -> float:
         """Believed time, seconds since the epoch."""

@@ -88,6 +88,6 @@ def _time(struct: Mapping[str, Any], key: str) -> float:
     return float(min(max(value, 0), NEVER))
 
 
-def is_system(name: SliceName, attributes: Mapping[str, str], prefix: str) -> bool:
-    """Whether a slice runs whoever has reserved the node: its tag ``system``, or the authority's own ``prefix``."""
-    return attributes.get("system", "0") not in ("", "0") or name.site == prefix
+def is_system(attributes: Mapping[str, str]) -> bool:
+    """Whether a slice runs whoever has reserved the node, by its tag ``system``."""
+    return attributes.get("system", "0") not in ("", "0")

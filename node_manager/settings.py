@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from node_manager.limits import Ceilings
 from node_manager.pools import MOST, Share, Span
+from node_manager.records import Record
 from node_manager.verbs import Verb
 
 
@@ -46,7 +47,8 @@ class Settings:
     first_controller: int = _said(30000, "First of the user ids that controllers' accounts get.")
     trusted: tuple[str, ...] = _said((), "Slices that may stop any other by the actuator StopSlice.")
     verbs: tuple[Verb, ...] = _said((), "Privileged operations that slices may have performed.")
-    slice_prefix: str = _said("pl", "Prefix of the authority's own slices; PREFIX_sfacm may act on every sliver.")
+    slice_prefix: str = _said("pl", "Prefix of an authority's own slices; its PREFIX_sfacm may act on every sliver.")
+    prefix_authority: str = _said("plc", "That authority's hrn; a slice of another is nothing special by such a name.")
 
     # what may be given
     authorities: tuple[Root, ...] = _said((), "Who may have slivers here; none: whoever the creation service admits.")
@@ -83,6 +85,10 @@ class Settings:
     stray_part: float = _said(0.2, "When more than this part of all slivers have no record, none is destroyed.")
     owners_lag: float = _said(0.1, "Changes of packets' owners are noted together within this time.")
     owners_kept: float = _said(7 * 86400.0, "How long it is remembered whose packets were whose.")
+
+    def is_own(self, record: Record) -> bool:
+        """Whether a slice is one of those by which the authority of ``slice_prefix`` runs its nodes."""
+        return record.name.site == self.slice_prefix and str(record.authority) == self.prefix_authority
 
     def capacity(self) -> Share:
         """All that this node can promise."""

@@ -1,6 +1,6 @@
 """What slivers use, looked at now and then: for the sensors, and for the daily caps that follow from it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from attrs import evolve
 from twisted.logger import Logger
@@ -8,6 +8,7 @@ from twisted.logger import Logger
 from node_manager.books import Books
 from node_manager.caps import Caps, Meter, caps
 from node_manager.drivers import Driver, Stats
+from node_manager.records import Record
 from node_manager.round import InThread
 from node_manager.usage import History
 from planetlab.names import SliceName
@@ -19,8 +20,8 @@ class Watch:
 
     log = Logger()
 
-    def __init__(self, books: Books, driver: Driver, in_thread: InThread, default: SliceName) -> None:
-        """``default`` names the slice whose tags act on the whole node."""
+    def __init__(self, books: Books, driver: Driver, in_thread: InThread, default: Callable[[], Record | None]) -> None:
+        """``default`` gives the record whose tags act on the whole node."""
         self.history = History()
         self.caps: dict[SliceName, Caps] = {}  # those who are slowed down
         self._books = books
@@ -59,8 +60,7 @@ class Watch:
         return sorted(changed)
 
     def _caps(self, name: SliceName, meter: Meter, now: float) -> Caps:
-        default = self._books.entries.get(self._default)
-        entry = self._books.entries.get(name)
-        if entry is None or (default is not None and default.record.rspec.net_max_rate == UNLIMITED):
+        default, entry = self._default(), self._books.entries.get(name)
+        if entry is None or (default is not None and default.rspec.net_max_rate == UNLIMITED):
             return Caps()
         return caps(meter, entry.record.rspec, now)

@@ -65,7 +65,7 @@ class Wishes:
         sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
         record = entry.record
         reserved = not self.reservations.lets_run(
-            record.name, is_system(record.name, record.attributes, self._settings.slice_prefix), now
+            record.name, is_system(record.attributes) or self._settings.is_own(record), now
         )
         idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
         return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from node_manager.giving import BROKER
 from node_manager.node import Node
 from planetlab.calls import Call
 from planetlab.errors import Forbidden
@@ -35,8 +36,8 @@ def acquire(call: Call, rspec: dict[str, Any]) -> Rcap:
 def GetRcap(call: Call) -> list[str]:
     """The rcaps that the caller holds."""
     node: Node = call.store
-    holder = str(call.caller)
-    return sorted(pool.rcap for pool in node.books.pools.values() if pool.holder == holder)
+    holders = {str(call.caller)} | ({BROKER} if Role.PEER in call.roles else set())
+    return sorted(pool.rcap for pool in node.books.pools.values() if pool.holder in holders)
 
 
 @api.method(Role.USER, reads=True)

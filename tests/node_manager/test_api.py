@@ -13,7 +13,7 @@ from node_manager.records import DELEGATED
 from node_manager.service import api
 from planetlab.rspec import ROWS, ResourceSpec
 from planetlab.xmlrpc import dumps_answer
-from tests.node_manager.world import CODEEN, KEY, NOON, OWNER, PL_CONF, SIRIUS, STRANGER, UTAH, World, record
+from tests.node_manager.world import CODEEN, EPFL, KEY, NOON, OWNER, PL_CONF, SIRIUS, STRANGER, UTAH, World, record
 
 SELF = Caller(20000, "princeton_codeen")
 CONTROLLER = Caller(30000, "utah_nmcontrol")
@@ -282,6 +282,11 @@ class Tickets(ApiTest):
         for name in ("Start", "Stop", "ReCreate", "Destroy"):
             self.assertEqual(1, self.ok(SFACM, name, "princeton_sirius"))
 
+    def test_another_authoritys_slice_of_that_name_is_nothing_special(self) -> None:
+        self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm"), EPFL).wire())
+        self.assertEqual(102, self.fault(SFACM, "AdminTicket", self.admin())[0])
+        self.assertEqual((108, "pl_sfacm: Permission denied."), self.fault(SFACM, "Stop", "princeton_codeen"))
+
     def test_for_anybody_else_an_unsigned_ticket_is_no_slivers_name(self) -> None:
         for caller in (NOBODY, SELF, OWNER, PL_CONF):
             self.assertEqual(
@@ -401,6 +406,11 @@ class Pools(ApiTest):
         for rcap in list(self.world.books.pools):
             self.assertEqual(108, self.fault(SELF, "GiveBack", rcap)[0])
         self.assertEqual(State.RUNNING, self.state())
+
+    def test_no_slice_holds_root_pools_by_its_name(self) -> None:
+        for name in ("pl_conf", "owner", "root"):
+            self.assertEqual([], self.ok(Caller(77, name), "GetRcap"))
+        self.assertEqual(1, len(self.ok(PL_CONF, "GetRcap")))
 
     def test_root_pools_cannot_be_bound(self) -> None:
         for pool in list(self.world.books.pools.values()):
