@@ -62,6 +62,11 @@ class Record:
         )
 
     @property
+    def names(self) -> frozenset[str]:
+        """What the owner may call it in his settings: ``site_label``, or its hrn, which says whose it is."""
+        return frozenset((str(self.name), str(self.name.hrn(self.authority))))
+
+    @property
     def is_sliver(self) -> bool:
         """Whether it stands for a sliver; a controller is an account only."""
         return self.instantiation != CONTROLLER and self.kind.startswith("sliver.")

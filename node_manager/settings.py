@@ -45,7 +45,7 @@ class Settings:
     owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
     accounts: dict[str, int] = _said({}, "Further accounts by name, with their user ids.")
     first_controller: int = _said(30000, "First of the user ids that controllers' accounts get.")
-    trusted: tuple[str, ...] = _said((), "Slices that may stop any other by the actuator StopSlice.")
+    trusted: tuple[str, ...] = _said((), "Slices that may StopSlice any other: site_label, or an hrn to say whose.")
     verbs: tuple[Verb, ...] = _said((), "Privileged operations that slices may have performed.")
     slice_prefix: str = _said("pl", "Prefix of an authority's own slices; its PREFIX_sfacm may act on every sliver.")
     prefix_authority: str = _said("plc", "That authority's hrn; a slice of another is nothing special by such a name.")

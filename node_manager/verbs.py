@@ -34,7 +34,7 @@ class Verb:
     arguments: tuple[str, ...] = field(
         default=(), metadata={"doc": "A regular expression for each argument of the slice's; it must match as a whole."}
     )
-    slices: tuple[str, ...] = field(default=(), metadata={"doc": "Slices that may use it."})
+    slices: tuple[str, ...] = field(default=(), metadata={"doc": "Who may use it: site_label, or an hrn to say whose."})
     by_tag: bool = field(default=False, metadata={"doc": "Whether slices with the tag vsys of this name may, too."})
     seconds: float = field(default=30.0, metadata={"doc": "How long it may run."})
 
@@ -48,10 +48,10 @@ class Verb:
             except re.error as error:
                 raise BadSettings(f"verb {self.name}: {pattern!r} is no regular expression: {error}") from error
 
-    def is_for(self, name: str, tags: Mapping[str, str]) -> bool:
-        """Whether a slice may use it; the tag may list several verbs, with commas."""
+    def is_for(self, names: frozenset[str], tags: Mapping[str, str]) -> bool:
+        """Whether a slice of these names may use it; the tag may list several verbs, with commas."""
         tagged = self.name in (word.strip() for word in tags.get("vsys", "").split(","))
-        return name in self.slices or (self.by_tag and tagged)
+        return bool(names & set(self.slices)) or (self.by_tag and tagged)
 
     def command(self, name: str, given: list[str]) -> list[str]:
         """The command line for what a slice gave. Raises `BadArgument` naming the argument."""
@@ -63,14 +63,14 @@ class Verb:
         return [*self.program, name, *given]
 
 
-def find(verbs: Iterable[Verb], wanted: str, name: str, tags: Mapping[str, str]) -> Verb:
+def find(verbs: Iterable[Verb], wanted: str, names: frozenset[str], tags: Mapping[str, str]) -> Verb:
     """The verb of this name, if the slice may use it. Raises `Forbidden`, which lists those that it may."""
-    mine = [verb for verb in verbs if verb.is_for(name, tags)]
+    mine = [verb for verb in verbs if verb.is_for(names, tags)]
     for verb in mine:
         if verb.name == wanted:
             return verb
     listed = ", ".join(sorted(verb.name for verb in mine)) or "none"
-    raise Forbidden(f"{name} has no verb {wanted!r:.60} on this node; it has: {listed}")
+    raise Forbidden(f"{min(names, key=len)} has no verb {wanted!r:.60} on this node; it has: {listed}")
 
 
 @frozen(kw_only=True)

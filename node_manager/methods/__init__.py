@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from node_manager.identity import Accounts, Caller
 from node_manager.node import Node
+from node_manager.records import Record
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, BadArgumentCount, Forbidden, NoSuchMethod, PlanetLabError
 from planetlab.methods import Api, Method, Role
@@ -94,9 +95,19 @@ class Gate:
             pass
         if record is None or not record.is_sliver:
             raise BadArgument(NO_SLIVER)
-        is_controller = bool(record.delegations) and caller.account == record.delegations
-        if caller.account != name and not is_controller and not self._is_blessed(caller):
+        if caller.account != name and not self._controls(caller, record) and not self._is_blessed(caller):
             raise Forbidden(f"{caller}: Permission denied.")
+
+    def _controls(self, caller: Caller, record: Record) -> bool:
+        """Whether the sliver is delegated to the caller, which must not be a stranger's slice of the right name."""
+        if not record.delegations or caller.account != record.delegations:
+            return False
+        try:
+            entry = self._node.books.entries.get(SliceName.parse(caller.account))
+        except BadArgument:
+            return True  # an account of the node, no slice
+        mine, theirs = record.authority, entry.record.authority if entry else record.authority
+        return theirs.governs(mine) or mine.governs(theirs)
 
     def _is_blessed(self, caller: Caller) -> bool:
         """Whether this is the SFA's component manager, a slice of the node's own authority."""

@@ -29,7 +29,7 @@ def _record(call: Call) -> Record:
 def GetVerbs(call: Call) -> list[dict[str, Any]]:
     """The verbs that the calling sliver may use: name, and the pattern of each argument."""
     record = _record(call)
-    mine = (verb for verb in call.store.settings.verbs if verb.is_for(str(record.name), record.attributes))
+    mine = (verb for verb in call.store.settings.verbs if verb.is_for(record.names, record.attributes))
     return [{"name": verb.name, "arguments": list(verb.arguments)} for verb in mine]
 
 
@@ -38,7 +38,7 @@ async def Perform(call: Call, verb: str, arguments: list[str]) -> dict[str, Any]
     """Have a verb performed for the calling sliver; gives the program's exit code, output and errors."""
     node: Node = call.store
     record = _record(call)
-    declared = verbs.find(node.settings.verbs, verb, str(record.name), record.attributes)
+    declared = verbs.find(node.settings.verbs, verb, record.names, record.attributes)
     command = declared.command(str(record.name), arguments)
     node.log.info("{name} performs {verb}", name=str(record.name), verb=declared.name)
     return (await node.runner.run(command, declared.seconds)).wire()

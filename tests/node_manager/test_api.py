@@ -115,6 +115,11 @@ class PermissionOverASliver(ApiTest):
         self.ok(PL_CONF, "Instantiate", self.delegated(attributes=tags, timestamp=NOON + 1).wire())
         self.assertEqual(108, self.fault(CONTROLLER, "Stop", "princeton_codeen")[0])
 
+    def test_a_controller_of_another_authority_by_the_same_name_may_not(self) -> None:
+        controller = record(CODEEN.parse("utah_nmcontrol"), EPFL, instantiation="nm-controller")
+        self.ok(PL_CONF, "Instantiate", controller.wire())
+        self.assertEqual(108, self.fault(CONTROLLER, "Stop", "princeton_codeen")[0])
+
     def test_no_delegation_is_nobodys(self) -> None:
         self.ok(PL_CONF, "Instantiate", self.delegated(attributes={}, timestamp=NOON + 1).wire())
         self.assertEqual(108, self.fault(Caller(7, ""), "Stop", "princeton_codeen")[0])
@@ -480,7 +485,8 @@ class OwnersPause(ApiTest):
 class Actuators(ApiTest):
     def test_a_trusted_slice_stops_another_and_nobody_else_does(self) -> None:
         self.world = World(trusted=("princeton_comon",))
-        self.ok(PL_CONF, "Instantiate", self.delegated().wire())
+        for name in (CODEEN, CODEEN.parse("princeton_comon")):
+            self.ok(PL_CONF, "Instantiate", self.delegated(name=name).wire())
         for caller in (STRANGER, SELF, CONTROLLER, OWNER, PL_CONF):
             self.assertEqual(
                 (108, f"{caller}: Permission denied."), self.fault(caller, "StopSlice", "princeton_codeen")

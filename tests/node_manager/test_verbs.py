@@ -26,12 +26,12 @@ class Declared(SynchronousTestCase):
         self.assertRaises(BadArgument, ECHO.command, "princeton_codeen", ["abc", "7", "8"])
 
     def test_a_slice_that_was_not_named_is_told_what_it_has(self) -> None:
-        error = self.assertRaises(Forbidden, find, [ECHO], "echo", "princeton_sirius", {"vsys": "echo"})
+        error = self.assertRaises(Forbidden, find, [ECHO], "echo", frozenset({"princeton_sirius"}), {"vsys": "echo"})
         self.assertIn("it has: none", str(error))
 
     def test_an_authoritys_tag_counts_only_where_the_owner_honours_it(self) -> None:
         honoured = Verb(name="echo", program=("/bin/echo",), by_tag=True)
-        self.assertEqual(honoured, find([honoured], "echo", "princeton_sirius", {"vsys": "other, echo"}))
+        self.assertEqual(honoured, find([honoured], "echo", frozenset({"princeton_sirius"}), {"vsys": "other, echo"}))
 
     def test_a_declaration_that_cannot_work_is_refused_at_start(self) -> None:
         for wrong in (Verb(name="x", program=()), Verb(name="x", program=("echo",))):
