@@ -1,6 +1,7 @@
 """The node manager, put together: books, driver, rounds on a timer, and the interfaces by which it is asked."""
 
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -20,14 +21,16 @@ from twisted.web.server import Request
 from node_manager import figures
 from node_manager.books import Books
 from node_manager.door.accounts import Account
-from node_manager.door.keeper import Keeper
+from node_manager.door.keeper import Keeper, whose
 from node_manager.door.sshd import FORWARD, Sshd
 from node_manager.drivers import Driver, State
 from node_manager.drivers.choice import choose
 from node_manager.drivers.container.driver import ContainerDriver
+from node_manager.drivers.container.sockets import Hears
 from node_manager.identity import Accounts, Caller
 from node_manager.methods import Gate, NodeApi, local, pools, slivers, verbs
 from node_manager.node import Node
+from node_manager.raw import Broker, Open
 from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
 from node_manager.settings import Settings
@@ -101,6 +104,7 @@ class NodeManager:
     node: Node = field(init=False)
     _threads: ThreadPool = field(init=False)
     _running: set[Deferred[None]] = field(factory=set, init=False)
+    _sockets: Any = field(default=None, init=False)
     _within: Within | None = field(default=None, init=False)
     _folders: list[int] = field(factory=list, init=False)
     _door: Keeper | None = field(default=None, init=False)
@@ -168,6 +172,9 @@ class NodeManager:
         self._folders.append(folder)  # its path may be too long for a socket's; this one never is
         where = f"unix:/proc/self/fd/{folder}/nodemanager.api:mode=666"
         await listen(where, self._site(NodeResource(api(), gate.greet)))
+        self._sockets = self.reactor.listenUNIX(
+            f"/proc/self/fd/{folder}/raw.sock", Broker(self._raw(driver), self.reactor), mode=0o666
+        )
         if not self.settings.within:
             return
 
@@ -183,6 +190,13 @@ class NodeManager:
             in_thread=self._in_thread,
         )
         self._every(_DOOR_EVERY, self._within.refresh)
+
+    def _raw(self, driver: ContainerDriver) -> Open:
+        def opened(uid: int, hears: Hears, number: int) -> Deferred[socket.socket]:
+            name = whose(uid, self.node.rounds.found)
+            return self._in_thread(lambda: driver.safe_raw(name, hears, number))
+
+        return opened
 
     def _site(self, resource: Resource) -> HardenedSite:
         return hardened_site(mount({"": resource, "RPC2": resource}), self.reactor, LIMITS)
@@ -263,6 +277,8 @@ class NodeManager:
         await gatherResults(list(self._running))
         if self._door:
             await self._door.close()
+        if self._sockets:
+            await self._sockets.stopListening()
         if self._within:
             await self._within.close()
         for folder in self._folders:

@@ -12,6 +12,7 @@ from typing import Any
 
 from node_manager.records import Record
 from node_manager.settings import Settings
+from planetlab.rspec import ResourceSpec
 from planetlab.settings import dumps
 from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
 
@@ -46,8 +47,14 @@ class Managed(Ground):
             self.assertTrue(line, "the node manager ended")
         self.node = self.driver_over(work / "slivers", first_uid=0)
         for name in (CODEEN, SIRIUS):
+            may = ResourceSpec(capabilities="NET_RAW" if name == CODEEN else "")
             record = Record(
-                name=name, authority=PLC, expires=time.time() + 1000, timestamp=time.time(), instantiation="delegated"
+                name=name,
+                authority=PLC,
+                expires=time.time() + 1000,
+                timestamp=time.time(),
+                instantiation="delegated",
+                rspec=may,
             )
             self.call("Instantiate", record.wire() | {"create": True})
 

@@ -37,6 +37,19 @@ class FromInside(Managed):
     def test_the_creation_services_calls_are_not_for_it(self) -> None:
         self.assertEqual(108, self.ask("/tmp/nodemanager.api", "Slivers").faultCode)
 
+    def raw(self, name: SliceName, asked: str) -> str:
+        """What a program that asks for a raw socket is told."""
+        words = "use Socket; socket(S,1,1,0); connect(S, sockaddr_un('/run/plfed/raw.sock')) or die $!;"
+        words += f" select(S); $| = 1; print S '{asked}', \"\\n\"; print STDOUT <S>"
+        return self.node.enter(name, ("perl", "-e", words)).output.strip()
+
+    def test_raw_sockets_are_for_those_who_may_have_them_and_for_one_port(self) -> None:
+        self.assertEqual("1", self.raw(CODEEN, '{"hears": "udp", "number": 4000}'))
+        self.assertIn("may not have raw sockets", self.raw(SIRIUS, '{"hears": "udp", "number": 4000}'))
+        self.assertIn("expected one of tcp, udp", self.raw(CODEEN, '{"hears": "all", "number": 4000}'))
+        self.assertIn("from 1 to 65535", self.raw(CODEEN, '{"hears": "udp", "number": 0}'))
+        self.assertIn("expected one line", self.raw(CODEEN, "x" * 300))
+
     def eventually(self, where: str) -> None:
         """The port is taken within a second or so of the sliver's start."""
         for _ in range(50):

@@ -22,6 +22,7 @@ from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings
 from node_manager.drivers.container.shaping import Tree
 from node_manager.drivers.container.sharing import Sharing
+from node_manager.drivers.container.sockets import Hears
 from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 
@@ -135,6 +136,15 @@ class ContainerDriver:
         if not (pid := self._looker.init(record)):
             raise DriverError(f"cannot listen in {name}: it does not run")
         return self._do(sockets.within, self._room, pid, lambda: sockets.listening(address, port))
+
+    def safe_raw(self, name: SliceName, hears: Hears, number: int) -> socket.socket:
+        """A raw socket of the sliver's own network that hears one port or identifier; see `sockets.safe_raw`."""
+        record = self._must(name, "open a socket in")
+        if not (pid := self._looker.init(record)):
+            raise DriverError(f"cannot open a socket in {name}: it does not run")
+        if "CAP_NET_RAW" not in record.sliver.rspec.capability_names:
+            raise DriverError(f"{name} may not have raw sockets; its authority can give it the capability NET_RAW")
+        return self._do(sockets.within, self._room, pid, lambda: sockets.safe_raw(hears, number))
 
     def freeze(self, name: SliceName, frozen: bool) -> None:
         """Suspend all its processes, or let them go on."""

@@ -15,6 +15,7 @@ from planetlab.rspec import UNLIMITED, ResourceSpec
 
 PAGE = 4096  # bytes
 FAIR = 100  # weight of one v4 share: the kernel's default for a group
+_BROKERED = {"CAP_NET_RAW"}  # raw sockets are handed in by the node (`sockets.safe_raw`)
 _MEMORY = ("rss", "as", "anon")
 _UNHELD = (
     "nsock",
@@ -98,6 +99,6 @@ def _ports(told: str) -> tuple[int, ...]:
 def _unheld(rspec: ResourceSpec) -> list[str]:
     asked = {name for name, value in rspec.rlimits if value >= 0 and not name.endswith("_min")}
     names = [name for name in sorted(asked) if name.rpartition("_")[0] in _UNHELD]
-    names += ["capabilities"] if rspec.capabilities else []
+    names += ["capabilities"] if set(rspec.capability_names) - _BROKERED else []
     names += ["ip_addresses"] if rspec.addresses else []
     return names + [name for name, _ in rspec.sysctl]

@@ -69,11 +69,8 @@ def counters() -> dict[str, tuple[int, int]]:
 
 def _furnish(room: Room, settings: ContainerSettings, slot: Slot) -> None:
     """The inner end; the calling thread stands in the new namespace."""
-    for name, value in _SYSCTLS:
-        path = f"/proc/sys/net/{name}"
-        if os.path.exists(path):
-            with open(path, "w", encoding="ascii") as file:
-                file.write(value)
+    for switch, value in _SYSCTLS:
+        _write_switch(switch, value)
     outer, inner = _macs(slot)
     node = f"/proc/{os.getpid()}/fd/{room.network}"
     lines = (
@@ -100,6 +97,15 @@ def _attach(settings: ContainerSettings, slot: Slot) -> None:
     )
     run("ip", "-batch", "-", given="\n".join(lines) + "\n")
     netlink.neighbour(name, own, inner)
+    _write_switch(f"ipv6/conf/{name}/disable_ipv6", "1")
+
+
+def _write_switch(name: str, value: str) -> None:
+    """A switch of the network that the calling thread stands in; a kernel without it needs none."""
+    path = f"/proc/sys/net/{name}"
+    if os.path.exists(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
 
 
 def _macs(slot: Slot) -> tuple[str, str]:

@@ -3,16 +3,30 @@
 A socket keeps its network alive, so whoever holds one closes it when the sliver stops.
 """
 
+import ctypes
 import os
 import socket
+import struct
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeVar
 
-from node_manager.drivers.container import kernel
+from node_manager.drivers.container import filters, kernel
 from node_manager.drivers.container.room import Room
 
 T = TypeVar("T")
 _BACKLOG = 50
+_ATTACH_FILTER, _LOCK_FILTER = 26, 44  # include/uapi/asm-generic/socket.h
+_ALL = 0x0003  # ETH_P_ALL; with ETH_P_IP alone it would not hear what leaves
+
+
+class Hears(StrEnum):
+    """The kinds of safe raw socket."""
+
+    TCP = "tcp"  # packets to a port, from the IP header on
+    UDP = "udp"
+    ICMP = "icmp"  # replies with an identifier, and errors about it
+    SNIFFER = "sniffer"  # packets from and to a port, both directions
 
 
 def within(room: Room, pid: int, make: Callable[[], T]) -> T:
@@ -39,4 +53,26 @@ def listening(address: str, port: int) -> socket.socket:
     except OSError:
         made.close()
         raise
+    return made
+
+
+def safe_raw(hears: Hears, number: int) -> socket.socket:
+    """A raw socket that hears what concerns one port or identifier, for good: who gets it cannot change the filter.
+
+    What it sends leaves the node only from the sliver's own address, like all that comes from the sliver.
+    """
+    if hears is Hears.SNIFFER:
+        made, program = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM), filters.either_port(number)
+    elif hears is Hears.ICMP:
+        made = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        program = filters.identifier(number)
+    else:
+        protocol = socket.IPPROTO_TCP if hears is Hears.TCP else socket.IPPROTO_UDP
+        made, program = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol), filters.port(number)
+    code = ctypes.create_string_buffer(program, len(program))
+    told = struct.pack("@HL", len(program) // 8, ctypes.addressof(code))
+    made.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, told)
+    made.setsockopt(socket.SOL_SOCKET, _LOCK_FILTER, 1)
+    if hears is Hears.SNIFFER:
+        made.bind(("eth0", _ALL))  # only now: it would have heard everything until here
     return made
