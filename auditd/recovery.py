@@ -9,6 +9,7 @@ from auditd.gaps import Gap, Lack
 from auditd.hour import HOUR
 from auditd.owners import EVER, FIRST, Kind, Sender, read_tag
 from auditd.store import SavedWindow, Store
+from planetlab.failpoints import failpoint
 
 CHECKPOINT = 30_000_000  # microseconds between checkpoints
 STALE = int(HOUR * 1e6)  # microseconds
@@ -62,8 +63,10 @@ class Journal:
             self.store.note(rows.empty(), through, gaps)
             told = np.concatenate(ended) if ended else rows.empty()
             self.store.checkpoint(timeline.walled(whole), told, through, timeline.wall(steady) - STALE)
+            failpoint("journal.checkpoint")
         elif len(found) or gaps:
             self.store.note(timeline.walled(found), through, gaps)
+            failpoint("journal.noted")
         else:
             self.store.note(rows.empty(), through, ())
 

@@ -26,6 +26,7 @@ from auditd.hour import Question
 from auditd.settings import Settings
 from planetlab import flowlog, keys
 from planetlab.errors import BadSettings
+from planetlab.failpoints import failpoint
 from planetlab.flowlog import START, Manifest
 
 LAG = 60.0  # seconds beyond idle and active time-outs, for owners that are told late
@@ -89,6 +90,7 @@ class Log:
         data = flowlog.sealed(manifest, self.key)
         path = self.folder / f"{manifest.number:06d}.manifest"
         _durably(path, data)
+        failpoint("segment.sealed")
         self.manifests.append(manifest)
         self.head = flowlog.digest(data)
 
@@ -177,6 +179,7 @@ class Sealer:
             self.error = error
             return
         self.error = ""
+        failpoint("segment.written")
         data = (self.log.folder / name).read_bytes()
         gaps = tuple(
             {"lack": str(gap.lack), "since": gap.since, "until": gap.until, "reason": gap.reason, "frames": gap.frames}

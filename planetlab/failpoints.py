@@ -46,6 +46,10 @@ NAMES = {
     "refresh.before-commit": "a peer's objects were taken over, not committed",
     "refresh.after-commit": "a peer's objects were committed, the answer not sent",
     "answer.sent": "an answer was handed to the transport",
+    "journal.noted": "the audit's journal holds what arrived",
+    "journal.checkpoint": "the audit's journal was replaced by the flows that are open",
+    "segment.written": "a segment's file is there, its manifest is not",
+    "segment.sealed": "a segment's manifest is there, the index was not told",
 }
 """Every failpoint there is, and what is done and not done when it is passed."""
 

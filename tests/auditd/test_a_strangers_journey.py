@@ -119,7 +119,7 @@ class TheStranger(SynchronousTestCase):
         for path, expected in (
             ("/", ("What did you send me?", f"sent 10 packets (480 B) to your address {WIRE}", "Make it stop")),
             (f"/to/{WIRE}", ("nyu_coral", "33434", "Write to the people responsible for nyu_coral")),
-            ("/summary", ("Bits a second by slice",)),
+            ("/summary", ("Stacked areas, from the bottom", "nyu_coral", "Figures by slice")),
         ):
             done = subprocess.run(
                 [*self.ground.wire.enter, "w3m", "-dump", "-cols", "160", f"http://{NODE}{path}"],

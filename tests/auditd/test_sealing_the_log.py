@@ -147,6 +147,21 @@ class Pulling(Audited):
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def test_a_kill_in_the_middle_of_sealing_leaves_an_honest_chain(self) -> None:
+        log = self.folder / "data" / "log"
+        for name in ("segment.written", "segment.sealed"):
+            self.audit.kill()
+            self.audit.wait()
+            self.begin(f"{name}:kill", segment_seconds=2.0, segment_lag=1.0, idle=0.3, active=0.5)
+            self.audit.wait(timeout=60)
+            again = Log(log, signing_key(self.folder / "data" / "log.key"))
+            chain = [path.read_bytes() for path in sorted(log.glob("*.manifest"))]
+            good, troubles = flowlog.checked(chain, again.key.public_key())
+            self.assertEqual((len(chain), []), (len(good), troubles), name)
+            for manifest in good:
+                flowlog.fits(manifest, (log / manifest.file).read_bytes())
+        self.assertGreaterEqual(len(good), 1)
+
     def test_what_was_sent_is_sealed_and_pulled_with_the_token_only(self) -> None:
         self.audit.kill()
         self.audit.wait()

@@ -72,8 +72,12 @@ class Audited(SynchronousTestCase):
             self.fail(self.manager.communicate()[1].decode())
         self.begin()
 
-    def start(self, *words: str) -> "subprocess.Popen[bytes]":
-        child = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def start(self, *words: str, **more: str) -> "subprocess.Popen[bytes]":
+        """Start a program of ours, with ``more`` in its environment."""
+        environment = {**os.environ, **more}
+        child = subprocess.Popen(
+            [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
         self.addCleanup(child.communicate)
         self.addCleanup(child.kill)
         return child
@@ -85,7 +89,7 @@ class Audited(SynchronousTestCase):
         ]
         (self.folder / "owners").write_text(json.dumps(owners))
 
-    def begin(self, **more: Any) -> None:
+    def begin(self, failpoint: str = "", **more: Any) -> None:
         """Start the audit and wait until it captures."""
         settings = {
             "node": "node1.plc.example", "address": ground.NODE, "data_dir": "data", "nm_socket": "nm.sock",
@@ -94,7 +98,8 @@ class Audited(SynchronousTestCase):
         }  # fmt: skip
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (self.folder / "audit.toml").write_text("\n".join(lines))
-        self.audit = self.start("-m", "auditd", "--config", str(self.folder / "audit.toml"))
+        armed = {"PLFED_TESTING": "1", "PLFED_FAILPOINT": failpoint} if failpoint else {}
+        self.audit = self.start("-m", "auditd", "--config", str(self.folder / "audit.toml"), **armed)
         self.until(lambda: self.json("/index.json")["capturing"])
 
     def json(self, path: str) -> Any:
