@@ -4,6 +4,7 @@ Version 2 alone, version 1 alone, and both (hybrid) are the same to the callers;
 translated here. Paths are those below each hierarchy's root, beginning with a slash. All of it runs in the room.
 """
 
+import errno
 import os
 import signal
 import time
@@ -167,6 +168,8 @@ class Groups:
 
     def _keep(self, level: str) -> None:
         """Hold a level to what the node does not need for itself, and weigh it against the node's own programs."""
+        if level == "/":
+            return
         quota = round((os.cpu_count() or 1) * (1 - self._reserve) * PERIOD) if self._reserve > 0 else -1
         if self.v2_only:
             self._write(level, "cpu.weight", _ALL)
@@ -195,8 +198,21 @@ class Groups:
             given = _read(f"{level}/cgroup.subtree_control").split()
             for controller in (*_NEEDED, "cpuset", "io"):
                 if controller in have and controller not in given:
-                    _write_file(f"{level}/cgroup.subtree_control", f"+{controller}")
+                    self._give(level, controller)
             level = f"{level}/{part}"
+
+    def _give(self, level: str, controller: str) -> None:
+        """Let the groups below have a controller. Where programs stand, as our own unit's do, they step aside first."""
+        try:
+            _write_file(f"{level}/cgroup.subtree_control", f"+{controller}")
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            os.makedirs(f"{level}/manager", exist_ok=True)
+            for pid in _read(f"{level}/cgroup.procs").split():
+                with suppress(ProcessLookupError):
+                    _write_file(f"{level}/manager/cgroup.procs", pid)
+            _write_file(f"{level}/cgroup.subtree_control", f"+{controller}")
 
     def _bind_memory_v1(self, path: str, octets: int) -> None:
         """Memory with swap may not be below memory alone, so the order depends on the direction of the change."""
