@@ -8,7 +8,7 @@ WORKERS ?= 2
 # The same line stands in README.md; tests/house/test_system_packages.py compares them.
 SYSTEM_PACKAGES := python3 python3-venv make git gpg xmlsec1 openssl iproute2 nftables crun catatonit mmdebstrap busybox-static btrfs-progs openssh-client openssh-server
 
-.PHONY: help demo test lint types bench clean deps image
+.PHONY: help demo test lint types docs bench clean deps image
 help: ## these lines
 	@sed -n 's/^\([a-z.]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
@@ -32,6 +32,9 @@ lint: .venv ## style
 
 types: .venv ## types, strictly
 	$(BIN)/mypy $(PACKAGES)
+
+docs: .venv ## the pages of docs/reference/api, with every method's example called anew
+	$(BIN)/python -m tests.manual
 
 bench: .venv ## figures of this machine, printed
 	$(BIN)/python -m bench
