@@ -1,6 +1,7 @@
 """Which driver makes this node's slivers."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from node_manager.drivers import Driver, DriverError
@@ -40,6 +41,12 @@ def choose(settings: Settings, now: Callable[[], float]) -> tuple[Driver, str]:
 
 def _memory(settings: Settings, now: Callable[[], float]) -> MemoryDriver:
     keep = Path(settings.remembered) if settings.remembered else None
+    try:
+        IPv4Network(settings.sliver_net)
+    except ValueError as error:
+        raise BadSettings(
+            f"sliver_net: expected a network like 10.128.0.0/16, got {settings.sliver_net!r}: {error}"
+        ) from error
     try:
         return MemoryDriver(settings.sliver_net, settings.first_uid, now, keep)
     except (OSError, ValueError, KeyError) as error:
