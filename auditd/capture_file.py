@@ -7,7 +7,7 @@ Read are the classic formats of both byte orders, with microseconds or nanosecon
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -15,6 +15,8 @@ from attrs import frozen
 
 from auditd import packets
 from auditd.capture_ring import windows
+from auditd.rows import Rows
+from auditd.walker import Walker
 
 CHUNK = 2 << 20  # bytes read at once
 _RECORD = 16  # bytes before each packet: seconds, fraction, captured, length
@@ -70,6 +72,35 @@ def batches(file: BinaryIO, form: Format, chunk: int = CHUNK) -> Iterator[Batch]
             raise OSError(f"{file.name}: a record claims more than {1 << 18} bytes")
         buffer[: have - end] = buffer[end:have].copy()
         have -= end
+
+
+def walked(
+    file: BinaryIO, form: Format, walker: Walker, rare: Callable[[Batch], None], chunk: int = 2 * CHUNK
+) -> Iterator[Rows]:
+    """The same by the compiled walker: flows, each time that its table is half full and at the end.
+
+    Packets that are not plain go to ``rare`` as batches.
+    """
+    if form.order != "<":
+        raise OSError(f"{file.name}: the compiled walker reads little-endian files only")
+    buffer = np.empty(chunk + (1 << 18), np.uint8)
+    have = 0
+    while got := file.readinto(buffer[have : have + chunk].data):  # type: ignore[attr-defined]
+        have += got
+        data, at = buffer[:have], 0
+        while True:
+            stopped, odd, _, _ = walker.pcap(data, at, form.link, form.per)
+            if len(odd):
+                rare(_batch(data, odd, form))
+            if walker.full:
+                yield walker.taken()
+            elif stopped == at or len(odd) == 0:
+                at = stopped
+                break
+            at = stopped
+        buffer[: have - at] = buffer[at:have].copy()
+        have -= at
+    yield walker.taken()
 
 
 def _places(data: packets.U8, order: str) -> tuple[packets.Index, int]:

@@ -1,0 +1,77 @@
+"""The compiled path counts exactly what the other one counts."""
+
+import io
+import random
+import struct
+import tempfile
+from typing import Any
+
+import numpy as np
+from twisted.trial.unittest import SynchronousTestCase
+
+from auditd import rows, walker
+from auditd.capture import Reading
+from auditd.capture_file import batches, opened, walked
+from auditd.walker import Walker
+from tests.auditd.test_reading_packets import four, mixed, ports
+
+
+def pcap(frames: list[bytes]) -> bytes:
+    """Frames as a pcap file, a millisecond apart."""
+    records = b"".join(
+        struct.pack("<IIII", 1_760_000_000 + n // 1000, n % 1000 * 1000, min(len(frame), 96), len(frame)) + frame[:96]
+        for n, frame in enumerate(frames)
+    )
+    return struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1) + records
+
+
+class Walking(SynchronousTestCase):
+    if walker.numba is None:
+        skip = "the package numba is not installed"
+
+    def both(self, frames: list[bytes], **more: Any) -> tuple[rows.Rows, rows.Rows]:
+        """The flows of both paths, in one order."""
+        plain, odd = Reading(1), Reading(2)
+        compiled = []
+        with tempfile.NamedTemporaryFile() as kept:
+            kept.write(pcap(frames))
+            kept.flush()
+            with open(kept.name, "rb", buffering=0) as file:
+                form = opened(file)
+                for batch in batches(file, form):
+                    plain.batch(batch, form.link)
+            with open(kept.name, "rb", buffering=0) as file:
+                form = opened(file)
+                compiled += walked(file, form, Walker(3, **more), lambda batch: odd.batch(batch, form.link))
+        expected, actual = plain.taken(), rows.joined(np.concatenate([*compiled, odd.taken()]))
+        for each in (expected, actual):
+            each.sort(order=["s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports"])
+        return expected, actual
+
+    def same(self, expected: rows.Rows, actual: rows.Rows) -> None:
+        for name in ("s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports", "flags", "packets", "octets", "first", "last"):
+            self.assertEqual(expected[name].tolist(), actual[name].tolist(), name)
+
+    def test_flows_are_the_same_whatever_the_packets(self) -> None:
+        chance = random.Random(11)
+        self.same(*self.both([mixed(chance) for _ in range(5000)]))
+
+    def test_a_table_that_is_too_small_for_all_flows_loses_none(self) -> None:
+        chance = random.Random(12)
+        frames = [four(17, ports(chance.randrange(1, 3000), 53)) for _ in range(9000)]
+        self.same(*self.both(frames, bits=9))
+
+    def test_what_is_cut_short_or_garbage_breaks_nothing(self) -> None:
+        chance = random.Random(13)
+        frames = [chance.randbytes(chance.randrange(1, 90)) for _ in range(500)]
+        frames += [mixed(chance)[: chance.randrange(60)] or b"x" for _ in range(500)]
+        self.both(frames)
+
+
+class WithoutNumba(SynchronousTestCase):
+    def test_a_file_of_another_byte_order_is_read_by_the_plain_path(self) -> None:
+        file = io.BytesIO(struct.pack(">IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1))
+        file.name = "big.pcap"  # type: ignore[attr-defined]
+        form = opened(file)
+        self.assertEqual((">", 14), (form.order, form.link))
+        self.assertRaises(OSError, list, walked(file, form, Walker(1), lambda batch: None))
