@@ -21,7 +21,7 @@ from typing import Any
 from attrs import frozen
 
 from bench.measure import Figure
-from planetlab import keys, openpgp, tls, xmlrpc
+from planetlab import auth_text, keys, openpgp, tls, xmlrpc
 from planetlab.both.founding import found
 from planetlab.both.passwords import md5_crypt
 from planetlab.names import Hrn
@@ -188,6 +188,34 @@ def fill(sa: Client, ma: Client, scale: float) -> float:
     return time.perf_counter() - began
 
 
+def beside(port: int, pids: list[int], heavy: Callable[[], bytes], light: Callable[[], bytes]) -> Round:
+    """Small calls while one client asks for a whole listing again and again."""
+    until = time.perf_counter() + SECONDS + 1
+
+    def work() -> None:
+        client = Client(port)
+        while time.perf_counter() < until:
+            client.post(heavy())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    measured_ = run(port, pids, light, 1)
+    thread.join()
+    return measured_
+
+
+def poll(ma: Client, sa: Client) -> bytes:
+    """A node's call that finds nothing new."""
+    ma.call("UpdateNode", 1, {"key": "bench"})
+
+    def signed(since: int) -> bytes:
+        auth = {"AuthMethod": "hmac", "node_id": 1, "value": auth_text.sign("bench", (since,))}
+        return xmlrpc.dumps_call("GetNodeTickets", (auth, since))
+
+    first = xmlrpc.loads_answer(sa.post(signed(0)))
+    return signed(first["stamp"])
+
+
 def cpu_of(pids: list[int]) -> float:
     """Seconds of CPU that these processes have had."""
     total = 0
@@ -265,6 +293,14 @@ def measured(scale: float, seconds: float) -> Iterator[tuple[str, Round, Round]]
     with authorities() as (ports, pids):
         spent = fill(Client(ports["slice_authority"]), Client(ports["mgmt_authority"]), scale)
         print(f"filled in {spent:.1f} s", file=sys.stderr, flush=True)
+        service, small = cases(scale)["AuthCheck"]
+        busy = beside(ports[service], pids, cases(scale)["GetSlices all"][1], small)
+        told = f"AuthCheck beside GetSlices: p50 {busy.at(0.5):.1f} ms, p99 {busy.at(0.99):.1f} ms"
+        print(told, file=sys.stderr, flush=True)
+        asked = poll(Client(ports["mgmt_authority"]), Client(ports["slice_authority"]))
+        nothing = run(ports["slice_authority"], pids, lambda: asked, 1, seconds)
+        told = f"a poll that finds nothing new: p50 {nothing.at(0.5):.2f} ms, CPU {nothing.cpu_ms:.2f} ms"
+        print(told, file=sys.stderr, flush=True)
         for name, (service, bodies) in cases(scale).items():
             port = ports[service]
             yield name, run(port, pids, bodies, 1, seconds), run(port, pids, bodies, 8, seconds)

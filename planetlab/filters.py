@@ -280,6 +280,12 @@ def _pattern(text: str) -> str:
     return pattern
 
 
+def _word(kind: type) -> str:
+    """What the API calls a Python type."""
+    words = {str: "string", bool: "boolean", float: "double", list: "array", dict: "struct", type(None): "nil"}
+    return words.get(kind, kind.__name__)
+
+
 def _check(said: Field, value: Any, path: str, bare: bool) -> None:
     values = value if isinstance(value, list) else [value]
     if len(values) > MOST_VALUES:
@@ -289,8 +295,7 @@ def _check(said: Field, value: Any, path: str, bare: bool) -> None:
             continue
         fits = type(each) is said.kind or (said.kind is int and type(each) is bool)
         if not fits:
-            expected = {str: "string", int: "int", bool: "boolean", float: "double"}[said.kind]
-            raise BadArgument(f"expected {expected} or an array of it, got {type(each).__name__}", path)
+            raise BadArgument(f"expected {_word(said.kind)} or an array of it, got {_word(type(each))}", path)
         if bare and said.max is not None and isinstance(each, str) and len(each.encode()) > said.max:
             raise BadArgument(f"expected at most {said.max} bytes, got {len(each.encode())}", path)
 
@@ -307,5 +312,5 @@ class Filter:
 
     def read(self, value: Any, where: str) -> Query:
         if type(value) is not dict:
-            raise BadArgument(f"expected struct, got {type(value).__name__}", where)
+            raise BadArgument(f"expected struct, got {_word(type(value))}", where)
         return parse(self.record, value, where)

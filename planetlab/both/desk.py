@@ -28,6 +28,7 @@ from planetlab.registry import answers, events
 from planetlab.registry.opening import Connection, connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
+from planetlab.xmlrpc import Written
 
 log = Logger()
 
@@ -53,6 +54,7 @@ _FAILPOINTS = {
     "SliceRenew": "renew",
 }
 _KINDS = dict.fromkeys(_NOT_WORTH_THE_WAIT, "soft") | dict.fromkeys(_OF_BOTH_HALVES, "copies")
+_LONG = 20  # rows
 READERS = 2  # threads; a listing keeps one busy for milliseconds
 
 
@@ -112,7 +114,7 @@ class Desk:
 
     def _once(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
         if method.reads:
-            return self._in(self._readers, lambda: self._read(thunk))
+            return self._in(self._readers, lambda: _ready(self._read(thunk)))
         return self._in(self._writer, lambda: self._write(method.name, thunk))
 
     def run_now(self, method: Method, thunk: Callable[[], Any]) -> Any:
@@ -263,6 +265,11 @@ class Desk:
             setattr(self._local, kind, there)
             self._opened.append(there)
         return there
+
+
+def _ready(answer: Any) -> Any:
+    """A long listing as the text that is sent, made in the reader's thread: the reactor serves others meanwhile."""
+    return Written(answer) if isinstance(answer, list) and len(answer) >= _LONG else answer
 
 
 def _incident(error: sqlite3.Error) -> DatabaseError:

@@ -1,5 +1,6 @@
 """How an authority serves: its half at its own path, the whole PLC API beside it, and jobs by the clock."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from planetlab.tls import server_options
 
 log = Logger()
 
+SWITCH = 0.0005  # seconds a thread computes on while others wait; a listing's thread must not hold up small calls
 TIDY_EVERY = 60.0  # seconds
 
 
@@ -45,6 +47,7 @@ def open_desk(running: Running[Any], half: str, plc: Plc) -> Desk:
     desk = Desk(str(stated.registry), half, plc, Greeter(maintenance), running.clock, running.reactor)
     desk.start()
     running.at_end(desk.stop)
+    sys.setswitchinterval(SWITCH)
     return desk
 
 

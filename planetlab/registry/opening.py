@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from planetlab.errors import BadSettings
 from planetlab.registry.halves import guard
@@ -93,9 +94,16 @@ def _step(connection: sqlite3.Connection, path: str) -> None:
 
 
 class Connection(sqlite3.Connection):
-    """A connection that knows the time of the call it works for, which views ask for as ``call_time()``."""
+    """A connection that knows the time of the call it works for, which views ask for as ``call_time()``.
+
+    ``lists`` is what a reader has read of all rows, each with the file's version at that time.
+    """
 
     at: int = 0
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.lists: dict[str, tuple[int, dict[Any, Any]]] = {}
 
 
 def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> Connection:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from planetlab.errors import Conflict, DatabaseError, Forbidden, NotFound
@@ -15,6 +15,7 @@ from planetlab.registry.plc import Plc
 from planetlab.xmlrpc import Numbers
 
 Row = dict[str, Any]
+_MANY = 100  # rows from which on it is worth asking how many there are
 
 
 class NeedsWriter(Exception):
@@ -192,36 +193,63 @@ class Store:
         """Give each row its list ``name``."""
         said = record.field(name)
         assert said.links is not None
+        some = None if self._are_most(record, keys) else keys
         if said.kind is int and not said.links.order:
-            texts = self._numbers(said.links, keys)
+            texts = self._numbers(said.links, some)
             for row in rows:
                 text = texts.get(row[record.key], "")
                 row[name] = Numbers(text) if for_wire else list(map(int, text.split(","))) if text else []
         else:
-            grouped = self._grouped(said.links, keys)
+            grouped = self._grouped(said.links, some)
             for row in rows:
-                row[name] = grouped.get(row[record.key], [])
+                row[name] = list(grouped.get(row[record.key], ()))
+
+    def _are_most(self, record: Record, keys: list[Any] | None) -> bool:
+        """Whether so many rows are asked for that reading every row's list is less work than looking each up."""
+        if keys is None or len(keys) < _MANY:
+            return False
+        highest = self._run(f"SELECT max({record.key}) FROM {record.table}", [])[0][0]
+        return isinstance(highest, int) and len(keys) * 4 >= highest
 
     def _numbers(self, links: Links, keys: list[Any] | None) -> dict[Any, str]:
         """Lists of numbers, ascending, as texts that SQLite itself puts together: listings have thousands of them."""
-        text, values = f"SELECT {links.own} AS own, {links.other} AS other FROM {links.source}", []
-        if keys is not None and len(keys) == 1:
-            text, values = f"{text} WHERE {links.own} = ?", keys
-        elif keys is not None:
-            text, values = f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
+        text, values = _of_rows(f"SELECT {links.own} AS own, {links.other} AS other FROM {links.source}", links, keys)
         text = f"SELECT own, group_concat(other) FROM ({text} ORDER BY own, other) GROUP BY own"
-        return {own: said for own, said in self._run(text, values) if said is not None}
+        kept: dict[Any, str] = self._kept(text, values, lambda rows: {own: t for own, t in rows if t is not None})
+        return kept
 
     def _grouped(self, links: Links, keys: list[Any] | None) -> dict[Any, list[Any]]:
-        text, values = f"SELECT {links.own}, {links.other} FROM {links.source}", []
-        if keys is not None and len(keys) == 1:
-            text, values = f"{text} WHERE {links.own} = ?", keys
-        elif keys is not None:
-            text, values = f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
-        grouped: dict[Any, list[Any]] = {}
-        for own, other in self._run(f"{text} ORDER BY {links.own}, {links.order or links.other}", values):
-            grouped.setdefault(own, []).append(other)
-        return grouped
+        """Lists of anything, in their order."""
+        text, values = _of_rows(f"SELECT {links.own}, {links.other} FROM {links.source}", links, keys)
+        text = f"{text} ORDER BY {links.own}, {links.order or links.other}"
+        kept: dict[Any, list[Any]] = self._kept(text, values, _by_owner)
+        return kept
+
+    def _kept(self, text: str, values: list[Any], made: Callable[[list[tuple[Any, ...]]], dict[Any, Any]]) -> Any:
+        """What is made of a statement's rows; a reader keeps what it made of all rows until the file changes."""
+        if values or not self.reads_only:
+            return made(self._run(text, values))
+        version = self._run("PRAGMA data_version", [])[0][0]
+        kept = self.db.lists.get(text)
+        if kept is None or kept[0] != version:
+            kept = self.db.lists[text] = (version, made(self._run(text, values)))
+        return kept[1]
+
+
+def _of_rows(text: str, links: Links, keys: list[Any] | None) -> tuple[str, list[Any]]:
+    """The statement for the lists of these rows, and its values; of all rows when ``keys`` is None."""
+    if keys is None:
+        return text, []
+    if len(keys) == 1:
+        return f"{text} WHERE {links.own} = ?", list(keys)
+    return f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
+
+
+def _by_owner(rows: list[tuple[Any, ...]]) -> dict[Any, list[Any]]:
+    grouped: dict[Any, list[Any]] = {}
+    for own, other in rows:
+        grouped.setdefault(own, []).append(other)
+    return grouped
 
 
 def unique(store: Store, record: Record, name: str, value: Any, but: int | str | None = None) -> None:
