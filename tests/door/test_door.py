@@ -38,8 +38,9 @@ class SigningIn(Ground, TestCase):
     def setUp(self) -> None:
         if not shutil.which("ssh"):
             raise unittest.SkipTest("signing in: ssh is not installed")
-        if os.path.exists(_SFTP):
-            put_program(self.top / "images/default", _SFTP)
+        for program in (_SFTP, "/usr/sbin/sshd", "/usr/bin/ssh-keygen"):
+            if os.path.exists(program):
+                put_program(self.top / "images/default", program)
         self.folder = Path(tempfile.mkdtemp(dir=self.top))
         self.port = free_port()
         try:
@@ -68,11 +69,15 @@ class SigningIn(Ground, TestCase):
         subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)), check=True)
         return path.with_suffix(".pub").read_text().strip()
 
-    async def ssh(self, *command: str, name: SliceName = CODEEN, key: SliceName = CODEEN, program: str = "ssh") -> Any:
+    async def ssh(
+        self, *command: str, name: object = CODEEN, key: SliceName = CODEEN, program: str = "ssh", first: bool = False
+    ) -> Any:
+        """What ssh says, its errors, its code; ``first`` puts the words before the destination, as options."""
         options = [word for option in _OPTIONS for word in ("-o", option)]
         port = "-P" if program != "ssh" else "-p"
         words = [*options, port, str(self.port), "-i", str(self.folder / f"key_{key}")]
-        words += [f"{name}@127.0.0.1", *command] if program == "ssh" else command
+        where = [f"{name}@127.0.0.1"] if program == "ssh" else []
+        words += [*command, *where] if first else [*where, *command]
         for _ in range(50):  # it listens a moment after it was started
             out, err, code = await getProcessOutputAndValue(shutil.which(program), words, env=os.environ)
             if b"Connection refused" not in err:
@@ -90,11 +95,11 @@ class SigningIn(Ground, TestCase):
 
     async def test_root_and_the_nodes_own_accounts_do_not_exist_here(self) -> None:
         for name in ("root", "sshd", "nobody", "daemon"):
-            out, err, code = await self.ssh("id", name=name)  # type: ignore[arg-type]
+            out, err, code = await self.ssh("id", name=name)
             self.assertEqual(("", 255), (out, code), name)
 
     async def test_a_terminal_is_one_inside_too(self) -> None:
-        out, _, code = await self.ssh("-tt", "tty; test -t 0 && echo yes", name=f"{CODEEN}")  # type: ignore[arg-type]
+        out, _, code = await self.ssh("-tt", "tty; test -t 0 && echo yes", name=f"{CODEEN}")
         self.assertEqual((["/dev/pts/0", "yes"], 0), (out.split(), code))
 
     async def test_nothing_of_the_node_is_handed_in(self) -> None:
@@ -137,6 +142,18 @@ class SigningIn(Ground, TestCase):
         self.refresh()
         self.assertEqual(0, (await self.ssh("true", key=SliceName.parse("princeton_new")))[2])
         self.assertEqual(255, (await self.ssh("true"))[2])
+
+    async def test_nothing_is_forwarded_by_the_nodes_sshd(self) -> None:
+        out, err, code = await self.ssh("-W", "127.0.0.1:80", first=True)
+        self.assertEqual(("", 255), (out, code))
+        self.assertIn("forwarding failed", err)
+
+    async def test_a_port_inside_is_reached_through_an_sshd_of_the_slivers_own(self) -> None:
+        self.said(self.node, "nc -ll -p 80 -e echo from inside >/dev/null 2>&1 &")
+        options = " ".join(f"-o {option}" for option in _OPTIONS)
+        proxy = f"ssh {options} -p {self.port} -i {self.folder}/key_{CODEEN} {CODEEN}@127.0.0.1 sshd"
+        out, err, code = await self.ssh("-o", f"ProxyCommand={proxy}", "-W", "127.0.0.1:80", first=True)
+        self.assertEqual(("from inside\n", ""), (out, err))
 
     async def test_a_stopped_sliver_cannot_be_entered_and_the_user_is_told_by_the_code(self) -> None:
         self.node.stop(CODEEN)

@@ -160,6 +160,9 @@ class Builder:
         with inside(f"/proc/{self.looker.init(record)}/root", record.slot.uid(self.settings)) as own:
             shell = guest.shell(own, name)
             home = home if own.status(home) else "/"
+        if command == guest.SSHD:
+            described = bundle.process(self._limits(record.sliver), guest.sshd())
+            return self.runtime.attach(name, described, self.groups.door(record.group), files)
         told = (*environment, ("LOGNAME", name), ("USER", name), ("SHELL", shell))
         who = bundle.Who(uid=guest.USER, gid=guest.GROUP, home=home, environment=told)
         words = (shell, "-c", command) if command else (shell, "-l")

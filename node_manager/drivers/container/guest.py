@@ -53,6 +53,21 @@ def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[
     put_initscript(files, sliver)
 
 
+SSHD = "sshd"  # as a user's command: an sshd of the sliver's own on his connection, for forwarding
+_OWN_SSHD = """
+mkdir -p /run/sshd /etc/ssh
+[ -f /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+grep -q '^sshd:' /etc/passwd || echo 'sshd:x:74:74::/run/sshd:/bin/false' >> /etc/passwd
+exec /usr/sbin/sshd -i -f /dev/null -o PasswordAuthentication=no -o HostKey=/etc/ssh/ssh_host_ed25519_key \\
+    -o 'Subsystem=sftp /usr/lib/openssh/sftp-server'
+"""
+
+
+def sshd() -> tuple[str, ...]:
+    """The command that speaks ssh on its own input and output, as root of the sliver."""
+    return ("/bin/sh", "-c", _OWN_SSHD)
+
+
 def shell(files: Inside, name: str) -> str:
     """The shell of the slice's user as its own table says, /bin/sh when that says nothing usable."""
     for row in (files.read("/etc/passwd") or "").splitlines():
