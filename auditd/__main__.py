@@ -10,7 +10,7 @@ from planetlab.limits import Limits, hardened_site
 
 # Strangers only ever read: a request has no body to speak of, and comes at a person's pace or a small program's.
 _STRANGERS = Limits(body=64 << 10, idle=15.0, rate=5.0, burst=50)
-_TRUSTED = Limits(body=64 << 10, idle=15.0)  # on loopback, where readers share one address
+_TRUSTED = Limits(body=64 << 10, idle=15.0, per_peer=200)  # on loopback, where readers share one address
 
 
 async def serve(running: Running[Settings]) -> None:

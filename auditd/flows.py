@@ -37,9 +37,9 @@ class Flows:
     def __len__(self) -> int:
         return self._count
 
-    def see(self, found: Rows) -> None:
-        """Count ``found`` into their flows."""
-        found = rows.joined(found, self.seed)
+    def see(self, found: Rows, distinct: bool = False) -> None:
+        """Count ``found`` into their flows; ``distinct``: no two of them have one key."""
+        found = found if distinct else rows.joined(found, self.seed)
         if not len(found):
             return
         room = self.most - self._count

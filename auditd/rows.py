@@ -101,8 +101,8 @@ _S29 = np.uint64(29)
 def mix(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
     """A 64-bit mix of each key. ``seed`` is secret, so that nobody can send packets whose mixes collide."""
     state = np.full(len(keys), seed, np.uint64)
-    for column in range(keys.shape[1]):
-        state ^= keys[:, column]
+    for column, words_of_one in enumerate(np.ascontiguousarray(keys.T)):
+        state ^= words_of_one
         state *= _ODD[column]
         state ^= state >> (_S32 if column & 1 else _S29)
     return state ^ (state >> _S29)

@@ -127,7 +127,7 @@ def _count(table: Any, w: Any, slot: Any, at: Any, packets: Any, octets: Any) ->
 
 
 @_compiled
-def _pcap(a: Any, start: int, link: int, per: int, table: Any, seed: Any, rare: Any, counts: Any, some: Any) -> int:
+def _pcap(a: Any, start: int, link: int, per: int, table: Any, seed: Any, rare: Any, counts: Any, some: Any) -> Any:
     """Records of a little-endian pcap file from ``start`` on; where it stopped. Counts: frames, flows, rare, foreign.
 
     ``some``: room for a few packets, which are read first and counted together: their rows' cache misses overlap.

@@ -35,7 +35,7 @@ with open(sys.argv[1], "rb", buffering=0) as file:
     form = opened(file)
     for batch in batches(file, form):
         reading.batch(batch, form.link)
-        flows.see(reading.taken())
+        flows.see(reading.taken(), distinct=True)
 print(reading.counts.frames, len(flows), time.process_time() - began)
 """
 _COMPILED = """
