@@ -25,7 +25,8 @@ class Field:
 
     ``derived`` fields stand in the record's view but cannot be written; a field with ``links`` is a list of ``kind``.
     ``wire`` is the type expression's name of the field when it differs from ``Record.field``. ``refers`` is the word
-    list that a value must be in; ``rule`` brings a value into the kept form. ``only_admin`` fields are left out of
+    list that a value must be in; ``rule`` brings a value into the kept form. ``unique`` holds among live rows, and with
+    ``per_origin`` among ours only: a peer may know the same person. ``only_admin`` fields are left out of
     what others see; ``never`` ones out of every answer.
     """
 
@@ -41,6 +42,7 @@ class Field:
     rule: Rule | None = None
     refers: str = ""
     unique: bool = False
+    per_origin: bool = False
     only_admin: bool = False
     never: bool = False
     default: Any = None

@@ -17,7 +17,7 @@ PERSON = Record(
     fields=(
         text("bio", 254, nil=True),
         moment("date_created"),
-        text("email", 254, required=True, rule=email, unique=True),
+        text("email", 254, required=True, rule=email, unique=True, per_origin=True),
         flag("enabled"),
         text("first_name", 128, required=True),
         ids("key_ids", "view_keys", "person_id", "key_id"),

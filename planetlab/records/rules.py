@@ -6,7 +6,7 @@ import re
 from planetlab.errors import BadArgument
 from planetlab.names import Email, Hostname, LoginBase, SliceName
 
-_MAIL_DOMAIN = re.compile(r"([A-Za-z0-9_-]+\.)+[A-Za-z]+", re.ASCII)
+_MAIL = re.compile(r"[a-z0-9._%+-]+@([a-z0-9_-]+\.)+[a-z]+", re.ASCII)
 _HEX_PAIR = re.compile(r"[0-9a-fA-F]{1,2}", re.ASCII)
 _SSH_KEY = re.compile(r"ssh-(rsa|dss|ed25519)\s+[A-Za-z0-9+/=]+|ecdsa-sha2-\S+\s+[A-Za-z0-9+/=]+", re.IGNORECASE)
 _BLANK = re.compile(r"\s*")
@@ -33,8 +33,8 @@ def slice_name(value: str) -> str:
 
 def email(value: str) -> str:
     """A person's address, in lower case, with a domain of at least two labels."""
-    said = str(Email.parse(value.strip().lower()))
-    if not _MAIL_DOMAIN.fullmatch(said.partition("@")[2]):
+    said = str(Email.parse(value.lower()))
+    if not _MAIL.fullmatch(said):
         raise BadArgument(f"{value!r} is no e-mail address: expected name@host.domain, like pi@princeton.edu")
     return said
 

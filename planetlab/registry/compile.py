@@ -34,7 +34,7 @@ class Compiler:
             case Some(parts):
                 return "(" + " OR ".join(map(self.where, parts)) + ")" if parts else "0"
             case Not(what):
-                return f"NOT ifnull({self.where(what)}, 0)"
+                return f"NOT {self.where(what)}"  # of what has no value neither is true
             case IsNil(name):
                 return f"{self.column(name)} IS NULL"
             case Compare(name, how, value):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from planetlab.errors import Conflict, DatabaseError, Forbidden, NotFound
-from planetlab.filters import ALL, Compare, Condition, Query, both
+from planetlab.filters import ALL, Compare, Condition, IsNil, Query, both
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Links, Record
 from planetlab.registry.compile import select
@@ -255,6 +255,8 @@ def _by_owner(rows: list[tuple[Any, ...]]) -> dict[Any, list[Any]]:
 def unique(store: Store, record: Record, name: str, value: Any, but: int | str | None = None) -> None:
     """Raise `Conflict` when another live row has ``value`` in the field ``name``."""
     condition = both(Compare(name, "=", value), store.live(record))
+    if record.field(name).per_origin:
+        condition = both(condition, IsNil("peer_id"))
     for row in store.rows(record, condition, (record.key,)):
         if row[record.key] != but:
             raise Conflict(f"{_noun(record)} {value!r} exists already", name)

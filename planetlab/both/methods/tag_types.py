@@ -90,7 +90,8 @@ def AddRole(
 ) -> int:
     """Add a role; number and name must be new."""
     unique(call.store, ROLE, "role_id", role_id)
-    return writing.add(call.store, ROLE, {"role_id": role_id, "name": name})
+    writing.add(call.store, ROLE, {"role_id": role_id, "name": name})
+    return 1
 
 
 @api.method(Role.ADMIN)
