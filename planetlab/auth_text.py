@@ -29,7 +29,7 @@ def fits(key: str, args: tuple[Any, ...], value: str) -> bool:
 
 
 def _flat(value: Any) -> list[str]:
-    """The texts of ``value``, without recursion: what comes off the wire may be nested as deep as the reader lets it."""
+    """The texts of ``value``, without recursion: what comes off the wire may be nested as deep as its reader lets."""
     texts: list[str] = []
     waiting = [value]
     while waiting:
