@@ -36,7 +36,9 @@ class SetupCfg(SynchronousTestCase):
         declared = dict(setup()["options.package_data"]) if setup().has_section("options.package_data") else {}
         for package in tree.PACKAGES:
             for path in (
-                p for p in (tree.ROOT / package).rglob("*") if p.is_file() and p.suffix not in {".py", ".pyc"}
+                p
+                for p in (tree.ROOT / package).rglob("*")
+                if p.is_file() and p.suffix != ".py" and p.parent.name != "__pycache__"
             ):
                 home = next(p for p in path.parents if (p / "__init__.py").exists())
                 patterns = declared.get(".".join(home.relative_to(tree.ROOT).parts), "").replace(",", " ").split()
