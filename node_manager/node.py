@@ -277,6 +277,8 @@ class Node:
     async def pause(self, paused: bool) -> None:
         """Stop every sliver at once, or let those run again that should; holds over restarts."""
         self.wishes.pause(paused)
+        if paused:
+            await self.rounds.halt()
         await self.round()
 
     async def reserve(self, reservations: Reservations) -> None:

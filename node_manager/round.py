@@ -120,6 +120,11 @@ class Rounds:
         await self._changing(name, work)
         return tuple(sorted(unbound))
 
+    async def halt(self) -> None:
+        """End the processes of all slivers now, whatever is being done to them; rounds tidy up after it."""
+        await self._in_thread(self.driver.halt)
+        await self.look()
+
     async def end(self, name: SliceName) -> None:
         """Leave nothing of one sliver, whose lock is held."""
 

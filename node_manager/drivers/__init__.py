@@ -114,6 +114,9 @@ class Driver(Protocol):
     def stop(self, name: SliceName) -> None:
         """End all its processes; its files stay. No such sliver, or none running: nothing to do."""
 
+    def halt(self) -> None:
+        """End the processes of all slivers at once, within a second or so; what else they hold goes by `stop`."""
+
     def destroy(self, name: SliceName) -> None:
         """Leave nothing of it: no process, file, mount, interface, cgroup or id. No such sliver: nothing to do."""
 

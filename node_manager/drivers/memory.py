@@ -84,6 +84,10 @@ class MemoryDriver:
             if kept := self._slivers.get(name):
                 self._become(kept, State.STOPPED)
 
+    def halt(self) -> None:
+        for name in list(self._slivers):
+            self.stop(name)
+
     def destroy(self, name: SliceName) -> None:
         with self._lock:
             if kept := self._slivers.pop(name, None):

@@ -171,6 +171,20 @@ class WithoutANodeManager(Ground):
         self.assertEqual([f"no interface nix0 in network namespace {self.netns}"], json.loads(told.stdout)["missing"])
 
 
+class AllHalted(Ground):
+    def test_every_process_is_gone_at_once_and_a_stop_leaves_only_files(self) -> None:
+        work = Path(tempfile.mkdtemp(dir=self.top))
+        node = self.driver_over(work)
+        for name in (CODEEN, SIRIUS):
+            self.running(node, name)
+            self.said(node, "sleep 1000 >/dev/null 2>&1 &", name)
+        node.freeze(SIRIUS, True)
+        node.halt()
+        for name in (CODEEN, SIRIUS):
+            node.stop(name)
+        self.assertEqual({"file"}, {trace.split()[0] for trace in traces(self, work)})
+
+
 class AStartThatFails(Ground):
     def setUp(self) -> None:
         self.work = Path(tempfile.mkdtemp(dir=self.top))

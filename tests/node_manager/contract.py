@@ -85,6 +85,19 @@ class DriverContract(_Base):
         self.assertEqual(State.STOPPED, once[CODEEN].state)
         self.assertEqual(once, driver.look())
 
+    def test_all_can_be_halted_at_once_and_run_again(self) -> None:
+        driver = self.driver()
+        for name in (CODEEN, SIRIUS):
+            self.running(driver, name)
+        driver.halt()
+        driver.halt()
+        for name in (CODEEN, SIRIUS):
+            driver.stop(name)
+        self.assertEqual([State.STOPPED] * 2, [found.state for found in driver.look().values()])
+        self.assertEqual([], driver.owners())
+        driver.start(CODEEN)
+        self.assertEqual(State.RUNNING, driver.look()[CODEEN].state)
+
     def test_stopping_or_destroying_what_is_not_there_changes_nothing(self) -> None:
         driver = self.driver()
         driver.stop(CODEEN)

@@ -108,13 +108,23 @@ class Builder:
 
     def stop(self, record: Record) -> None:
         state = self.looker.state(record, set(links.counters()))
-        if state is State.STOPPED or record.stage is Stage.MAKING:
-            return
+        ended = not (self.records.folder(record.sliver.slice) / "init.pid").exists()
+        if (state is State.STOPPED and ended) or record.stage is Stage.MAKING:
+            return  # one that died by itself still holds classes and rules
         if state is State.RUNNING and record.sliver.initscript:
             with suppress(DriverError):  # a slice cannot keep itself alive by a script that hangs
                 self.enter(record, ("/bin/sh", guest.VINIT, "stop"), limit=_FAREWELL)
         self._end(record)
         self.records.write(evolve(record, stage=Stage.MADE, changed=self.now()))
+
+    def halt(self) -> None:
+        """Kill every first process, with which all others of its sliver die."""
+        for name in self.records.names():
+            record = self.records.read(name)
+            if record and (pid := self.looker.init(record)):
+                self.groups.freeze(record.group, False)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def destroy(self, name: SliceName) -> None:
         record = self.records.read(name)

@@ -85,6 +85,9 @@ class ContainerDriver:
         if record := self._records.read(name):
             self._do(self._builder.stop, record)
 
+    def halt(self) -> None:
+        self._do(self._builder.halt)
+
     def destroy(self, name: SliceName) -> None:
         self._do(self._builder.destroy, name)
 
