@@ -5,7 +5,7 @@ import subprocess
 from node_manager.drivers import DriverError, Owner, OwnerKind, State
 from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
-from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground
+from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground, within
 
 EACH = 5000
 SEND = """
@@ -47,6 +47,38 @@ class TenThousandPackets(Ground):
         sent = {name: self.node.stats(name).sent - before[name] for name in (CODEEN, SIRIUS)}
         octets = sum(len(f"{CODEEN} {number}") + 8 + 20 + 14 for number in range(1, 101))
         self.assertEqual({CODEEN: octets, SIRIUS: 0}, sent)
+
+
+class ExemptDestinations(Ground):
+    def test_what_goes_there_has_a_class_and_a_count_of_its_own(self) -> None:
+        node = self.driver(exempt=("192.0.2.0/28",))
+        self.running(node)
+        with self.program(self.world, "hear", "0.3") as heard:
+            node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 100, CODEEN)))
+        self.assertEqual({f"{NODE} {CODEEN}": 100}, heard())
+        used = node.stats(CODEEN)
+        self.assertEqual((0, True), (used.sent, used.sent_exempt > 100 * 40))
+
+
+class WhatIsLimited(Ground):
+    def test_of_pings_and_of_packets_with_options_only_a_few_a_second_leave(self) -> None:
+        node = self.driver(pings=2)
+        self.running(node)
+        ask = "use Socket; socket(S,2,2,1); send(S, pack('C2n3', 8), 0, sockaddr_in(0, inet_aton('%s'))) for 1..50"
+        before = self.requests()
+        node.enter(CODEEN, ("perl", "-e", ask % STRANGER))
+        self.assertLessEqual(self.requests() - before, 12)
+        words = "use Socket; socket(S,2,2,0); setsockopt(S, 0, 4, pack('C8', 7, 7, 4)) or die $!;"  # record the route
+        words += f" send(S, 'route', 0, sockaddr_in(9, inet_aton('{STRANGER}'))) for 1..50; print 'sent'"
+        with self.program(self.world, "hear", "0.3") as heard:
+            self.assertEqual("sent", node.enter(CODEEN, ("perl", "-e", words)).output)
+        self.assertLessEqual(sum(heard().values()), 12)
+
+    def requests(self) -> int:
+        """Echo requests that came to the stranger so far."""
+        told = within(self.world, "cat", "/proc/net/snmp")
+        names, figures = (line.split() for line in told.splitlines() if line.startswith("Icmp:"))
+        return int(figures[names.index("InEchos")])
 
 
 class ReservedPorts(Ground):
