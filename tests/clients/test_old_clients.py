@@ -11,6 +11,7 @@ import time
 import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
+from unittest import skipUnless
 from urllib.parse import urlsplit
 from xmlrpc.client import Fault
 
@@ -230,6 +231,13 @@ class ANode(SynchronousTestCase):
         self.assertIn({"tagname": "vref", "value": "f14"}, sliver["attributes"])
         self.assertLess(abs(time.time() - told["timestamp"]), 60)
         self.assertEqual(told["slivers"], self.post("GetSlivers", auth, None)["slivers"])
+
+    @skipUnless(shutil.which("curl"), "curl is not installed (Debian package curl)")
+    def test_curl_itself_is_answered(self) -> None:
+        body = xmlrpc.client.dumps((self.by_key(),), "GetSession").encode()
+        words = ("curl", "--silent", "--cacert", running().ca, "--data-binary", "@-", running().secure)
+        (session,), _ = xmlrpc.client.loads(run(*words, given=body))
+        self.assertEqual(1, self.post("AuthCheck", {"AuthMethod": "session", "session": session}))
 
     def test_a_long_call_that_waits_to_be_told_to_go_on_is_told(self) -> None:
         at = urlsplit(running().plain)
