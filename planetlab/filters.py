@@ -293,8 +293,9 @@ def _check(said: Field, value: Any, path: str, bare: bool) -> None:
     for each in values:
         if each is None and (said.nil or not bare):
             continue
-        fits = type(each) is said.kind or (said.kind is int and type(each) is bool)
-        if not fits:
+        if said.kind is int and type(each) is bool:
+            raise DatabaseError(f"{path}: a number is not compared with a boolean")
+        if type(each) is not said.kind:
             raise BadArgument(f"expected {_word(said.kind)} or an array of it, got {_word(type(each))}", path)
         if bare and said.max is not None and isinstance(each, str) and len(each.encode()) > said.max:
             raise BadArgument(f"expected at most {said.max} bytes, got {len(each.encode())}", path)

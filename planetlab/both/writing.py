@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, DatabaseError
 from planetlab.records.fields import Field, Record
 from planetlab.registry.store import Row, Store, unique
 
@@ -56,6 +56,8 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
     if value is None:
         return None
     path = f"{where}[{said.name!r}]"
+    if said.kind is int and type(value) is bool:  # passes as an int on the wire, and the original's database refused it
+        raise DatabaseError(f"{path}: a boolean cannot be kept as a number")
     if said.rule:
         try:
             value = said.rule(value)

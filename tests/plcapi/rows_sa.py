@@ -53,7 +53,7 @@ SITES = (
     Row("admin", "AddSite", (site(latitude=90.0, longitude=-180.0),), Is(int)),
     Row("admin", "AddSite", (site(latitude=90.5, longitude=-180.0),), TYPE),
     Row("admin", "AddSite", (site(enabled=1),), TYPE),
-    Row("admin", "AddSite", (site(max_slices=True),), Is(int)),
+    Row("admin", "AddSite", (site(max_slices=True),), DB),
     Row("admin", "AddSite", (site(ext_consortium_id=None, url=None),), Is(int)),
     Row("pi", "AddSite", (NEW_SITE,), AUTH),
     Row("anonymous", "AddSite", (NEW_SITE,), AUTH),

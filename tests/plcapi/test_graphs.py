@@ -1,0 +1,141 @@
+"""Objects made at random: added, read back field by field, changed to their limits, deleted, and looked for again."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab.errors import PlanetLabError
+from planetlab.records.catalogue import RECORDS
+from planetlab.records.fields import Field
+from planetlab.shapes import Of
+from tests.plcapi.campus import Campus
+from tests.plcapi.nouns import NOUNS, Noun, structs, wrong
+from tests.registry.world import ADMIN
+
+FORMS = {"hostname": str.lower, "email": str.lower}
+QUICK = settings(
+    max_examples=10, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def kept(noun: Noun, name: str, value: Any) -> Any:
+    """How a value is told back."""
+    if name == "mac" and value:
+        return ":".join(f"{int(group, 16):02x}" for group in value.split(":"))
+    return FORMS[name](value) if name in FORMS and value and noun.one != "PCU" else value
+
+
+def fits(said: Field, value: Any) -> bool:
+    """Whether a told value is of the field's type: a list, a scalar, or nil where nothing was said."""
+    if said.links:
+        return isinstance(value, list) and all(type(each) is said.kind for each in value)
+    return value is None or type(value) is said.kind
+
+
+class Graphs(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.campus = Campus()
+
+    def code(self, method: str, *args: Any) -> int:
+        try:
+            self.campus.call(method, ADMIN, *args)
+        except PlanetLabError as error:
+            return error.code
+        return 0
+
+    def added(self, noun: Noun, said: dict[str, Any]) -> int:
+        before = self.campus.value(noun.before)
+        number: int = self.campus.call(f"Add{noun.one}", ADMIN, *before, said)
+        return number
+
+    def told(self, noun: Noun, number: int, *names: str) -> dict[str, Any]:
+        asked = ({noun.key: number}, list(names)) if names else ({noun.key: number},)
+        rows: list[dict[str, Any]] = self.campus.call(f"Get{noun.plural}", ADMIN, *asked)
+        self.assertEqual(1, len(rows))
+        return rows[0]
+
+    def must_say(self, noun: Noun, number: int, said: dict[str, Any]) -> None:
+        row = self.told(noun, number, *said)
+        expected = {name: kept(noun, name, value) for name, value in said.items()}
+        self.assertEqual(expected, row)
+        for name, value in row.items():
+            self.assertEqual(type(expected[name]), type(value), name)
+
+    def update(self, noun: Noun) -> str:
+        return {"SiteAddress": "UpdateAddress", "PersonKey": "UpdateKey"}.get(noun.one, f"Update{noun.one}")
+
+    def delete(self, noun: Noun) -> str:
+        return {"SiteAddress": "DeleteAddress", "PersonKey": "DeleteKey"}.get(noun.one, f"Delete{noun.one}")
+
+    def whole_life(self, noun: Noun, new: dict[str, Any], changes: dict[str, Any]) -> None:
+        self.campus.fresh()
+        new = self.campus.value(paired({**noun.least, **new}))
+        changes = self.campus.value(paired(changes))
+        number = self.added(noun, new)
+        self.must_say(noun, number, new)
+        row = self.told(noun, number)
+        record = RECORDS[noun.record or noun.one]
+        self.assertEqual(set(record.names()), set(row))
+        for name, value in row.items():
+            if name != "pcu_protocol_types":
+                self.assertTrue(fits(record.field(name), value), (noun.one, name, value))
+        if noun.updates:
+            self.assertEqual(1, self.campus.call(self.update(noun), ADMIN, number, changes))
+            named = {"hostname", "site_id", "email", "login_base"} & changes.keys()  # these make a new name
+            old = {name: value for name, value in new.items() if name != "hrn" or not named}
+            self.must_say(noun, number, {**old, **changes})
+        self.assertEqual(1, self.campus.call(self.delete(noun), ADMIN, number))
+        self.assertEqual([], self.campus.call(f"Get{noun.plural}", ADMIN, {noun.key: number}))
+        self.assertEqual(102, self.code(self.delete(noun), number))
+        if noun.updates:
+            self.assertEqual(102, self.code(self.update(noun), number, {}))
+        self.assertEqual(number + 1, self.added(noun, new))
+
+    def test_what_is_added_and_changed_is_told_until_it_is_deleted(self) -> None:
+        for noun in NOUNS:
+            with self.subTest(noun.one):
+
+                @QUICK
+                @given(structs(noun, noun.fields), structs(noun, noun.changes), some.just(noun))
+                def lives(new: dict[str, Any], changes: dict[str, Any], noun: Noun) -> None:
+                    self.whole_life(noun, new, changes)
+
+                lives()
+
+    def test_a_value_beyond_its_limits_is_refused_and_changes_nothing(self) -> None:
+        for noun in NOUNS:
+            self.campus.fresh()
+            number = self.added(noun, noun.least)
+            before = self.told(noun, number)
+            for name, shape in (noun.changes or noun.fields).items():
+                assert isinstance(shape, Of)
+                for value in wrong(shape):
+                    code = self.code(self.update(noun), number, {name: value})
+                    self.assertEqual(102, code, f"{self.update(noun)} {name}={value!r:.60}")
+            self.assertEqual(before, self.told(noun, number))
+
+    def test_each_required_field_must_be_there(self) -> None:
+        for noun in NOUNS:
+            for name in noun.least.keys() & {
+                said.name for said in RECORDS[noun.record or noun.one].fields if said.required
+            }:
+                self.campus.fresh()
+                less = {key: value for key, value in noun.least.items() if key != name}
+                before = self.campus.value(noun.before)
+                self.assertEqual(102, self.code(f"Add{noun.one}", *before, less), f"{noun.one} without {name}")
+
+    def test_a_boolean_passes_as_a_number_but_is_not_kept_as_one(self) -> None:
+        for noun in NOUNS:
+            number = self.added(noun, noun.least)
+            for name, shape in noun.changes.items():
+                if isinstance(shape, Of) and shape.kind is int and name != "expires":  # which lies in the past
+                    self.assertEqual(106, self.code(self.update(noun), number, {name: True}), f"{noun.one} {name}")
+
+
+def paired(said: dict[str, Any]) -> dict[str, Any]:
+    """A place has both coordinates or none."""
+    if (said.get("latitude") is None) != (said.get("longitude") is None):
+        said = {key: value for key, value in said.items() if key not in ("latitude", "longitude")}
+    return said
