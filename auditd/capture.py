@@ -103,21 +103,23 @@ class Reading:
         some, self._found = self._found, []
         return rows.joined(np.concatenate(some), self.seed) if some else rows.empty()
 
-    def block(self, block: Block, interface: int, link: int, vnet: bool, now_steady: int, now_wall: int) -> None:
-        """Read one block of the ring of ``interface`` (its index)."""
+    def block(self, block: Block, interface: int, sock: RingSocket, now_steady: int, now_wall: int) -> None:
+        """Read one block of the ring ``sock`` of ``interface`` (its index)."""
         at = offsets(block)
         head = np.ascontiguousarray(windows(block.bytes, at, HEADER.itemsize)).view(HEADER)[:, 0]
         start = at + head["mac"]
         heads = windows(block.bytes, start, packets.WIDTH)
         captured = np.minimum(head["captured"], packets.WIDTH).astype(np.int64)
-        read = packets.read(heads, captured, head["length"], link)
-        read.rows["tag"], read.rows["iface"] = head["hash"], interface
+        read = packets.read(heads, captured, head["length"], sock.link)
+        read.rows["iface"] = interface
+        if sock.senders:  # otherwise the kernel's own hash of addresses and ports stands there, which says nothing
+            read.rows["tag"] = head["hash"]
         read.rows["first"] = read.rows["last"] = self._times(head, now_steady, now_wall)
-        if vnet:
-            self._cut(read.rows, heads, link, np.ascontiguousarray(windows(block.bytes, start - VNET, VNET)))
+        if sock.vnet:
+            self._cut(read.rows, heads, sock.link, np.ascontiguousarray(windows(block.bytes, start - VNET, VNET)))
         else:
             read.rows["how"] |= rows.HOW_PACKETS_ONLY
-        self._keep(read, heads, captured, link)
+        self._keep(read, heads, captured, sock.link)
 
     def batch(self, batch: Batch, link: int) -> None:
         """Read packets of a file; their times stay as the file has them."""
@@ -198,7 +200,7 @@ class Capture:
             block = sock.block()
             if block is None:
                 return taken
-            self.reading.block(block, interface, sock.link, sock.vnet, steady(), wall())
+            self.reading.block(block, interface, sock, steady(), wall())
             sock.release()
         return 8
 
@@ -259,6 +261,7 @@ def opened(options: argparse.Namespace) -> tuple[list[RingSocket], dict[str, Any
         if options.senders != "packet":
             try:
                 kept += capture_bpf.attach(socket.if_nametoindex(name), options.forwarded == "mark")
+                sockets[-1].senders = True
             except OSError as error:
                 if options.senders == "kernel":
                     raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error

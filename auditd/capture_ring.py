@@ -90,6 +90,7 @@ class RingSocket(SuperSocket):
     def __init__(self, interface: str, snap: int, mib: int = 16, expression: str = "") -> None:
         """``snap``: bytes of each frame; ``mib``: size of the ring; ``expression``: a tcpdump filter, or "" for all."""
         self.interface = interface
+        self.senders = False  # whether the kernel writes into each packet's hash who sends it
         self._map: mmap.mmap | None = None
         self.ins = self.outs = sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:

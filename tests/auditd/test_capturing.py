@@ -96,6 +96,15 @@ class CapturingSenders(WithGround):
         self.assertEqual({CODEEN: 4000, CORAL: 6000}, counted)
         self.assertEqual([48], sorted(set((found["octets"] // found["packets"]).tolist())))
 
+    def test_where_the_kernel_does_not_tell_senders_its_hash_of_ports_is_not_taken_for_one(self) -> None:
+        capture = self.capture("--senders", "packet")
+        for port in range(1, 9):
+            self.ground.node.run(BURST, ground.NODE, WIRE, str(port), "1")
+        found = everything(capture)
+        self.assertEqual([0], np.unique(found["tag"]).tolist())
+        owners = Owners({1}, frozenset({rows.read_pair(ground.NODE)}))
+        self.assertEqual([1] * 8, owners.resolve(found[found["proto"] == rows.UDP]).tolist())
+
     def test_a_sliver_with_a_network_of_its_own_is_told_by_its_interface_whatever_source_it_writes(self) -> None:
         if NOT_ROOT:
             self.skipTest(NOT_ROOT)
