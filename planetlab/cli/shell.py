@@ -47,7 +47,7 @@ def _options(command: Command) -> Command:
     return command
 
 
-@click.command("shell", context_settings={"help_option_names": ["--help"]})
+@click.command("shell", context_settings={"help_option_names": ["--help"], "allow_interspersed_args": False})
 @click.option("-c", "--command", help="Run this text and end; the value of a single expression is shown.")
 @click.argument("script", required=False, type=click.Path(allow_dash=True))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -13,10 +13,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab.cli.__main__ import main
 from tests.clients.plc import ADMIN, PASSWORD, RunningPlc
 
 PLCSH = [sys.executable, "-c", "from planetlab.cli.shell import main; main()"]
-API = [sys.executable, "-m", "planetlab.cli", "api"]
+API = [sys.executable, "-c", "from planetlab.cli.api import group; group()"]
 Done = subprocess.CompletedProcess[str]
 
 
@@ -106,6 +107,8 @@ class Running(Commands):
         script = self.folder / "show.py"
         script.write_text("import sys\nif __name__ == '__main__':\n    print(GetSites(sys.argv[1:], ['login_base']))\n")
         self.assertEqual("[{'login_base': 'princeton'}]\n", self.said(self.plcsh(str(script), "princeton")))
+        script.write_text("import sys\nprint(sys.argv[1:])\n")
+        self.assertEqual("['-u', '--help']\n", self.said(self.plcsh(str(script), "-u", "--help")))
 
     def test_lines_in_a_pipe_show_their_values_and_stop_at_the_first_that_fails(self) -> None:
         done = self.plcsh(given="x = GetSites(['princeton'], ['login_base'])\nx[0]\nfor y in x:\n    print(len(y))\n")
@@ -213,6 +216,9 @@ class TheApiCommand(Commands):
         self.assertIn("begins as JSON", self.refused(self.api("call", "GetSites", "['princeton']")))
         self.assertIn("expected a JSON array", self.refused(self.api("call", "GetSites", "-", given="{}")))
         self.assertIn("no method fits", self.refused(self.api("list", "Nothing*")))
+
+    def test_both_are_commands_of_plfed_too(self) -> None:
+        self.assertTrue({"api", "shell"} <= set(main.commands))
 
     def test_lists_and_explains(self) -> None:
         names = self.json("list")
