@@ -176,6 +176,8 @@ class Builder:
         told = (*environment, ("LOGNAME", name), ("USER", name), ("SHELL", shell))
         who = bundle.Who(uid=guest.USER, gid=guest.GROUP, home=home, environment=told)
         words = (shell, "-c", command) if command else (shell, "-l")
+        if terminal and command:
+            words = (*guest.LINGER, *words)
         described = bundle.process(self._limits(record.sliver), words, who, terminal)
         return self.runtime.attach(name, described, self.groups.door(record.group), files)
 

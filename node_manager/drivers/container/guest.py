@@ -53,6 +53,9 @@ def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[
     put_initscript(files, sliver)
 
 
+# Runs what follows on a terminal and ends a moment after it: the runtime stops copying at the end of the program, when
+# the kernel may still have its last words (crun 1.8).
+LINGER = ("/bin/sh", "-c", '"$@"; code=$?; sleep 0.1; exit $code', "sh")
 SSHD = "sshd"  # as a user's command: an sshd of the sliver's own on his connection, for forwarding
 _OWN_SSHD = """
 mkdir -p /run/sshd /etc/ssh
