@@ -165,12 +165,12 @@ class ANode(SynchronousTestCase):
     def setUp(self) -> None:
         self.node_id = princeton()["n2.princeton.example"]
 
-    def post(self, method: str, *params: Any, **headers: str) -> Any:
-        at = urlsplit(running().secure)
+    def post(self, method: str, *params: Any, url: str = "") -> Any:
+        at = urlsplit(url or running().secure)
         line = http.client.HTTPSConnection(at.hostname or "", at.port, context=running().trust, timeout=30)
         body = xmlrpc.client.dumps(params, method, allow_none=True).encode()
         as_curl = {"User-Agent": "curl/7.29.0", "Accept": "*/*", "Content-Type": "application/x-www-form-urlencoded"}
-        line.request("POST", at.path, body, {**as_curl, **{name.title(): value for name, value in headers.items()}})
+        line.request("POST", at.path, body, as_curl)
         answer = line.getresponse()
         text = answer.read()
         line.close()
@@ -196,6 +196,14 @@ class ANode(SynchronousTestCase):
         at = urlsplit(running().secure)
         line = http.client.HTTPSConnection(at.hostname or "", at.port, timeout=30)
         self.assertRaises(ssl.SSLCertVerificationError, line.request, "POST", at.path, b"")
+
+    def test_either_authority_of_its_plc_answers_it(self) -> None:
+        auth, url = self.session(), running().of_nodes
+        self.assertEqual(1, self.post("AuthCheck", auth, url=url))
+        told = self.post("GetSlivers", auth, url=url)
+        self.assertEqual(told["interfaces"], self.post("GetSlivers", auth)["interfaces"])
+        self.assertEqual(1, self.post("ReportRunlevel", self.by_key("[boot]"), {"run_level": "boot"}, url=url))
+        self.assertEqual([], self.post("GetSlices", auth, ["princeton_none"], url=url))
 
     def test_it_boots(self) -> None:
         details = self.post("BootGetNodeDetails", self.by_key())
@@ -304,6 +312,32 @@ class APeer(SynchronousTestCase):
         self.assertEqual(
             103, self.assertRaises(Fault, self.api.GetNodes, self.signed("GetNodes", *args), *args).faultCode
         )
+
+
+@NEEDS_GPG
+class APersonWithAGpgKey(SynchronousTestCase):
+    """As a script signs its calls in place of a password."""
+
+    timeout = 120
+
+    def test_is_known_by_it_once_it_is_on_record(self) -> None:
+        princeton()
+        home = pathlib.Path(running().folder / "gpgp")
+        gpg = Gpg(home)
+        self.addCleanup(shutil.rmtree, home, ignore_errors=True)
+        self.addCleanup(gpg.close)
+        email, api = "user@princeton.example", running().proxy()
+        gpg("--passphrase", "", "--quick-generate-key", email, "rsa2048", "sign", "never")
+        args = ({"email": email}, ["email"])
+        text = etree.tostring(etree.fromstring(xmlrpc.client.dumps(args, "GetPersons", allow_none=True).encode()))
+        signature = gpg("--armor", "--detach-sign", given=text).decode()
+        auth = {"AuthMethod": "gpg", "name": email, "signature": signature}
+        self.assertEqual(103, self.assertRaises(Fault, api.GetPersons, auth, *args).faultCode)
+        if "gpg" not in api.GetKeyTypes(ADMIN):
+            api.AddKeyType(ADMIN, "gpg")
+        key = api.AddPersonKey(ADMIN, email, {"key_type": "gpg", "key": gpg("--armor", "--export").decode()})
+        self.addCleanup(api.DeleteKey, ADMIN, key)
+        self.assertEqual([{"email": email}], api.GetPersons(auth, *args))
 
 
 class Frame:
