@@ -10,6 +10,7 @@ import click
 import treq
 from attrs import asdict, frozen
 from cryptography import x509
+from twisted.internet.task import deferLater
 
 from planetlab import gids
 from planetlab.ask import Ask, Password
@@ -22,6 +23,7 @@ from planetlab.errors import PlanetLabError
 SLACK = 300.0  # seconds that two clocks may differ
 SOON = 14 * 86400.0  # seconds before a certificate's end in which it is worth a word
 OLD = 60.0  # seconds after which a file that was to be renamed has been forgotten
+COMING_BACK = 10  # seconds in which a process that ended is started again, on a busy machine too
 Facts = Mapping[str, Any]
 
 
@@ -49,12 +51,17 @@ def judged(check: str, wrong: Iterable[str], well: str, fix: str) -> Finding:
 
 
 @click.command("doctor")
+@click.argument("where", required=False, type=click.Path())
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 @errors_told
-def doctor(facts: str | None, as_json: bool) -> None:
-    """Look at every part of a running federation; ends with 1 if anything is wrong."""
-    known = read_facts(facts)
+def doctor(where: str | None, facts: str | None, as_json: bool) -> None:
+    """Look at every part of a running federation; ends with 1 if anything is wrong.
+
+    WHERE is a demo's folder or its facts file, as with --facts.
+    """
+    at = facts or where
+    known = read_facts(str(pathlib.Path(at) / "facts.json") if at and pathlib.Path(at).is_dir() else at)
 
     async def work(reactor: Any) -> int:
         findings = await examine(known, reactor)
@@ -85,9 +92,13 @@ async def examine(facts: Facts, reactor: Any) -> list[Finding]:
 
 
 async def processes(facts: Facts, reactor: Any) -> list[Finding]:
-    """Every process that was started runs."""
-    running = place.remembered(pathlib.Path(facts["dir"]))
-    dead = [process.name for process in running if not process.is_alive]
+    """Every process that was started runs; one that has just ended is given the time in which it is started again."""
+    for _ in range(COMING_BACK):
+        running = place.remembered(pathlib.Path(facts["dir"]))
+        dead = [process.name for process in running if not process.is_alive]
+        if not dead:
+            break
+        await deferLater(reactor, 1.0)
     fix = "wait a few seconds; what does not come back says why in the last line of its file in log/"
     return [judged("processes", (f"{name} does not run" for name in dead), f"{len(running)} run", fix)]
 
