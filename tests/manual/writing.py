@@ -105,9 +105,7 @@ async def _pages_of_two() -> dict[str, Page]:
         for each in (plc, epfl):
             await each.start()
         try:
-            await epfl.populate("lausanne")
-            await plc.meet(epfl)
-            await epfl.meet(plc)
+            await _acquaint(plc, epfl)
             pages = {"RefreshPeer": await _refresh(plc)}
             for name, args in _SYSTEM.items():
                 answer = await plc.ask.as_(None).call(name, *args)
@@ -117,6 +115,17 @@ async def _pages_of_two() -> dict[str, Page]:
             await ensureDeferred(ask.close(reactor))
             for each in (plc, epfl):
                 await each.stop()
+
+
+async def _acquaint(plc: Installation, epfl: Installation) -> None:
+    """Let the two know each other, unless they begin with registries in which they do."""
+    if await plc.call("GetPeers", [epfl.name], ["peer_id"]):
+        for one, other in ((plc, epfl), (epfl, plc)):
+            await one.call("UpdatePeer", other.name, {"peer_url": other.url})
+        return
+    await epfl.populate("lausanne")
+    await plc.meet(epfl)
+    await epfl.meet(plc)
 
 
 async def _refresh(plc: Installation) -> Page:
