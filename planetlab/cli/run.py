@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import signal
 import sys
 import xmlrpc.client
 from collections.abc import Callable, Coroutine
@@ -70,6 +71,8 @@ def run(work: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
         )
         main.addBoth(ended)
 
+    # A shell without job control starts what runs in the background with Ctrl-C ignored, and the reactor keeps it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     reactor.callWhenRunning(begin)
     reactor.run()
     for failure in failures:

@@ -1,0 +1,36 @@
+"""Ctrl-C ends a command, which cleans up first, wherever it was started."""
+
+import signal
+import subprocess
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+PROGRAM = """
+from twisted.internet.defer import Deferred
+from planetlab.cli.run import run
+async def work(reactor):
+    try:
+        print("up", flush=True)
+        await Deferred()
+    finally:
+        print("cleaned up", flush=True)
+run(work)
+"""
+
+
+class Interrupting(SynchronousTestCase):
+    def interrupted(self, before: str) -> tuple[int, str]:
+        command = ["sh", "-c", f'{before} exec "$0" -c "$1"', sys.executable, PROGRAM]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            self.assertEqual("up\n", process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            rest = process.stdout.read()
+            return process.wait(30), rest
+
+    def test_it_ends_what_runs_in_the_background_of_a_shell_that_ignores_it(self) -> None:
+        self.assertEqual((130, "cleaned up\n"), self.interrupted("trap '' INT;"))
+
+    def test_it_ends_what_runs_in_the_foreground(self) -> None:
+        self.assertEqual((130, "cleaned up\n"), self.interrupted(""))
