@@ -82,6 +82,7 @@ def change(call: Call, there: Row, said: Row) -> None:
         raise Conflict("the node has a primary interface already", "interface_fields['is_primary']")
     fits({**there, **row})
     store.update(INTERFACE, there["interface_id"], row)
+    store.touch(INTERFACE, there["interface_id"])
     store.note(f"Interface {there['interface_id']} updated", Interface=there["interface_id"])
     tagging.put_exposed(call, INTERFACE, there, given.tags, checked=True)
 

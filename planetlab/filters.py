@@ -184,9 +184,11 @@ def parse(record: Record, said: Mapping[str, Any], where: str = "filter") -> Que
 
 
 def _bound(key: str, value: Any, where: str) -> int:
-    if type(value) is not int or value < 0:
-        raise BadArgument(f"expected a number of rows, 0 or more, got {value!r}", f"{where}[{key!r}]")
-    return value
+    if not isinstance(value, int):
+        raise BadArgument(f"expected a number of rows, got {value!r}", f"{where}[{key!r}]")
+    if value < 0:
+        raise DatabaseError(f"{key} must not be negative, got {value}")
+    return int(value)
 
 
 def _direction(record: Record, said: Any, where: str) -> tuple[str, bool]:
@@ -227,12 +229,15 @@ def _listed(said: Field, prefixes: str, value: Any) -> Condition:
 
 def _compared(name: str, prefix: str, value: Any) -> Condition:
     how = {"<": "<", ">": ">", "[": "<=", "]": ">="}[prefix]
-    values = value if isinstance(value, list) else [value]
-    return (
-        Some(tuple(Compare(name, how, each) for each in values))
-        if isinstance(value, list)
-        else Compare(name, how, value)
-    )
+    if isinstance(value, list):
+        return Some(tuple(_ordered(name, how, each) for each in value))
+    return _ordered(name, how, value)
+
+
+def _ordered(name: str, how: str, value: Any) -> Condition:
+    """A pattern or nil is matched as it is without a prefix: neither has an order."""
+    plain = _equal(name, value)
+    return Compare(name, how, value) if isinstance(plain, Compare) else plain
 
 
 def _equals(name: str, value: Any) -> Condition:

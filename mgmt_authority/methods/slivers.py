@@ -67,7 +67,7 @@ def GetSlivers(call: Call, node_id_or_hostname: Annotated[int | str | None, form
     A node asks for itself; an admin for any. Asking counts as the node's contact.
     """
     node = _asked(call, node_id_or_hostname)
-    call.store.update(NODE, node["node_id"], {"last_contact": int(call.now), "last_updated": node["last_updated"]})
+    call.store.update(NODE, node["node_id"], {"last_contact": int(call.now)})
     return told(call.store, node)
 
 

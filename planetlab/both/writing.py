@@ -9,6 +9,8 @@ from planetlab.errors import BadArgument, DatabaseError
 from planetlab.records.fields import Field, Record
 from planetlab.registry.store import Row, Store, unique
 
+MOST = 2**31 - 1  # what an int of XML-RPC can tell
+
 
 @frozen
 class Given:
@@ -58,6 +60,8 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
     path = f"{where}[{said.name!r}]"
     if said.kind is int and type(value) is bool:  # passes as an int on the wire, and the original's database refused it
         raise DatabaseError(f"{path}: a boolean cannot be kept as a number")
+    if said.kind is int and not -MOST - 1 <= value <= MOST:
+        raise DatabaseError(f"{path}: {value} is out of range, which ends at {MOST}")
     if said.rule:
         try:
             value = said.rule(value)
@@ -79,8 +83,9 @@ def add(store: Store, record: Record, values: Mapping[str, Any], where: str = "f
 
 
 def update(store: Store, record: Record, key: int, values: Mapping[str, Any], where: str = "fields") -> None:
-    """Check ``values`` and change only them."""
+    """Check ``values`` and change only them, and the time of the last update."""
     store.update(record, key, checked(store, record, values, key, where))
+    store.touch(record, key)
     store.note(f"{record.name} {key} updated", **{record.name: key})
 
 

@@ -9,7 +9,7 @@ from planetlab.records.rules import (
     hostname_or_none,
     mac,
     not_blank,
-    port,
+    not_zero,
 )
 
 NODE = Record(
@@ -194,7 +194,7 @@ PCU_PROTOCOL_TYPE = Record(
     fields=(
         number("pcu_protocol_type_id"),
         number("pcu_type_id", required=True),
-        number("port", required=True, rule=port),
+        number("port", required=True, rule=not_zero),
         text("protocol", required=True, rule=not_blank),
         flag("supported"),
     ),

@@ -111,8 +111,10 @@ class Store:
     # writing
 
     def insert(self, record: Record, values: Mapping[str, Any]) -> Any:
-        """Add a row and give its number; times of making are set to now."""
-        made = {name: int(self.now) for name in ("date_created", "created", "last_updated") if record.has(name)}
+        """Add a row and give its number; times of making are set to now, and with them that of the last update."""
+        made = {name: int(self.now) for name in ("date_created", "created") if record.has(name)}
+        if made and record.has("last_updated"):
+            made["last_updated"] = int(self.now)
         row = {**made, **values}
         names = ", ".join(f'"{_column(record, name)}"' for name in row)
         if not row:
@@ -123,13 +125,15 @@ class Store:
         return values.get(record.key, number)
 
     def update(self, record: Record, key: int | str, values: Mapping[str, Any]) -> None:
-        """Change only ``values`` of one row; its ``last_updated`` follows where it has one."""
-        row = dict(values)
-        if record.has("last_updated") and row:
-            row.setdefault("last_updated", int(self.now))
-        if row:
-            pairs = ", ".join(f'"{_column(record, name)}" = ?' for name in row)
-            self._change(f'UPDATE {record.table} SET {pairs} WHERE "{record.key}" = ?', [*row.values(), key])
+        """Change only ``values`` of one row."""
+        if values:
+            pairs = ", ".join(f'"{_column(record, name)}" = ?' for name in values)
+            self._change(f'UPDATE {record.table} SET {pairs} WHERE "{record.key}" = ?', [*values.values(), key])
+
+    def touch(self, record: Record, key: int | str) -> None:
+        """Set a row's ``last_updated``, if it has one, as each Update method does and nothing else."""
+        if record.has("last_updated"):
+            self.update(record, key, {"last_updated": int(self.now)})
 
     def remove(self, record: Record, key: int | str) -> None:
         """Delete one row: marked where the record keeps deleted rows, else for good."""

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.plcapi import rows_ma, rows_sa, rows_slices
+from tests.plcapi import rows_filters, rows_ma, rows_sa, rows_slices
 from tests.plcapi.campus import Campus, Row
 
 
@@ -34,3 +34,6 @@ class Notes(SynchronousTestCase):
 
     def test_boot_calls_mails_events_and_peers(self) -> None:
         self.holds(rows_ma.BOOT)
+
+    def test_filters(self) -> None:
+        self.holds(rows_filters.FILTERS)

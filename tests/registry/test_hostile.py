@@ -69,7 +69,7 @@ class Hostile(SynchronousTestCase):
             for said in (
                 *({word: "x"} for word in WORDS if word),
                 *({"-SORT": word} for word in WORDS),
-                {"-LIMIT": "1; DROP TABLE sites"}, {"-OFFSET": -1}, {"-WHERE": "1=1"}, {"rowid": 1}, {"r.name": "x"},
+                {"-LIMIT": "1; DROP TABLE sites"}, {"-OFFSET": "-1"}, {"-WHERE": "1=1"}, {"rowid": 1}, {"r.name": "x"},
             ):  # fmt: skip
                 self.assertEqual(102, self.world.refused(name, ADMIN, said)[0], (name, said))
 
