@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from mgmt_authority import interfaces
 from planetlab.both import forms, getting, hrns, rights, tagging, writing
-from planetlab.both.callers import PersonCaller, slices_of
+from planetlab.both.callers import NodeCaller, PersonCaller, slices_of, slices_on
 from planetlab.both.methods.sites import SiteKey
 from planetlab.both.methods.sites import ours as our_site
 from planetlab.calls import Call
@@ -44,12 +44,12 @@ def seen(call: Call) -> Condition:
     if call.is_admin:
         return ALL
     open_to_all: Condition = HasAny("slice_ids_whitelist", ())
-    if not isinstance(call.caller, PersonCaller):
-        return open_to_all
-    mine = slices_of(call.store, call.caller)
-    more: list[Condition] = [HasAny("slice_ids_whitelist", tuple(mine))] if mine else []
-    if call.caller.site_ids:
+    mine = _slices(call)
+    more: list[Condition] = [HasAny("slice_ids_whitelist", mine)] if mine else []
+    if isinstance(call.caller, PersonCaller) and call.caller.site_ids:
         more.append(AmongValues("site_id", call.caller.site_ids))
+    elif isinstance(call.caller, NodeCaller):
+        more.append(AmongValues("site_id", (call.caller.site_id,)))
     return Some((open_to_all, *more))
 
 
@@ -58,8 +58,15 @@ def whitelisted(call: Call) -> Condition:
     has_one = Not(HasAny("slice_ids_whitelist", ()))
     if call.is_admin:
         return has_one
-    mine = slices_of(call.store, call.caller) if isinstance(call.caller, PersonCaller) else []
-    return HasAny("slice_ids_whitelist", tuple(mine)) if mine else both(has_one, Some())
+    mine = _slices(call)
+    return HasAny("slice_ids_whitelist", mine) if mine else both(has_one, Some())
+
+
+def _slices(call: Call) -> tuple[int, ...]:
+    """The slices that a person is in, or that are on a node."""
+    if isinstance(call.caller, PersonCaller):
+        return tuple(slices_of(call.store, call.caller))
+    return tuple(slices_on(call.store, call.caller)) if isinstance(call.caller, NodeCaller) else ()
 
 
 _ANYBODY = (Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, Role.ANONYMOUS)
