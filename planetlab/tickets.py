@@ -79,8 +79,10 @@ def _open_xml(sealed: bytes, trust: Roots, now: float) -> tuple[Ticket, Root]:
     envelope = xmldsig.examine(sealed)
     document = envelope.root()
     claims = ticket_xml.claims(document)
-    if claims.issuer is not None and envelope.key_info:
-        raise BadTicket("malformed", "a KeyInfo was added since the ticket was issued")
+    if claims.issuer is not None and (envelope.key_info or not envelope.even):
+        raise BadTicket(
+            "malformed", "the Signature's layout was changed, or a KeyInfo added, since the ticket was issued"
+        )
     candidates: list[tuple[Root, keys.PublicKey]]
     if claims.issuer is None:
         candidates = [(root, key) for root in trust.roots for key in root.keys]

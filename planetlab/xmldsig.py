@@ -63,6 +63,7 @@ class Envelope:
     legacy: bool  # SHA-1 is used somewhere
     key_info: bool = False  # there is a KeyInfo, which nobody signed
     stated: tuple[int, ...] = ()  # the RSA key that it states, modulus and exponent
+    even: bool = False  # the white space that no signature covers is the one that follows from the rest
 
     def holds(self, key: keys.PublicKey) -> bool:
         """Whether ``key`` made the signature, and is the key that the document states, if it states one."""
@@ -134,11 +135,17 @@ def examine(data: bytes) -> Envelope:
     method, transform, digest_method, digest = _signed_info(info)
     signed = xml_text.canonical(info, str(info[0].get("Algorithm")))
     raw = xml_text.unwrapped(value.text or "", "SignatureValue")
+    even = _is_even(info.text or "", signature.text or "", info.tail or "", value.tail or "")
     _cut(signature)
     content = xml_text.canonical(root, transform)
     if not hmac.compare_digest(DIGESTS[digest_method](content).digest(), digest):
         raise BadSignature("forged", "the document was changed after it was signed (its digest differs)")
-    return Envelope(content, signed, raw, method, bool(LEGACY & {method, digest_method}), bool(more), stated)
+    return Envelope(content, signed, raw, method, bool(LEGACY & {method, digest_method}), bool(more), stated, even)
+
+
+def _is_even(inner: str, before: str, between: str, after: str) -> bool:
+    """Whether the parts of a Signature are indented by even steps, as SignedInfo, which is signed, is inside."""
+    return before == between and len(inner) - len(before) == len(between) - len(after) and bool(before) == bool(after)
 
 
 def _only_signature(root: etree._Element) -> etree._Element:
