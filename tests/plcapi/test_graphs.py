@@ -12,8 +12,30 @@ from planetlab.records.fields import Field
 from planetlab.shapes import Of
 from tests.plcapi.campus import Campus
 from tests.plcapi.nouns import NOUNS, Noun, structs, wrong
-from tests.registry.world import ADMIN
+from tests.registry.world import ADMIN, NOW
 
+NOW_MADE = {"date_created": int(NOW), "last_updated": int(NOW)}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "Site": {"enabled": True, "is_public": True, "max_slices": 0, "max_slivers": 1000, **NOW_MADE},
+    "Person": {"enabled": False, "roles": [], **NOW_MADE},
+    "Node": {"boot_state": "reinstall", "node_type": "regular", "verified": False, "ports": [], **NOW_MADE},
+    "Interface": {"is_primary": False, "last_updated": None},
+    "Slice": {
+        "instantiation": "plc-instantiated", "max_nodes": 100, "created": int(NOW), "expires": int(NOW) + 14 * 86_400,
+    },
+    "ConfFile": {
+        "enabled": True, "always_update": False, "ignore_cmd_errors": False,
+        "file_owner": "root", "file_group": "root", "file_permissions": "0644",
+    },
+    "InitScript": {"enabled": True},
+    "PCUProtocolType": {"supported": True},
+    "TagType": {"category": "general", "roles": []},
+}  # fmt: skip
+
+SET_BY_ADD = {"site_id", "node_id", "person_id", "creator_person_id", "pcu_type_id", "gateway", "dns1", "mac"} | {
+    f"{noun}_tag_ids"
+    for noun in ("site", "node", "slice")  # the name in the federation
+}
 FORMS = {"hostname": str.lower, "email": str.lower}
 QUICK = settings(
     max_examples=10, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -115,6 +137,19 @@ class Graphs(SynchronousTestCase):
                     code = self.code(self.update(noun), number, {name: value})
                     self.assertEqual(102, code, f"{self.update(noun)} {name}={value!r:.60}")
             self.assertEqual(before, self.told(noun, number))
+
+    def test_what_is_not_said_has_its_default(self) -> None:
+        for noun in NOUNS:
+            self.campus.fresh()
+            row = self.told(noun, self.added(noun, noun.least))
+            said = DEFAULTS.get(noun.one, {})
+            self.assertEqual(said, {name: row[name] for name in said}, noun.one)
+            record = RECORDS[noun.record or noun.one]
+            for name in record.names():
+                told = name in {*noun.least, *said, *SET_BY_ADD} or name == record.key
+                if not told and name in row:
+                    empty: list[int] | None = [] if record.field(name).links else None
+                    self.assertEqual(empty, row[name], f"{noun.one} {name}")
 
     def test_each_required_field_must_be_there(self) -> None:
         for noun in NOUNS:
