@@ -70,6 +70,7 @@ class Settings:
     images: str = _said("/var/lib/plfed/images", "Directory of reference images.")
     work: str = _said("/var/lib/plfed/slivers", "Directory of the slivers' own files.")
     cgroup: str = _said("plfed", "Control group below which the slivers' are.")
+    initscript: str = _said("", "File with the script of slivers whose slice names none of its own; empty for none.")
     nameservers: tuple[str, ...] = _said((), "Name servers told to slivers; none for the node's own.")
     node_ports: tuple[int, ...] = _said((), "TCP ports of the node itself that slivers may reach on its address.")
     exempt: tuple[str, ...] = _said((), "IPv4 networks to which traffic counts as exempt (net_i2_* limits).")

@@ -1,6 +1,7 @@
 """What is wanted of each sliver now: its grant with loans, pools and the owner's word, and whether it is to run."""
 
 import json
+from pathlib import Path
 
 from node_manager import limits, loans
 from node_manager.books import Books
@@ -12,10 +13,18 @@ from node_manager.records import Entry
 from node_manager.reservations import Reservations, is_system
 from node_manager.settings import Settings
 from node_manager.watch import Watch
+from planetlab.errors import BadSettings
 from planetlab.names import SliceName
 from planetlab.rspec import LOANABLE
 
 Grants = dict[SliceName, dict[str, int]]
+
+
+def _script(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8") if file else ""
+    except (OSError, UnicodeError) as error:
+        raise BadSettings(f"initscript = {file!r}: expected a file with a script: {error}") from error
 
 
 class Wishes:
@@ -26,6 +35,7 @@ class Wishes:
         self._books = books
         self._giving = giving
         self._watch = watch
+        self._script = _script(settings.initscript)
         told = json.loads(books.fact("reservations") or "{}")
         self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
 
@@ -56,7 +66,7 @@ class Wishes:
             rspec=rspec,
             slice_id=record.slice_id,
             keys=record.keys if rspec.is_enabled else (),
-            initscript=record.initscript,
+            initscript=record.initscript or self._script,
             vref=record.vref,
         )
 

@@ -20,7 +20,7 @@ from planetlab.cli import facts as told
 from planetlab.cli import network, papers, place, populate, ports, setup, work
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.node import Inside, NodePlace, TrustedRoot
-from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, AuthorityPlan, NodePlan, Plan
+from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, WORK, AuthorityPlan, NodePlan, Plan
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.say import Voice
 from planetlab.errors import PeerError, Unavailable
@@ -212,6 +212,7 @@ class Federation:
             authority_url=f"http://127.0.0.1:{self.ports[str(owner.hrn)]['web']}/",
             contact=owner.domain,
             cgroup=f"{place.group(self.wishes.path)}-{each.number}",
+            initscript=WORK,
         )
 
     def _roots(self, each: NodePlan) -> tuple[TrustedRoot, ...]:
@@ -230,6 +231,8 @@ class Federation:
 
     async def _settle_drivers(self) -> None:
         """Ask a node manager which driver it would use; why it is not the better one is said in one line."""
+        if self.wishes.driver == "container":
+            await self._image(next(iter(self.nodes.values())).images)
         for host, each in self.nodes.items():
             said = json.loads(await self._tool("driver", each))
             self.nodes[host] = evolve(each, driver=said["driver"])
@@ -239,15 +242,25 @@ class Federation:
         if self.wishes.driver == "auto":
             self.voice.note(said["note"])
 
+    async def _image(self, folder: str) -> None:
+        """Real slivers were asked for by name: make what they are made of, when that was not done yet."""
+        if not os.path.exists(os.path.join(folder, "default")):
+            self.voice.note("building the reference image of slivers, once; it takes about half a minute")
+            await self._run_module("node_manager.images", "build", "--dir", folder)
+
     async def _tool(self, what: str, there: NodePlace) -> str:
         """What the node manager's tool answers about one node. Raises `Unavailable` with its last line."""
-        command = ("-m", "node_manager.tool", what, "--config", str(there.path / "node_manager.toml"))
+        return await self._run_module("node_manager.tool", what, "--config", str(there.path / "node_manager.toml"))
+
+    async def _run_module(self, module: str, *arguments: str) -> str:
+        """What a program of ours prints. Raises `Unavailable` with the last line that it says when it fails."""
+        command = ("-m", module, *arguments)
         out, err, code = await getProcessOutputAndValue(
             sys.executable, command, env=dict(os.environ), reactor=self.reactor
         )
         if code:
             lines = err.decode(errors="replace").strip().splitlines()
-            raise Unavailable(lines[-1] if lines else f"node_manager.tool {what} ended with code {code}")
+            raise Unavailable(lines[-1] if lines else f"{module} {arguments[0]} ended with code {code}")
         return str(out.decode())
 
     def _start_work(self) -> None:

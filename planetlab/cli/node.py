@@ -70,6 +70,7 @@ class NodePlace:
     authority_url: str = ""
     contact: str = ""  # the mail domain of those who answer for the slices
     cgroup: str = "plfed"
+    initscript: str = ""  # what slivers run whose slice says nothing
 
     @property
     def socket(self) -> pathlib.Path:
@@ -85,6 +86,8 @@ class NodePlace:
         for name in ("", "state", "slivers", "audit"):
             folder(self.path / name)
         write(self.path / "node.key", self.key)
+        if self.initscript:
+            write(self.path / "initscript", self.initscript, READABLE)
         write(self.path / "owner.toml", dumps(self.policy()), READABLE)
         write(self.path / "node_manager.toml", dumps(self.node_manager()), READABLE)
         write(self.path / "pl_conf.toml", dumps(self.pl_conf()), READABLE)
@@ -112,6 +115,7 @@ class NodePlace:
             "netns": self.inside.netns,
             "uplink": self.inside.uplink,
             "images": self.images,
+            "initscript": str(self.path / "initscript") if self.initscript else "",
             "work": str(self.path / "slivers"),
             "cgroup": self.cgroup,
             "remembered": str(self.path / "state" / "remembered"),

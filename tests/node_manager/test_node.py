@@ -1,5 +1,6 @@
 """Records become slivers, once each, whatever is cut off, retried, jumped or hostile."""
 
+from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
@@ -13,7 +14,7 @@ from node_manager.loans import Loan
 from node_manager.pools import NoRoom
 from node_manager.records import DELEGATED, Record
 from node_manager.settings import Root
-from planetlab.errors import Conflict, Forbidden, Unavailable
+from planetlab.errors import BadSettings, Conflict, Forbidden, Unavailable
 from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec
 from tests.node_manager.world import CODEEN, EPFL, KEY, NOON, PLC, SIRIUS, UTAH, World, record
@@ -580,3 +581,23 @@ class HostileRecords(SynchronousTestCase):
         struct = record(attributes={"initscript": "b"}).wire()
         scripts = [{"name": "a", "script": "A", "enabled": True}, {"name": "b", "script": "B", "enabled": True}]
         self.assertEqual("B", Record.read(struct | {"initscripts": scripts}).initscript)
+
+
+class ScriptOfTheNode(NodeTest):
+    def setUp(self) -> None:
+        self.file = Path(self.mktemp())
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text("#!/bin/sh\nexit 0\n")
+
+    def test_a_slice_that_names_no_script_gets_the_nodes_and_one_that_does_keeps_its_own(self) -> None:
+        world = World(initscript=str(self.file))
+        self.done(world.node.instantiate(record()))
+        self.done(world.node.instantiate(record(UTAH, initscript="#!/bin/sh\nown\n")))
+        found = world.driver.look()
+        self.assertEqual(
+            ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nown\n"], [found[n].sliver.initscript for n in (CODEEN, UTAH)]
+        )
+
+    def test_a_file_that_is_not_there_is_named(self) -> None:
+        error = self.assertRaises(BadSettings, World, initscript="/nowhere/script")
+        self.assertIn("initscript = '/nowhere/script'", str(error))
