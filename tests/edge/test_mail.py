@@ -5,14 +5,14 @@ from email.policy import default
 
 from attrs import evolve
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 from twisted.internet.protocol import Factory, Protocol
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from planetlab.cli.mailbox import Mailbox
 from planetlab.errors import BadArgument, Unreachable
 from planetlab.mail import Attachment, Letter, Relay, compose
+from tests.connections import Watched
 
 SENDER = "PlanetLab Support <support@plc.example>"
 LETTER = Letter(("pi@princeton.example",), "Packets to 192.0.2.1", "Grüße.\n.\nend", cc=("tech@princeton.example",))
@@ -42,29 +42,6 @@ class Composing(SynchronousTestCase):
             BadArgument, compose, evolve(LETTER, attachments=(file,)), SENDER, 0.0, "<1@x.example>"
         )
         self.assertIn("at most 10485760 bytes", str(error))
-
-
-class Gone(ProtocolWrapper):
-    """A connection whose end can be waited for."""
-
-    def __init__(self, factory, wrapped):
-        super().__init__(factory, wrapped)
-        self.gone = Deferred()
-        factory.ones.append(self)
-
-    def connectionLost(self, reason):
-        super().connectionLost(reason)
-        self.gone.callback(None)
-
-
-class Watched(WrappingFactory):
-    """The connections that were made, so that a test leaves none open."""
-
-    protocol = Gone
-
-    def __init__(self, wrapped):
-        super().__init__(wrapped)
-        self.ones = []
 
 
 class Silent(Protocol):

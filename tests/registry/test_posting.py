@@ -5,7 +5,6 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.mail import smtp
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mgmt_authority.methods import boot
@@ -19,30 +18,8 @@ from planetlab.names import Hrn
 from planetlab.registry import mails
 from planetlab.registry.opening import prepare
 from planetlab.registry.plc import DAY, Plc
+from tests.connections import Watched
 from tests.registry.world import NOW, Princeton
-
-
-class Gone(ProtocolWrapper):
-    """A connection whose end can be waited for."""
-
-    def __init__(self, factory, wrapped):
-        super().__init__(factory, wrapped)
-        self.gone = Deferred()
-        factory.ones.append(self)
-
-    def connectionLost(self, reason):
-        super().connectionLost(reason)
-        self.gone.callback(None)
-
-
-class Watched(WrappingFactory):
-    """The connections that were made, so that a test leaves none open."""
-
-    protocol = Gone
-
-    def __init__(self, wrapped):
-        super().__init__(wrapped)
-        self.ones = []
 
 
 class Picky(_Delivery):
