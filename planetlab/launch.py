@@ -131,6 +131,8 @@ def run_service(main: Main[S], settings_class: type[S], name: str, argv: list[st
     from twisted.internet import reactor
 
     _take_descriptors()
+    # A shell starts what goes to the background with SIGINT ignored, and Twisted leaves an ignored one alone.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     running = Running(stated, reactor, WallClock(), Path(options.config))
     failed: list[BaseException] = []
     reactor.callWhenRunning(_start, running, main, failed)

@@ -157,6 +157,16 @@ class Stopping(Program):
         program.send_signal(signal.SIGINT)
         self.assertEqual(0, self.ends(program, 5)[0])
 
+    def test_ctrl_c_ends_it_also_when_a_script_began_it_in_the_background(self) -> None:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does; a child inherits it
+        try:
+            program = self.start("")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self.address(program)
+        program.send_signal(signal.SIGINT)
+        self.assertEqual(0, self.ends(program, 5)[0])
+
     def test_sighup_does_not_end_it(self) -> None:
         program = self.start("")
         host, port = self.address(program)
