@@ -1,5 +1,6 @@
 """Nodes: machines of a site, what they shall do at their next boot, and whom they take."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from mgmt_authority import interfaces
@@ -20,6 +21,8 @@ from planetlab.shapes import ListOf
 api = Api()
 
 NodeKey = Annotated[int | str, forms.id_or_name(NODE)]
+NodeKeys = Annotated[list[Any], ListOf((forms.id_or_name(NODE),))]
+SliceKey = Annotated[int | str, forms.id_or_name(SLICE)]
 _NEW = ["boot_state", "hostname", "model", "node_type", "version"]
 _ADMINS_ONLY = ["boot_nonce", "key", "session", "site_id"]
 _CHANGES = [*_NEW, *_ADMINS_ONLY]
@@ -144,30 +147,30 @@ def DeleteNode(call: Call, node_id_or_hostname: NodeKey) -> int:
 @api.method(Role.ADMIN)
 def AddSliceToNodesWhitelist(
     call: Call,
-    slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)],
-    node_id_or_hostname_list: Annotated[list[Any], ListOf((forms.id_or_name(NODE),))],
+    slice_id_or_name: SliceKey,
+    node_id_or_hostname_list: NodeKeys,
 ) -> int:
     """Let nodes take this slice, and no slice that is not on their list."""
     one, nodes = _listed(call.store, slice_id_or_name, node_id_or_hostname_list)
-    for node in nodes:
-        call.store.link("node_slice_whitelist", node_id=node["node_id"], slice_id=one["slice_id"])
-    told = [node["node_id"] for node in nodes]
-    call.store.note(f"Slice {one['slice_id']} whitelisted", Slice=one["slice_id"], Node=told)
-    return 1
+    return _whitelist(call, call.store.link, one["slice_id"], nodes, "whitelisted")
 
 
 @api.method(Role.ADMIN)
 def DeleteSliceFromNodesWhitelist(
     call: Call,
-    slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)],
-    node_id_or_hostname_list: Annotated[list[Any], ListOf((forms.id_or_name(NODE),))],
+    slice_id_or_name: SliceKey,
+    node_id_or_hostname_list: NodeKeys,
 ) -> int:
     """Take a slice off nodes' whitelists; a node whose list is empty takes every slice."""
     one, nodes = _listed(call.store, slice_id_or_name, node_id_or_hostname_list)
+    return _whitelist(call, call.store.unlink, one["slice_id"], nodes, "no longer whitelisted")
+
+
+def _whitelist(call: Call, change: Callable[..., object], slice_id: int, nodes: list[Row], said: str) -> int:
+    """Link or unlink the slice on each node's list, and note it."""
     for node in nodes:
-        call.store.unlink("node_slice_whitelist", node_id=node["node_id"], slice_id=one["slice_id"])
-    told = [node["node_id"] for node in nodes]
-    call.store.note(f"Slice {one['slice_id']} no longer whitelisted", Slice=one["slice_id"], Node=told)
+        change("node_slice_whitelist", node_id=node["node_id"], slice_id=slice_id)
+    call.store.note(f"Slice {slice_id} {said}", Slice=slice_id, Node=[node["node_id"] for node in nodes])
     return 1
 
 
