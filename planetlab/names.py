@@ -13,10 +13,12 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _TOP_LABEL = re.compile(r"[a-z]{2,}|xn--[a-z0-9-]+", re.ASCII)
 _EMAIL = re.compile(r"[a-zA-Z0-9_.+%=-]+@([a-zA-Z0-9_-]+\.)*[a-zA-Z0-9_-]+", re.ASCII)
 _COMPONENT = re.compile(r"[A-Za-z0-9_.@+-]+", re.ASCII)
+_URN_PART = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)  # what can be printed, ASCII alone: no look-alikes
 _AT_PLAIN_DOTS = re.compile(r"(?<!\\)\.")
 
 MOST_BYTES = 64  # of a slice name, as PLCAPI since 5.3
 MOST_HRN = 255  # characters of a printed hrn; deeper trees than any testbed had
+MOST_URN = 1024  # characters of a printed URN: an hrn whose every character is escaped, and more
 
 
 def _must(ok: bool, said: object, kind: str, expected: str) -> None:
@@ -199,10 +201,11 @@ class Urn:
         expected = f"{_PREFIX}+authority+type+name, like {_PREFIX}+plc:cornell+slice+cobweb"
         _must(isinstance(text, str) and text.lower().startswith(_PREFIX.lower() + "+"), text, "URN", expected)
         parts = text.split("+")
-        _must(len(parts) == 4 and all(parts), text, "URN", expected)
+        _must(len(text) <= MOST_URN and len(parts) == 4 and all(parts), text, "URN", expected)
         authority = tuple(map(_plain, parts[1].split(":")))
-        _must(all(authority), text, "URN", expected)
-        return cls(authority, _plain(parts[2]), _plain(parts[3]))
+        found = cls(authority, _plain(parts[2]), _plain(parts[3]))
+        _must(all(map(_URN_PART.fullmatch, (*authority, found.kind, found.name))), text, "URN", expected)
+        return found
 
     @property
     def hrn(self) -> Hrn:
@@ -229,3 +232,17 @@ def _plain(text: str) -> str:
 def longest_governing(names: Iterable[Hrn], below: Hrn) -> Hrn | None:
     """Of ``names`` the deepest that governs ``below``, or None."""
     return max((name for name in names if name.governs(below)), key=lambda name: len(name.path), default=None)
+
+
+_LOOKS = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "-": "", "_": "", ".": "", "@": "", "+": ""})
+
+
+def skeleton(name: Hrn) -> tuple[str, ...]:
+    """What is left of a name once case, separators and look-alike characters are put aside.
+
+    Two names with one skeleton are taken for each other by people who read them: an authority certifies one of them.
+
+    >>> skeleton(Hrn.parse("plc.japan")) == skeleton(Hrn.parse("PLC.Jap-an"))
+    True
+    """
+    return tuple(part.casefold().translate(_LOOKS).replace("rn", "m").replace("vv", "w") for part in name.path)
