@@ -31,6 +31,8 @@ from planetlab.errors import BadSettings, Unreachable
 
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"  # of TLS 1.2; 1.3 has only good ones
 
+MOST_SHOWN = 9  # certificates above a client's own
+
 PemSource = bytes | str | Path
 """PEM text itself, or the path of a file that holds it."""
 
@@ -125,6 +127,26 @@ def server_options(
         if client_roots is not None:
             _trust(context, client_roots)
             context.set_verify(SSL.VERIFY_PEER, lambda connection, shown, error, depth, ok: bool(ok))
+        return context
+
+    return ServerTLS(make)
+
+
+def visitor_options(cert: PemSource, key: PemSource, chain: PemSource | None = None) -> ServerTLS:
+    """A server that asks clients for a certificate and takes whatever they show: methods judge it, not the handshake.
+
+    The handshake still proves that a client has the key of what it shows. Sessions are not resumed, for a resumed one
+    no longer knows the certificates above the client's own. Raises `BadSettings`.
+    """
+
+    def make() -> SSL.Context:
+        context = _context(SSL.TLS_SERVER_METHOD)
+        _present(context, cert, key, chain)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET)
+        context.set_session_id(b"plfed-visitors")
+        context.set_verify_depth(MOST_SHOWN)
+        context.set_verify(SSL.VERIFY_PEER, lambda connection, shown, error, depth, ok: depth <= MOST_SHOWN)
         return context
 
     return ServerTLS(make)

@@ -108,6 +108,15 @@ class Desk:
             answers.must_be_new(store, self._local.key)
         return call
 
+    def greet_by(self, recognise: Callable[[Store], Call]) -> Call:
+        """As `greet`, for an interface whose callers show who they are by other signs than an auth struct.
+
+        Arguments of such calls are papers, and are not kept with the call's event.
+        """
+        call = recognise(self._local.store)
+        self._local.call, self._local.args = call, ()
+        return call
+
     def run(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
         """Run ``thunk`` (greeting, checks and body of one call) as one transaction in a thread."""
         return self._once(method, thunk).addErrback(self._again, method, thunk)

@@ -34,6 +34,7 @@ LAYERS = {
             "serve",
             "settings",
             "tls",
+            "visitors",
         ),
         "xmlrpc",
     },
