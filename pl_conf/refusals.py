@@ -72,6 +72,8 @@ REASONS = (
     Reason(224, "over-share", "its guarantees do not fit in the authority's share of the node", "the node's owner"),
     Reason(225, "too-fast", "too many calls from this address in a short time", "the caller: come back later"),
     Reason(226, "prefix", "the owner grants this authority other site prefixes", "the node's owner"),
+    Reason(227, "revoked", "a key that vouches for it was revoked by its authority", "the issuing authority"),
+    Reason(228, "suspended", "the peering with its authority is suspended", "the operators of the two authorities"),
     Reason(240, "unknown-rcap", "nothing here is held by this rcap", "the caller"),
     Reason(241, "unknown-slice", "no sliver of this slice is here", "the caller"),
     Reason(250, "node-refused", "the node manager did not accept the sliver", "the node's operator"),

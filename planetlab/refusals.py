@@ -17,6 +17,11 @@ REASONS: dict[str, str] = {
     "wrong-audience": "ask the issuing authority for one that names this node",
     "replayed-after-delete": "ask the issuing authority for a new one",
     "older-than-known": "present the newest one, or ask the issuing authority for a new one",
+    "rolled-back": "somebody shows an old copy, or the authority restored one; it must say something newer",
+    "two-faced": "ask the authority's operator which of the two is right; somebody else may have its key",
+    "turn-skipped": "the authority must offer the statements that began its turns",
+    "revoked": "its authority has withdrawn it; ask for one under a new key",
+    "suspended": "the operators of the two authorities must resume their peering",
     "not-permitted": "ask the authority that governs the target for a credential with this right",
 }
 
