@@ -2,23 +2,26 @@
 
 import pathlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import click
 import treq
-from attrs import asdict, frozen
+from attrs import asdict
 from cryptography import x509
 from twisted.internet.task import deferLater
 
 from planetlab import gids
 from planetlab.ask import Ask, Password
 from planetlab.cli import books, place
+from planetlab.cli.deep import examination
+from planetlab.cli.deep.finding import Finding, judged
+from planetlab.cli.deep.places import look
 from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Voice
 from planetlab.cli.target import read_facts
-from planetlab.errors import PlanetLabError
+from planetlab.errors import BadSettings, PlanetLabError
 
 SLACK = 300.0  # seconds that two clocks may differ
 SOON = 14 * 86400.0  # seconds before a certificate's end in which it is worth a word
@@ -27,44 +30,34 @@ COMING_BACK = 10  # seconds in which a process that ended is started again, on a
 Facts = Mapping[str, Any]
 
 
-@frozen
-class Finding:
-    """One check: what was looked at, whether it is well, what was seen, and what mends it."""
-
-    check: str
-    ok: bool
-    seen: str
-    fix: str = ""
-
-    @property
-    def line(self) -> str:
-        """The finding for people."""
-        return f"{'ok  ' if self.ok else 'BAD '} {self.check}: {self.seen}" + (
-            "" if self.ok else f"\n     fix: {self.fix}"
-        )
-
-
-def judged(check: str, wrong: Iterable[str], well: str, fix: str) -> Finding:
-    """A finding from what is wrong, if anything."""
-    found = list(wrong)
-    return Finding(check, not found, "; ".join(found) or well, fix)
-
-
 @click.command("doctor")
-@click.argument("where", required=False, type=click.Path())
+@click.argument("where", required=False, type=click.Path(path_type=pathlib.Path))
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
+@click.option("--deep", is_flag=True, help="Read all books, logs and pages too: is anything lost, doubled, half made?")
+@click.option(
+    "--patience", default=12.0, show_default=True, help="Seconds until what --deep finds wrong is looked at again."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 @errors_told
-def doctor(where: str | None, facts: str | None, as_json: bool) -> None:
+def doctor(where: pathlib.Path | None, facts: str | None, deep: bool, patience: float, as_json: bool) -> None:
     """Look at every part of a running federation; ends with 1 if anything is wrong.
 
-    WHERE is a demo's folder or its facts file, as with --facts.
+    WHERE is a demo's folder or its facts file, as with --facts; with --deep it may be the folder of one node or one
+    authority too, whether or not its services run.
     """
-    at = facts or where
-    known = read_facts(str(pathlib.Path(at) / "facts.json") if at and pathlib.Path(at).is_dir() else at)
+    top = where if where is not None and where.is_dir() else None
+    is_demo = top is None or (top / "facts.json").exists()
+    if not (is_demo or deep):
+        raise BadSettings(f"{top} is no demo's folder; with --deep it may be a node's or an authority's")
+    if top is not None and not is_demo and not (look(top).nodes or look(top).authorities):
+        raise BadSettings(f"{top}: expected the folder of a demo, of an authority or of a node")
+    named = str(top / "facts.json") if top is not None else facts or (str(where) if where else None)
+    known = read_facts(named) if is_demo else None
 
     async def work(reactor: Any) -> int:
-        findings = await examine(known, reactor)
+        findings = await examine(known, reactor) if known is not None else []
+        if deep:
+            findings += await examination.examine(top or pathlib.Path(str((known or {})["dir"])), patience, reactor)
         bad = [finding for finding in findings if not finding.ok]
         last = (
             f"{len(bad)} of {len(findings)} checks found something wrong" if bad else f"all {len(findings)} checks well"

@@ -35,7 +35,7 @@ class Node:
         roots = tuple(signer.write(self.place) for signer in (PLC_SIGNS, EPFL_SIGNS))
         settings.write(Policy(root=roots), self.place / "owner.toml")
         self._write(
-            "manager.toml",
+            "node_manager.toml",
             socket=f"unix:{self.place}/nm.sock:mode=666",
             tcp="",
             sensors="",
@@ -73,7 +73,7 @@ class Node:
         (self.place / name).write_text("\n".join(lines) + "\n")
 
     def start_manager(self) -> None:
-        self.manager = self._start("node_manager", "manager.toml", {})
+        self.manager = self._start("node_manager", "node_manager.toml", {})
         self._wait(self.manager, lambda: (self.place / "nm.sock").exists(), "node_manager")
 
     def start_conf(self, failpoint: str = "") -> None:
