@@ -1,10 +1,16 @@
 """``python -m web --config FILE``: the public pages of one authority."""
 
 from pathlib import Path
+from typing import Any
 
+from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from planetlab.ask import Ask, Password
+from planetlab.clock import Clock
 from planetlab.errors import BadSettings
 from planetlab.launch import Running, run_service
 from planetlab.limits import Limits, hardened_site
@@ -14,6 +20,7 @@ from web.pull import Puller
 from web.settings import Settings
 from web.store import Archive
 
+_log = Logger()
 _READERS = Limits(body=64 << 10, idle=15.0)  # readers only read
 
 
@@ -37,11 +44,43 @@ def _with_archive(front: Front, running: Running[Settings], place: Path) -> Both
     nodes = dict(_node(each) for each in stated.archive_nodes)
     token = _read(place / stated.archive_token_file).decode().strip() if stated.archive_token_file else ""
     puller = Puller(archive, nodes, token, running.reactor)
-    loop = LoopingCall(puller.start_round)
-    loop.clock = running.reactor
-    loop.start(stated.archive_period)
-    running.at_end(loop.stop)
+    tidier = Tidier(archive, running.clock, stated, running.reactor)
+    running.at_end(tidier.ended)
+    for work in (puller.start_round, tidier.start_round):
+        loop = LoopingCall(work)
+        loop.clock = running.reactor
+        loop.start(stated.archive_period)
+        running.at_end(loop.stop)
     return Both(front, ArchivePages(stated.name, archive, running.clock, running.reactor))
+
+
+@define(eq=False)
+class Tidier:
+    """Merges hours and deletes what is too old, in a thread."""
+
+    archive: Archive
+    clock: Clock
+    stated: Settings
+    reactor: Any
+    _at_work: Deferred[Any] | None = field(default=None, init=False)
+
+    def start_round(self) -> None:
+        """Begin, unless an earlier round goes on."""
+        if self._at_work is None:
+            days, own = self.stated.archive_days, self.stated.archive_segment_days
+            pool = self.reactor.getThreadPool()
+            self._at_work = deferToThreadPool(self.reactor, pool, self.archive.tidy, self.clock.now(), days, own)
+            self._at_work.addErrback(lambda failure: _log.failure("the archive could not be tidied", failure))
+            self._at_work.addBoth(self._done)
+
+    def _done(self, result: Any) -> None:
+        self._at_work = None
+
+    async def ended(self) -> None:
+        """Wait for the round that goes on, and let the engine go."""
+        if self._at_work is not None:
+            await self._at_work
+        self.archive.close()
 
 
 def _node(text: str) -> tuple[str, str]:

@@ -22,7 +22,8 @@ from planetlab.clock import Clock
 from planetlab.errors import BadArgument, PlanetLabError
 from web import render
 from web.pages import Column, stamp
-from web.store import Archive, Question, network
+from web.questions import Question, network
+from web.store import Archive
 
 DAY = 86400.0
 LONGEST = 31 * DAY  # seconds that one question may span

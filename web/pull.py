@@ -15,7 +15,8 @@ from twisted.web.client import Agent, HTTPConnectionPool
 
 from planetlab.errors import PlanetLabError, Unreachable
 from planetlab.flowlog import MOST_MANIFEST, Manifest, Tampered
-from web.store import Archive, NodeLog
+from web.nodelog import NodeLog
+from web.store import Archive
 
 PATIENCE = 60.0  # seconds for one answer
 MOST_INDEX = 8 << 20  # bytes
@@ -98,7 +99,7 @@ class Puller:
             await self._get(url, manifest.octets - have, have, part)
         if part.stat().st_size < manifest.octets:
             raise Unreachable(f"segment {manifest.number} came in part; the rest is for the next round")
-        log.take(manifest, part)
+        self.archive.admit(log, manifest, part)
 
     async def _get(self, url: str, most: int, start: int = 0, into: Any = None) -> bytes:
         headers: dict[bytes | str, bytes | str] = {"Authorization": f"Bearer {self.token}"}

@@ -31,3 +31,7 @@ class Settings:
     )
     archive_token_file: str = field(default="", metadata=_said("File with the token that nodes let pull; mode 0600."))
     archive_period: float = field(default=300.0, metadata=_said("Seconds between two rounds of pulling."))
+    archive_days: float = field(default=30.0, metadata=_said("Days that flows are kept in the archive."))
+    archive_segment_days: float = field(
+        default=7.0, metadata=_said("Days that nodes' own sealed files are kept beside the merged hours.")
+    )

@@ -1,130 +1,60 @@
 """The archive of flows: sealed segments of many nodes as files, and questions to all of them at once.
 
-Each node has a folder: its key as it was first seen, its manifests, its Parquet files. Nothing gets in that the node's
-key has not signed. DuckDB answers; only files whose time fits a question are opened. An answer always says which hours
-of which nodes there are, for "nothing was found" means little without.
+Each node has a folder: its key as it was first seen, its manifests, its Parquet files. An hour that is over is merged:
+one file with the flows of all nodes, sorted by destination, so that a question for an address opens little of it. Such
+a file says itself which segments it holds; so a node that comes late is merged in later, and nothing counts twice.
+
+DuckDB answers; only files whose time fits a question are opened. An answer always says which hours of which nodes
+there are, for "nothing was found" means little without.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from attrs import define, field, frozen
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from planetlab import flowlog, keys
+from planetlab import flowlog
 from planetlab.errors import BadArgument, Unavailable
 from planetlab.flowlog import Manifest, Tampered
+from web.nodelog import HOUR, NodeLog
+from web.questions import Question, conditions
 
 MOST = 1000  # rows of an answer
+LATE = 900.0  # seconds after its end at which an hour is merged: nodes seal some minutes after it
+LONGEST = HOUR  # microseconds that a flow record may span
+_FORMAT = "plfed-hour-1"
 _NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,253}", re.ASCII)
-_FOUR = 0xFFFF << 32
-Network = IPv4Network | IPv6Network
+# As the nodes' programs write them; a file with other columns is not taken in.
+_SEGMENT = {
+    "first": "BIGINT", "last": "BIGINT", "node": "VARCHAR", "slice": "VARCHAR", "authority": "VARCHAR",
+    "kind": "VARCHAR", "proto": "SMALLINT", "s_hi": "BIGINT", "s_lo": "BIGINT", "sport": "INTEGER", "d_hi": "BIGINT",
+    "d_lo": "BIGINT", "dport": "INTEGER", "flags": "SMALLINT", "packets": "BIGINT", "octets": "BIGINT",
+    "frames": "BIGINT", "how": "SMALLINT",
+}  # fmt: skip
+_SAME = ", ".join(name for name in _SEGMENT if name not in ("first", "last", "frames"))
+# Of a merged hour: what lies close together is stated as a difference, which packs to little or nothing.
+MERGED = f"first, last - first AS lasted, {_SAME}, packets - frames AS saved"
+_UNMERGED = f"first, first + lasted AS last, {_SAME}, packets - saved AS frames"
+_PLAIN = f"first, last, {_SAME}, frames"
 
 
-@frozen(kw_only=True)
-class Question:
-    """What is looked for. Times are seconds since the epoch; ``skew`` is how far clocks may differ."""
+@frozen
+class Hour:
+    """A merged hour: its file, and which segments are in it, as node and number."""
 
-    since: float
-    until: float
-    to: Network | None = None
-    slice: str = ""
-    port: int | None = None  # of the destination
-    protocol: int | None = None
-    node: str = ""
-    skew: float = 120.0
+    path: Path
+    begin: int  # microseconds since the epoch
+    holds: frozenset[tuple[str, int]]
 
-
-def network(text: str, where: str) -> Network:
-    """An address or prefix. Raises `BadArgument`."""
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
-        raise BadArgument(f"{expected}, got {text[:80]!r}", where) from None
-
-
-@define(eq=False)
-class NodeLog:
-    """What the archive has of one node."""
-
-    folder: Path
-    name: str
-    manifests: dict[int, Manifest] = field(factory=dict, init=False)
-    head: str = field(default="", init=False)  # digest of the newest manifest
-
-    def __attrs_post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        chain = [path.read_bytes() for path in sorted(self.folder.glob("*.manifest"))]
-        if chain:
-            good, _ = flowlog.checked(chain, self.key())
-            self.manifests = {manifest.number: manifest for manifest in good}
-            self.head = flowlog.digest(chain[-1])
-
-    def key(self) -> ec.EllipticCurvePublicKey:
-        """The node's key as it was first seen. Raises `Unavailable` when none was."""
-        path = self.folder / "key.pem"
-        if not path.exists():
-            raise Unavailable(f"no key of {self.name} was seen yet")
-        key = keys.load_public(path.read_bytes())
-        assert isinstance(key, ec.EllipticCurvePublicKey)
-        return key
-
-    def meet(self, pem: str) -> None:
-        """Keep the key at first sight. Raises `Tampered` when another one was there."""
-        path = self.folder / "key.pem"
-        if not path.exists():
-            if not isinstance(keys.load_public(pem.encode()), ec.EllipticCurvePublicKey):
-                raise Tampered(f"{self.name}: expected a P-256 key")
-            _durably(path, pem.encode())
-        elif path.read_text() != pem:
-            raise Tampered(f"{self.name} shows another key than before; an operator has to look at this")
-
-    def expected(self) -> int:
-        """The number of the next segment."""
-        return max(self.manifests, default=0) + 1
-
-    def file(self, manifest: Manifest) -> Path:
-        """Where the segment's file lies, or shall."""
-        return self.folder / f"{manifest.number:06d}.parquet"
-
-    def add(self, data: bytes) -> Manifest:
-        """Take in the next manifest. Raises `Tampered` unless it follows the one before."""
-        manifest = flowlog.opened(data, self.key())
-        if manifest.number != self.expected():
-            raise Tampered(f"{self.name}: expected segment {self.expected()}, got {manifest.number}")
-        if self.head and manifest.previous != self.head:
-            raise Tampered(f"{self.name}: segment {manifest.number} does not follow the one before it")
-        _durably(self.folder / f"{manifest.number:06d}.manifest", data)
-        self.manifests[manifest.number] = manifest
-        self.head = flowlog.digest(data)
-        return manifest
-
-    def take(self, manifest: Manifest, part: Path) -> None:
-        """Take in a segment's file. Raises `Tampered`, and deletes it, unless it is the one that was sealed."""
-        try:
-            flowlog.fits(manifest, part.read_bytes())
-        except Tampered:
-            part.unlink()
-            raise
-        part.rename(self.file(manifest))
-
-    def wanting(self) -> list[Manifest]:
-        """The segments whose files are not here."""
-        return [manifest for manifest in self.manifests.values() if not self.file(manifest).exists()]
-
-
-def _durably(path: Path, data: bytes) -> None:
-    beside = path.with_suffix(".tmp")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
+    def whole(self, question: Question) -> bool:
+        """Whether each flow in it is within the time that is asked about."""
+        return question.begin <= self.begin and self.begin + HOUR <= question.end
 
 
 @define(eq=False)
@@ -132,17 +62,33 @@ class Archive:
     """The logs of all nodes in one folder."""
 
     folder: Path
+    threads: int = 2
     _nodes: dict[str, NodeLog] = field(factory=dict, init=False)
+    _hours: dict[int, Hour] = field(factory=dict, init=False)  # by the number of the hour since the epoch
+    _engine: Any = field(default=None, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for each in sorted(self.folder.iterdir()):
-            if each.is_dir() and _NODE.fullmatch(each.name):
+            if each.is_dir() and _NODE.fullmatch(each.name) and each.name != "hours":
                 self._nodes[each.name] = NodeLog(each, each.name)
+        for leftover in self.folder.glob("hours/*/*/*.tmp"):
+            leftover.unlink()
+        if files := sorted(map(str, self.folder.glob("hours/day=*/hour=*/flows.parquet"))):
+            told = "SELECT file_name, decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'plfed'"
+            for name, text in self._cursor().execute(told, [files]).fetchall():
+                self._know(_hour(Path(name), json.loads(text)))
+
+    def _know(self, hour: Hour) -> None:
+        self._hours[hour.begin // HOUR] = hour
+        for name, number in hour.holds:
+            if name in self._nodes:
+                self._nodes[name].merged.add(number)
 
     def node(self, name: str) -> NodeLog:
         """One node's log; made when there is none. Raises `BadArgument` for what is no host name."""
-        if not _NODE.fullmatch(name):
+        if not _NODE.fullmatch(name) or name == "hours":
             raise BadArgument(f"expected a host name, got {name[:80]!r}", "node")
         if name not in self._nodes:
             self._nodes[name] = NodeLog(self.folder / name, name)
@@ -152,17 +98,118 @@ class Archive:
         """Which stretches of time there are, of which nodes, and what was not seen in them."""
         return [
             {"node": log.name, "since": m.since / 1e6, "until": m.until / 1e6, "rows": m.rows, "gaps": list(m.gaps),
-             "here": log.file(m).exists()}
+             "here": log.has(m)}
             for log, m in self._fitting(question)
         ]  # fmt: skip
 
     def _fitting(self, question: Question) -> Iterator[tuple[NodeLog, Manifest]]:
-        since, until = (question.since - question.skew) * 1e6, (question.until + question.skew) * 1e6
-        for name, log in self._nodes.items():
-            for manifest in log.manifests.values():
-                # a segment has the flows that ended in its time; one may have begun before, none is longer than an hour
-                if question.node in ("", name) and manifest.until >= since and manifest.since <= until + 3600e6:
+        for name, log in list(self._nodes.items()):
+            if question.node in ("", name):
+                # a segment has the flows that ended in its time; one may have begun before
+                for manifest in log.during(question.begin, question.end + LONGEST):
                     yield log, manifest
+
+    def close(self) -> None:
+        """Let the engine go."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+    # Taking in
+
+    def admit(self, log: NodeLog, manifest: Manifest, part: Path) -> None:
+        """Take in a segment's file. Raises `Tampered`, and deletes it, unless it is what was sealed and as all are."""
+        try:
+            flowlog.fits(manifest, part.read_bytes())
+            if manifest.node != log.name:
+                raise Tampered(f"{log.name}: its segment {manifest.number} is one of {manifest.node[:80]!r}")
+            found = self._columns(part)
+            if found != _SEGMENT:
+                raise Tampered(f"{log.name}: segment {manifest.number} has other columns than flows have")
+            count, others = self._cursor().execute(
+                "SELECT count(*), count(*) FILTER (node <> ? OR last < ? OR last >= ?) FROM read_parquet(?)",
+                [log.name, manifest.since, manifest.until, str(part)],
+            ).fetchone()  # fmt: skip
+            if count != manifest.rows or others:
+                raise Tampered(f"{log.name}: segment {manifest.number} has flows of other nodes or times")
+        except Tampered:
+            part.unlink()
+            raise
+        part.rename(log.file(manifest))
+
+    def _columns(self, part: Path) -> dict[str, str]:
+        try:
+            told = self._cursor().execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(part)]).fetchall()
+        except Exception:  # whatever a hostile file makes the engine say: it is no segment
+            return {}
+        return {row[0]: row[1] for row in told}
+
+    def due(self, now: float) -> list[int]:
+        """The hours, by number since the epoch, that have segments which no merged file holds; oldest first."""
+        latest = (now - LATE) * 1e6
+        waiting = {
+            manifest.since // HOUR
+            for log in list(self._nodes.values())
+            for manifest in list(log.manifests.values())
+            if (manifest.since // HOUR + 1) * HOUR <= latest and _mergeable(log, manifest)
+        }
+        return sorted(waiting)
+
+    def hour_file(self, number: int) -> Path:
+        """Where the file of an hour lies, or shall."""
+        day = f"{datetime.fromtimestamp(number * 3600, UTC):day=%Y-%m-%d/hour=%H}"
+        return self.folder / "hours" / day / "flows.parquet"
+
+    def tidy(self, now: float, days: float, segment_days: float) -> int:
+        """Merge the hours that are due, and delete what is too old; gives how many were merged."""
+        numbers = self.due(now)
+        for number in numbers:
+            self.merge(number)
+        self.trim(now, days, segment_days)
+        return len(numbers)
+
+    def merge(self, number: int) -> Hour:
+        """Make or renew the file of an hour: what it held, and every segment that came since."""
+        begin = number * HOUR
+        new = {
+            (log.name, manifest.number): str(log.file(manifest))
+            for log in list(self._nodes.values())
+            for manifest in log.during(begin, begin + HOUR - 1)
+            if manifest.since // HOUR == number and _mergeable(log, manifest)
+        }
+        old = self._hours.get(number)
+        hour = Hour(self.hour_file(number), begin, frozenset(new) | (old.holds if old else frozenset()))
+        sources: list[str] = []
+        bound: list[Any] = []
+        if old is not None:
+            sources.append("SELECT * FROM read_parquet(?, hive_partitioning = false)")
+            bound.append(str(old.path))
+        if new:
+            sources.append(f"SELECT {MERGED} FROM read_parquet(?)")
+            bound.append(sorted(new.values()))
+        write_hour(self._cursor(), " UNION ALL BY NAME ".join(sources), bound, hour)
+        self._know(hour)
+        return hour
+
+    def trim(self, now: float, days: float, segment_days: float) -> None:
+        """Delete flows older than ``days``, and nodes' own files of merged segments older than ``segment_days``."""
+        horizon, own = (round((now - each * 86400) * 1e6) for each in (days, segment_days))
+        for number, hour in list(self._hours.items()):
+            if hour.begin + HOUR < horizon:
+                del self._hours[number]
+                hour.path.unlink(missing_ok=True)
+                for name, segment in hour.holds:
+                    if name in self._nodes:
+                        self._nodes[name].merged.discard(segment)
+        for log in self._nodes.values():
+            log.horizon = horizon
+            for manifest in list(log.manifests.values()):
+                old = manifest.until < (own if manifest.number in log.merged else horizon)
+                if old:
+                    log.file(manifest).unlink(missing_ok=True)
+
+    # Asking
 
     def search(self, question: Question, most: int = MOST) -> list[dict[str, Any]]:
         """The flows that fit, latest first."""
@@ -179,7 +226,7 @@ class Archive:
             question,
             "SELECT slice, authority, kind, node, min(first) AS first, max(last) AS last, "
             "sum(packets)::BIGINT AS packets, sum(octets)::BIGINT AS octets, count(*) AS flows FROM flows "
-            "GROUP BY ALL ORDER BY packets DESC LIMIT ?",
+            "GROUP BY ALL ORDER BY packets DESC, slice, node LIMIT ?",
             [MOST],
         )
 
@@ -187,8 +234,9 @@ class Archive:
         """The slices that sent to more than ``least`` addresses."""
         return self._asked(
             question,
-            "SELECT slice, count(DISTINCT (d_hi, d_lo)) AS destinations, sum(packets)::BIGINT AS packets FROM flows "
-            "GROUP BY slice HAVING destinations > ? ORDER BY destinations DESC",
+            "SELECT slice, count(*) AS destinations, sum(packets)::BIGINT AS packets FROM "
+            "(SELECT slice, d_hi, d_lo, sum(packets) AS packets FROM flows GROUP BY slice, d_hi, d_lo) "
+            "GROUP BY slice HAVING destinations > ? ORDER BY destinations DESC, slice",
             [least],
         )
 
@@ -197,7 +245,7 @@ class Archive:
         return self._asked(
             question,
             "SELECT proto, dport AS port, count(*) AS flows, sum(packets)::BIGINT AS packets FROM flows "
-            "GROUP BY ALL ORDER BY flows DESC LIMIT ?",
+            "GROUP BY ALL ORDER BY flows DESC, proto, port LIMIT ?",
             [70_000],
         )
 
@@ -205,64 +253,87 @@ class Archive:
         """Octets of each slice in each hour."""
         return self._asked(
             question,
-            "SELECT slice, (last // 3600000000) * 3600 AS hour, sum(octets)::BIGINT AS octets FROM flows "
-            "GROUP BY ALL ORDER BY slice, hour",
+            "SELECT slice, hour, sum(octets)::BIGINT AS octets FROM flows GROUP BY ALL ORDER BY slice, hour",
             [],
         )
 
     def _asked(self, question: Question, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-        files = [str(log.file(manifest)) for log, manifest in self._fitting(question) if log.file(manifest).exists()]
-        if not files:
+        sources, bound = self._sources(question)
+        if not sources:
             return []
-        import duckdb
+        made = self._cursor().execute(f"WITH flows AS ({' UNION ALL '.join(sources)}) {sql}", [*bound, *values])
+        names = [column[0] for column in made.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in made.fetchall()]
 
-        where, bound = _conditions(question)
-        with duckdb.connect() as engine:
-            engine.execute("SET threads = 2")
-            made = engine.execute(
-                f"WITH flows AS (SELECT * FROM read_parquet(?) WHERE {where}) {sql}", [files, *bound, *values]
-            )
-            names = [column[0] for column in made.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in made.fetchall()]
+    def _sources(self, question: Question) -> tuple[list[str], list[Any]]:
+        """The files that may have an answer, as selects of flows, and what is bound in them."""
+        where, values = conditions(question)
+        time = ["last >= ?", "first <= ?"]
+        merged = "CAST(epoch(day) AS BIGINT) + hour * 3600 AS hour"
+        types = ", hive_partitioning = true, hive_types = {'day': DATE, 'hour': BIGINT}"
+        numbers = range(question.begin // HOUR, (question.end + LONGEST) // HOUR + 1)
+        hours = [self._hours[number] for number in numbers if number in self._hours]
+        segments = [
+            str(log.file(manifest))
+            for log, manifest in self._fitting(question)
+            if manifest.number not in log.merged and log.file(manifest).exists()
+        ]
+        kinds = (
+            ([str(h.path) for h in hours if h.whole(question)], f"{_UNMERGED}, {merged}", types, where),
+            ([str(h.path) for h in hours if not h.whole(question)], f"{_UNMERGED}, {merged}", types, where + time),
+            (segments, f"{_PLAIN}, (last // {HOUR}) * 3600 AS hour", "", where + time),
+        )
+        sources: list[str] = []
+        bound: list[Any] = []
+        for files, columns, more, asked in kinds:
+            if files:
+                inner = f"SELECT {columns} FROM read_parquet(?{more})"
+                sources.append(f"SELECT * FROM ({inner}) WHERE {' AND '.join(asked) or 'true'}")
+                bound += [files, *values, *([question.begin, question.end] if len(asked) > len(where) else [])]
+        return sources, bound
 
+    def _cursor(self) -> Any:
+        """A cursor of the one engine: each question has its own, for each may be asked in a thread of its own.
 
-def _conditions(question: Question) -> tuple[str, list[Any]]:
-    """A question as conditions over columns, and the values that are bound to them."""
-    parts = ["last >= ?", "first <= ?"]
-    values: list[Any] = [round((question.since - question.skew) * 1e6), round((question.until + question.skew) * 1e6)]
-    if question.to is not None:
-        (low_hi, low_lo), (high_hi, high_lo) = (_halves(question.to[at]) for at in (0, -1))
-        if low_hi == high_hi:
-            parts += ["d_hi = ?", *_between("d_lo", low_lo, high_lo, values, [low_hi])]
-        else:
-            parts += _between("d_hi", low_hi, high_hi, values, [])
-    for column, value in (("slice", question.slice), ("node", question.node)):
-        if value:
-            parts.append(f"{column} = ?")
-            values.append(value)
-    for column, number in (("dport", question.port), ("proto", question.protocol)):
-        if number is not None:
-            parts.append(f"{column} = ?")
-            values.append(number)
-    return " AND ".join(parts), values
-
-
-def _between(column: str, low: int, high: int, values: list[Any], before: list[Any]) -> list[str]:
-    """A range of unsigned halves over a signed column: two ranges where it crosses the sign."""
-    values += before
-    if _signed(low) <= _signed(high):
-        values += [_signed(low), _signed(high)]
-        return [f"{column} BETWEEN ? AND ?"]
-    values += [_signed(low), _signed(high)]
-    return [f"({column} >= ? OR {column} <= ?)"]
-
-
-def _halves(address: Any) -> tuple[int, int]:
-    if address.version == 4:
-        return 0, _FOUR | int(address)
-    return int(address) >> 64, int(address) & (1 << 64) - 1
+        Raises `Unavailable` where DuckDB is not installed.
+        """
+        with self._lock:
+            if self._engine is None:
+                try:
+                    import duckdb
+                except ImportError:
+                    raise Unavailable("the archive needs the package duckdb: pip install plfed[archive]") from None
+                self._engine = duckdb.connect(config={"threads": self.threads})
+                self._engine.execute("SET parquet_metadata_cache = true")
+            return self._engine.cursor()
 
 
-def _signed(half: int) -> int:
-    """A 64-bit half as the files have it: two's complement."""
-    return half - (1 << 64) if half >> 63 else half
+def write_hour(engine: Any, select: str, bound: Sequence[Any], hour: Hour) -> None:
+    """Write an hour's file, sorted, all at once. ``select``: its rows, with `MERGED` columns."""
+    told = json.dumps({"format": _FORMAT, "begin": hour.begin, "segments": sorted(hour.holds)})
+    beside = hour.path.with_suffix(".tmp")
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    engine.execute(
+        f"COPY ({select} ORDER BY d_hi, d_lo, first) TO {_quoted(str(beside))} (FORMAT parquet, COMPRESSION zstd, "
+        f"ROW_GROUP_SIZE 131072, WRITE_BLOOM_FILTER false, KV_METADATA {{plfed: {_quoted(told)}}})",
+        bound,
+    )
+    with open(beside, "rb") as file:
+        os.fsync(file.fileno())
+    beside.rename(hour.path)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _mergeable(log: NodeLog, manifest: Manifest) -> bool:
+    """Whether a segment lies within one hour of the wall clock, as merged ones must, and is here and not merged yet."""
+    one_hour = manifest.until <= (manifest.since // HOUR + 1) * HOUR
+    return one_hour and manifest.number not in log.merged and log.file(manifest).exists()
+
+
+def _hour(path: Path, told: dict[str, Any]) -> Hour:
+    if told.get("format") != _FORMAT:
+        raise Unavailable(f"{path} has the format {told.get('format')!r}: this program reads {_FORMAT}")
+    return Hour(path, int(told["begin"]), frozenset((name, int(number)) for name, number in told["segments"]))

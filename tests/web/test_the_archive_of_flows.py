@@ -22,7 +22,8 @@ from planetlab.errors import BadArgument, Unreachable
 from planetlab.flowlog import START, Manifest, Tampered
 from web.archive import ArchivePages
 from web.pull import Puller
-from web.store import Archive, Question
+from web.questions import Question
+from web.store import Archive
 
 try:
     import duckdb
@@ -77,6 +78,7 @@ class Sealed(TestCase):
         self.addCleanup(self.server.shutdown)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.archive = Archive(self.folder / "archive")
+        self.addCleanup(lambda: self.archive.close())
         self.puller = Puller(self.archive, {NODE: self.url}, "token", reactor)
 
     def seal(self, number: int, found: rows.Rows, previous: str) -> str:
@@ -224,6 +226,106 @@ class Searching(Sealed):
             (NODE, float(NOON + HOUR), True, 1), [(c["node"], c["since"], c["here"], len(c["gaps"])) for c in told]
         )
         self.assertEqual([], self.archive.coverage(Question(since=NOON - 90 * HOUR, until=NOON - 80 * HOUR)))
+
+
+class Merging(Sealed):
+    """Hours that are over become one file for all nodes."""
+
+    def asked(self) -> list[Any]:
+        day = Question(since=NOON - HOUR, until=NOON + 9 * HOUR, skew=0.0)
+        part = Question(since=NOON + HOUR / 2, until=NOON + 2 * HOUR, skew=0.0, to=ip_network("203.0.113.0/26"))
+        return [
+            sorted(map(repr, self.archive.search(part, most=10_000))),
+            *(self.archive.senders(each) for each in (day, part)),
+            *(self.archive.many_destinations(each, 5) for each in (day, part)),
+            *(self.archive.ports(each) for each in (day, part)),
+            *(self.archive.by_hour(each) for each in (day, part)),
+        ]
+
+    def hours(self) -> list[str]:
+        return sorted(str(path.relative_to(self.archive.folder)) for path in self.archive.folder.glob("hours/*/*/*"))
+
+    async def test_a_merged_hour_answers_what_the_nodes_own_files_did(self) -> None:
+        await self.pull()
+        before = self.asked()
+        self.assertEqual(3, self.archive.tidy(NOON + 4.0 * HOUR, 9e9, 9e9))
+        self.assertEqual(3, len(self.hours()))
+        self.assertEqual(before, self.asked())
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0)
+        self.assertEqual([], list(self.archive.node(NODE).folder.glob("*.parquet")))
+        self.assertEqual(before, self.asked())
+        self.archive.close()
+        self.archive = Archive(self.archive.folder)
+        self.assertEqual(before, self.asked())
+
+    async def test_merged_segments_are_not_pulled_again_and_still_count_as_here(self) -> None:
+        await self.pull()
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0)
+        self.assertEqual(0, await self.pull())
+        told = self.archive.coverage(Question(since=NOON, until=NOON + 3 * HOUR))
+        self.assertEqual([True, True, True], [each["here"] for each in told])
+
+    async def test_an_hour_that_goes_on_or_has_just_ended_is_not_merged(self) -> None:
+        await self.pull()
+        self.assertEqual(2, self.archive.tidy(NOON + 3.0 * HOUR + 60, 9e9, 9e9))
+
+    async def test_a_node_that_comes_late_is_merged_into_the_hour_once(self) -> None:
+        await self.pull()
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0)
+        late = self.archive.node("late.plc.example")
+        found = flows(50, NOON, 9)
+        part = late.folder / "x.part"
+        segments.write(found, SLICES, late.name, part)
+        manifest = self.manifest_of(late.name, len(found), part.read_bytes())
+        late.meet(PEM)
+        late.add(flowlog.sealed(manifest, KEY))
+        self.archive.admit(late, manifest, part)
+        day = Question(since=NOON - HOUR, until=NOON + 9 * HOUR, skew=0.0)
+        before = self.archive.senders(day)
+        self.assertEqual(1, self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0))
+        self.assertEqual(before, self.archive.senders(day))
+        self.assertEqual(0, self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0))
+        self.assertEqual(1250, sum(struct["flows"] for struct in before))
+
+    def manifest_of(self, node: str, count: int, data: bytes) -> Manifest:
+        return Manifest(
+            node=node, number=1, since=NOON * 1_000_000, until=(NOON + HOUR) * 1_000_000, rows=count, file="x.parquet",
+            octets=len(data), sha256=flowlog.digest(data), previous=START,
+        )  # fmt: skip
+
+    async def test_flows_older_than_is_kept_are_deleted_and_not_pulled_again(self) -> None:
+        await self.pull()
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, 9e9)
+        self.archive.tidy(NOON + HOUR + 86400.0 + 60, days=1.0, segment_days=1.0)
+        self.assertEqual(2, len(self.hours()))
+        self.assertEqual(0, await self.pull())
+        told = self.archive.coverage(Question(since=NOON, until=NOON + 3 * HOUR))
+        self.assertEqual([False, True, True], [each["here"] for each in told])
+
+    async def test_a_merge_that_was_cut_off_leaves_the_hour_as_it_was(self) -> None:
+        await self.pull()
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, 9e9)
+        before, (path, *_) = self.asked(), self.archive.folder.glob("hours/*/*/*")
+        path.with_suffix(".tmp").write_bytes(b"PAR1 half")
+        self.archive.close()
+        self.archive = Archive(self.archive.folder)
+        self.assertEqual(before, self.asked())
+        self.assertEqual([], list(self.archive.folder.glob("hours/*/*/*.tmp")))
+
+    async def test_a_node_does_not_get_flows_in_that_are_not_its_own_or_of_another_time_or_no_flows(self) -> None:
+        liar = self.archive.node("liar.plc.example")
+        liar.meet(PEM)
+        part = liar.folder / "x.part"
+        segments.write(flows(5, NOON, 1), SLICES, NODE, part)
+        others = part.read_bytes()
+        segments.write(flows(5, NOON + HOUR, 1), SLICES, liar.name, part)
+        later = part.read_bytes()
+        for data in (others, later, b"PAR1" * 99, b""):
+            part.write_bytes(data)
+            self.assertRaises(Tampered, self.archive.admit, liar, self.manifest_of(liar.name, 5, data), part)
+            self.assertFalse(part.exists())
+        part.write_bytes(others)
+        self.assertRaises(Tampered, self.archive.admit, liar, self.manifest_of(NODE, 5, others), part)
 
 
 class Asking(Sealed):

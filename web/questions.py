@@ -1,0 +1,86 @@
+"""Questions to the archive as values, and as conditions over the columns of its files. Pure."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from attrs import frozen
+
+from planetlab.errors import BadArgument
+
+Network = IPv4Network | IPv6Network
+_FOUR = 0xFFFF << 32
+
+
+@frozen(kw_only=True)
+class Question:
+    """What is looked for. Times are seconds since the epoch; ``skew`` is how far clocks may differ."""
+
+    since: float
+    until: float
+    to: Network | None = None
+    slice: str = ""
+    port: int | None = None  # of the destination
+    protocol: int | None = None
+    node: str = ""
+    skew: float = 120.0
+
+    @property
+    def begin(self) -> int:
+        """Where it begins, the skew included; microseconds."""
+        return round((self.since - self.skew) * 1e6)
+
+    @property
+    def end(self) -> int:
+        """Where it ends, the skew included; microseconds."""
+        return round((self.until + self.skew) * 1e6)
+
+
+def network(text: str, where: str) -> Network:
+    """An address or prefix. Raises `BadArgument`."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
+        raise BadArgument(f"{expected}, got {text[:80]!r}", where) from None
+
+
+def conditions(question: Question) -> tuple[list[str], list[Any]]:
+    """What a question asks besides its time, as conditions over columns, and the values that are bound to them."""
+    parts: list[str] = []
+    values: list[Any] = []
+    if question.to is not None:
+        (low_hi, low_lo), (high_hi, high_lo) = (halves(question.to[at]) for at in (0, -1))
+        if low_hi == high_hi:
+            parts += ["d_hi = ?", *_between("d_lo", low_lo, high_lo, values, [signed(low_hi)])]
+        else:
+            parts += _between("d_hi", low_hi, high_hi, values, [])
+    for column, value in (("slice", question.slice), ("node", question.node)):
+        if value:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    for column, number in (("dport", question.port), ("proto", question.protocol)):
+        if number is not None:
+            parts.append(f"{column} = ?")
+            values.append(number)
+    return parts, values
+
+
+def _between(column: str, low: int, high: int, values: list[Any], before: list[Any]) -> list[str]:
+    """A range of unsigned halves over a signed column: two ranges where it crosses the sign."""
+    values += before
+    values += [signed(low), signed(high)]
+    if signed(low) <= signed(high):
+        return [f"{column} BETWEEN ? AND ?"]
+    return [f"({column} >= ? OR {column} <= ?)"]
+
+
+def halves(address: Any) -> tuple[int, int]:
+    """An address as two 64-bit halves, IPv4 mapped into IPv6."""
+    if address.version == 4:
+        return 0, _FOUR | int(address)
+    return int(address) >> 64, int(address) & (1 << 64) - 1
+
+
+def signed(half: int) -> int:
+    """A 64-bit half as the files have it: two's complement."""
+    return half - (1 << 64) if half >> 63 else half
