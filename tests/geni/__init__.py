@@ -1,0 +1,1 @@
+"""RSpec documents, and the GENI interfaces as their clients call them."""
