@@ -17,6 +17,7 @@ from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
 
 READABLE = 0o644
+ARCHIVE_PERIOD = 10.0  # seconds between two pulls of what nodes have sealed
 
 
 @frozen(kw_only=True)
@@ -30,6 +31,9 @@ class AuthorityPlace:
     host: str = "127.0.0.1"  # the name or address that its certificate is for
     listen: str = "127.0.0.1"
     domain: str = "localhost.localdomain"  # of the addresses that mails come from
+    relay: str = ""  # the mail server, host:port
+    refresh_every: int = 0  # seconds between two copies of the peers' objects; 0: only when asked
+    archived: tuple[tuple[str, str], ...] = ()  # nodes whose sealed logs are pulled: host name, address of its pages
     plain: bool = False  # whether the whole API is served in clear, on loopback, for clients without our CA
 
     @property
@@ -59,6 +63,11 @@ class AuthorityPlace:
         return True
 
     @property
+    def archive_token(self) -> pathlib.Path:
+        """The file with what the archive shows to its nodes."""
+        return self.path / "archive.token"
+
+    @property
     def prefix(self) -> str:
         """The login base of the operators' own site."""
         return self.hrn.leaf
@@ -73,6 +82,8 @@ class AuthorityPlace:
         secret = self.path / "maintenance.password"
         if not secret.exists():
             write(secret, secrets.token_urlsafe(24))
+        if self.archived and not self.archive_token.exists():
+            write(self.archive_token, secrets.token_urlsafe(24))
         own = {"maintenance_user": self.maintenance, "maintenance_password": secret.read_text()}
         write(self.path / "slice_authority.toml", dumps({**self.slice_authority(), **own}))
         write(self.path / "mgmt_authority.toml", dumps({**self.mgmt_authority(), **own}))
@@ -107,6 +118,8 @@ class AuthorityPlace:
             "support": f"support@{self.domain}",
             "boot_mail": f"boot@{self.domain}",
             "web_host": self.host,
+            "relay": self.relay,
+            **({"refresh_every": self.refresh_every} if own == "sa" and self.refresh_every else {}),
         }
 
     def web(self) -> dict[str, Any]:
@@ -119,6 +132,15 @@ class AuthorityPlace:
             "password_file": str(self.path / "maintenance.password"),
             "listen": [self.endpoint("web")],
             "operator_listen": self.endpoint("web_operator", "127.0.0.1"),
+            **(self._archive() if self.archived else {}),
+        }
+
+    def _archive(self) -> dict[str, Any]:
+        return {
+            "archive_dir": str(folder(self.path / "archive")),
+            "archive_nodes": [f"{host} {pages}" for host, pages in self.archived],
+            "archive_token_file": str(self.archive_token),
+            "archive_period": ARCHIVE_PERIOD,
         }
 
     def programs(self, logs: pathlib.Path) -> list[Program]:

@@ -55,6 +55,16 @@ def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: 
     }
 
 
+def archive(ports: Ports) -> str:
+    """The page on which everything that an authority's nodes ever sent can be searched."""
+    return f"http://{HOST}:{ports['web']}/archive"
+
+
+def mail(ports: Ports) -> dict[str, str]:
+    """Where every mail of the federation goes, and the page that shows them; nobody else gets any."""
+    return {"smtp": f"{HOST}:{ports['smtp']}", "page": f"http://{HOST}:{ports['page']}/"}
+
+
 def slices(plan: Plan) -> dict[str, list[str]]:
     """The names of each authority's slices."""
     return {str(each.hrn): [str(one.name) for one in each.slices] for each in plan.authorities}
@@ -70,4 +80,6 @@ def lines(facts: dict[str, Any]) -> list[str]:
         said.append(
             f"Node {host:<20}  {each['audit']:<24} its audit page; tickets to {each['pl_conf']}; {each['driver']}"
         )
+    said.append(f"Mail of them all, caught   {facts['mail']['page']:<24} delivered to nobody")
+    said.append(f"Archive of all packets     {facts['archive']}")
     return said

@@ -17,9 +17,9 @@ from twisted.internet.utils import getProcessOutputAndValue
 
 from planetlab.ask import Ask, Password
 from planetlab.cli import facts as told
-from planetlab.cli import network, papers, place, populate, ports, setup, work
+from planetlab.cli import mailbox, network, papers, place, populate, ports, setup, work
 from planetlab.cli.authority import AuthorityPlace
-from planetlab.cli.node import Inside, NodePlace, TrustedRoot
+from planetlab.cli.node import AuditWishes, Inside, NodePlace, TrustedRoot
 from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, WORK, AuthorityPlan, NodePlan, Plan
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.say import Voice
@@ -29,6 +29,10 @@ from planetlab.names import Hrn
 UP_WITHIN = 60.0  # seconds that everything may take until it answers
 LOOK_EVERY = 0.1  # seconds
 TRIES = 3  # starts of the authorities, when ports are taken away under our hands
+MAIL = "mail"  # the catcher's name among the ports
+REFRESH_EVERY = 60  # seconds between two copies of a peer's objects
+SEGMENT = 60.0  # seconds that a sealed segment of a demo node's log spans, and a flow's longest record
+IDLE = 15.0  # seconds of silence that end a flow
 POLL_PERIOD, POLL_JITTER = 5.0, 1.0  # seconds between a demo node's polls
 
 
@@ -99,6 +103,7 @@ class Federation:
         for tries_left in reversed(range(TRIES)):
             self._choose_ports()
             self._make_authorities()
+            self._run([mailbox.program(self.ports[MAIL], place.folder(self.logs))])
             self._run(program for each in self.authorities.values() for program in each.programs(self.logs))
             try:
                 for each in self.authorities.values():
@@ -116,6 +121,7 @@ class Federation:
         owners: list[tuple[str, tuple[str, ...]]]
         owners = [(str(each.hrn), told.PLACES_OF_AUTHORITY) for each in self.plan.authorities]
         owners += [(str(each.hostname), told.PLACES_OF_NODE) for each in self.plan.nodes]
+        owners.append((MAIL, mailbox.PLACES))
         taken: set[int] = set()
         while self._held:
             self._held.pop().close()
@@ -137,6 +143,9 @@ class Federation:
                 name=f"PlanetLab {each.hrn}",
                 ports=self.ports[str(each.hrn)],
                 domain=each.domain,
+                relay=told.mail(self.ports[MAIL])["smtp"],
+                refresh_every=REFRESH_EVERY if each.peers else 0,
+                archived=tuple((str(one.hostname), self._pages(one)) for one in self.plan.nodes_of(each.hrn)),
                 plain=True,
             )
             self.authorities[each.hrn] = there
@@ -147,6 +156,10 @@ class Federation:
             there.write_settings()
             place.write(folder / setup.DEMO, "Its persons have a password that everybody knows.\n")
             there.found(each.email("admin"), PASSWORD)
+
+    def _pages(self, node: NodePlan) -> str:
+        """The address of a node's audit pages."""
+        return f"http://127.0.0.1:{self.ports[str(node.hostname)]['audit']}/"
 
     def _run(self, programs: Iterable[Program]) -> None:
         for program in programs:
@@ -189,8 +202,11 @@ class Federation:
             self.nodes[str(each.hostname)] = self._node_place(each, owner, known)
             self.nodes[str(each.hostname)].write()
         for owner in self.plan.authorities:
-            hosts = [str(each.hostname) for each in self.plan.nodes if each.authority == owner.hrn]
+            hosts = [str(each.hostname) for each in self.plan.nodes_of(owner.hrn)]
             await populate.put_on(self.admin(owner.hrn), owner, hosts)
+        for greet in (populate.peers, populate.copies):  # a peer copies nothing before it is known itself
+            for owner in self.plan.authorities:
+                await greet(self.admin(owner.hrn), [self.authorities[other] for other in owner.peers])
         await self._settle_drivers()
 
     def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated) -> NodePlace:
@@ -213,6 +229,14 @@ class Federation:
             contact=owner.domain,
             cgroup=f"{place.group(self.wishes.path)}-{each.number}",
             initscript=WORK,
+            audit=AuditWishes(
+                token=self.authorities[each.authority].archive_token,
+                archive_url=told.archive(self.ports[str(each.authority)]),
+                relay=told.mail(self.ports[MAIL])["smtp"],
+                segment_seconds=SEGMENT,
+                idle=IDLE,
+                active=SEGMENT,
+            ),
         )
 
     def _roots(self, each: NodePlan) -> tuple[TrustedRoot, ...]:
@@ -315,13 +339,13 @@ class Federation:
             for host, each in [(str(one.hostname), self.nodes[str(one.hostname)])]
         }
         slices = told.slices(self.plan)
-        archive = authorities["plc"]["web"]
         self.facts = {
             "ready": True,
             "authorities": authorities,
             "nodes": nodes,
             "slices": slices,
-            "archive": archive,
+            "archive": told.archive(self.ports[str(PLC)]),
+            "mail": told.mail(self.ports[MAIL]),
             "dir": str(self.wishes.path),
         }
         self._remember()

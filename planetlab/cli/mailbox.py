@@ -1,22 +1,28 @@
 """A mail server that keeps what it is given and shows it on a page: for demos and tests, on loopback only.
 
-It delivers nothing anywhere; its page says so.
+It delivers nothing anywhere; its page says so. A demo runs it: ``python -m planetlab.cli.mailbox SMTP-PORT PAGE-PORT``.
 """
 
+import json
+import pathlib
+import sys
 from collections import deque
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 from jinja2 import Environment
 from twisted.internet.defer import Deferred, succeed
 from twisted.mail import smtp
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import Request, Site
 from zope.interface import implementer
 
+from planetlab.cli.processes import Program
+
+PLACES = ("smtp", "page")  # its ports
 MOST_KEPT = 500  # letters; the oldest go first
 MOST_BYTES = 10 * 1024 * 1024  # of one letter
 
@@ -25,7 +31,8 @@ _PAGE = Environment(autoescape=True).from_string("""<!doctype html>
 <style>body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 pre{white-space:pre-wrap;border-left:3px solid #888;padding-left:1rem}</style></head><body>
 <h1>Mail caught here</h1>
-<p>A simulated mail server: nothing that arrives here is delivered to anybody. {{ letters | length }} kept.</p>
+<p>A simulated mail server: nothing that arrives here is delivered to anybody. {{ letters | length }} kept;
+<a href="/letters.json">as JSON</a>.</p>
 {% for letter in letters %}<article><h2>{{ letter.subject }}</h2>
 <p>To {{ letter.to }}{% if letter.cc %}, cc {{ letter.cc }}{% endif %}, from {{ letter.sender }}, {{ letter.date }}</p>
 <pre>{{ letter.text }}</pre></article>
@@ -134,6 +141,30 @@ class _Page(Resource):
         self.box = box
 
     def render_GET(self, request: Request) -> bytes:
+        if request.path.endswith(b".json"):
+            request.setHeader(b"content-type", b"application/json")
+            return json.dumps([asdict(letter) for letter in self.box.letters]).encode()
         request.setHeader(b"content-type", b"text/html; charset=utf-8")
         request.setHeader(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
         return str(_PAGE.render(letters=list(self.box.letters))).encode()
+
+
+def program(ports: dict[str, int], logs: pathlib.Path) -> Program:
+    """The catcher as a program to run."""
+    command = (sys.executable, "-m", "planetlab.cli.mailbox", str(ports["smtp"]), str(ports["page"]))
+    return Program("mail", command, logs / "mail.log")
+
+
+def main(smtp_port: int, page_port: int) -> None:
+    """Take letters in at one port of loopback and show them at another, until told to end."""
+    from twisted.internet import reactor as installed  # importing it installs it, and only a program may do that
+
+    reactor: Any = installed
+    box = Mailbox()
+    reactor.listenTCP(smtp_port, box.smtp(), interface="127.0.0.1")
+    reactor.listenTCP(page_port, Site(box.page()), interface="127.0.0.1")
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

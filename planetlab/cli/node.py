@@ -49,6 +49,24 @@ class Inside:
 
 
 @frozen(kw_only=True)
+class AuditWishes:
+    """Who pulls the node's sealed log, how often it is sealed, and who takes letters about complaints."""
+
+    token: pathlib.Path | None = None  # what the archive shows
+    archive_url: str = ""
+    relay: str = ""  # host:port
+    segment_seconds: float = 3600.0
+    idle: float = 60.0  # seconds of silence that end a flow
+    active: float = 300.0  # seconds after which a flow goes on as another record
+
+    def settings(self) -> dict[str, Any]:
+        """What the audit's settings say of it."""
+        said = {name: getattr(self, name) for name in ("segment_seconds", "idle", "active", "archive_url")}
+        said["mail_relay"] = self.relay
+        return {**said, **({"log_token_file": str(self.token)} if self.token else {})}
+
+
+@frozen(kw_only=True)
 class NodePlace:
     """One node's folder, and everything its settings are made of."""
 
@@ -69,6 +87,7 @@ class NodePlace:
     authority_name: str = ""
     authority_url: str = ""
     contact: str = ""  # the mail domain of those who answer for the slices
+    audit: AuditWishes = AuditWishes()
     cgroup: str = "plfed"
     initscript: str = ""  # what slivers run whose slice says nothing
 
@@ -158,6 +177,8 @@ class NodePlace:
             "capture_interfaces": [self.inside.uplink],
             "authority_name": self.authority_name,
             "authority_url": self.authority_url,
+            **self.audit.settings(),
+            "page_url": f"http://{self.address}:{self.ports['audit']}/",
             **({"slice_mail": f"SLICE@{self.contact}", "abuse_mail": f"abuse@{self.contact}"} if self.contact else {}),
         }
 

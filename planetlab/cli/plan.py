@@ -42,6 +42,7 @@ class AuthorityPlan:
     domain: str
     slices: tuple[SlicePlan, ...]
     parent: Hrn | None = None
+    peers: tuple[Hrn, ...] = ()  # the PLCs whose objects it copies
 
     def email(self, role: str) -> str:
         """The address that the person of this role signs in with."""
@@ -73,6 +74,10 @@ class Plan:
         """The authority of this name."""
         return next(authority for authority in self.authorities if authority.hrn == hrn)
 
+    def nodes_of(self, hrn: Hrn) -> tuple[NodePlan, ...]:
+        """The nodes that are managed by the authority of this name."""
+        return tuple(node for node in self.nodes if node.authority == hrn)
+
 
 PLC, JAPAN, EPFL = Hrn(("plc",)), Hrn(("plc", "japan")), Hrn(("epfl",))
 
@@ -96,6 +101,7 @@ AUTHORITIES = (
                 "Measures routes with a few small packets to many addresses.",
             ),
         ),
+        peers=(EPFL,),
     ),
     AuthorityPlan(
         JAPAN,
@@ -111,6 +117,7 @@ AUTHORITIES = (
             ),
         ),
         parent=PLC,
+        peers=(EPFL,),
     ),
     AuthorityPlan(
         EPFL,
@@ -125,6 +132,7 @@ AUTHORITIES = (
                 "Counts how many hosts answer to an echo request.",
             ),
         ),
+        peers=(PLC, JAPAN),
     ),
 )
 

@@ -5,6 +5,7 @@ one person into the registry.
 """
 
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from planetlab.ask import Ask
+from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.plan import PASSWORD, ROLES, WORK, AuthorityPlan, NodePlan, SlicePlan
 
 LOCATION = {"latitude": 40.35, "longitude": -74.65}
@@ -71,6 +73,29 @@ async def _unless_there(admin: Ask, name: str, email: str) -> None:
     found = await admin.call("GetPersons", {"email": email}, ["person_id"])
     if found[0]["person_id"] not in ids:
         await admin.call("AddPersonToSlice", email, name)
+
+
+async def peers(admin: Ask, others: Iterable[AuthorityPlace]) -> None:
+    """Other PLCs as peers, where they answer today."""
+    for other in others:
+        about = {
+            "peername": other.name,
+            "peer_url": other.url("sa", "PLCAPI"),
+            "key": (other.path / "pgp.pub").read_text(),
+            "cacert": (other.path / "ca.pem").read_text(),
+            "shortname": str(other.hrn),
+            "hrn_root": str(other.hrn),
+        }
+        if await admin.call("GetPeers", {"peername": other.name}, ["peer_id"]):
+            await admin.call("UpdatePeer", other.name, about)
+        else:
+            await admin.call("AddPeer", about)
+
+
+async def copies(admin: Ask, others: Iterable[AuthorityPlace]) -> None:
+    """The peers' objects as they are now; the settings tell how often they are copied from then on."""
+    for other in others:
+        await admin.call("RefreshPeer", other.name)
 
 
 async def node(admin: Ask, plan: NodePlan, site: str, address: str) -> Populated:

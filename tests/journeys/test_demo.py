@@ -1,6 +1,7 @@
 """A demo from outside: what it says of itself is so, whatever dies comes back, and nothing is left of it."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -94,6 +95,33 @@ class ADemo(SynchronousTestCase):
             with xmlrpc.client.ServerProxy(each["plcapi_plain"], allow_none=True) as api:
                 for who in each["persons"].values():
                     self.assertEqual(1, api.AuthCheck({"AuthMethod": "password", **who}))
+
+    def test_a_mail_of_an_authority_is_caught_and_shown_on_a_page(self) -> None:
+        plc, page = self.demo.facts["authorities"]["plc"], self.demo.facts["mail"]["page"]
+        who, subject = {"AuthMethod": "password", **plc["persons"]["admin"]}, f"caught {time.monotonic()}"
+        with xmlrpc.client.ServerProxy(plc["plcapi_plain"], allow_none=True) as api:
+            api.NotifyPersons(who, [plc["persons"]["tech"]["Username"]], subject, "It is you who is meant.")
+
+        def caught() -> bool:
+            with urllib.request.urlopen(f"{page}letters.json", timeout=20) as letters:
+                found = [each["to"] for each in json.load(letters) if each["subject"] == subject]
+            return found == [plc["persons"]["tech"]["Username"]]
+
+        self.demo.until(caught, "caught", 30)
+        with urllib.request.urlopen(page, timeout=20) as shown:
+            self.assertIn(b"A simulated mail server", shown.read())
+
+    def test_peers_know_each_others_nodes(self) -> None:
+        for name, foreign in (("plc", "node1.epfl.example"), ("epfl", "node1.plc.example")):
+            each = self.demo.facts["authorities"][name]
+            who = {"AuthMethod": "password", **each["persons"]["user"]}
+            with xmlrpc.client.ServerProxy(each["plcapi_plain"], allow_none=True) as api:
+                found = api.GetNodes(who, {"~peer_id": None}, ["hostname"])
+            self.assertEqual([{"hostname": foreign}], found)
+
+    def test_the_archive_tells_what_it_rests_on(self) -> None:
+        with urllib.request.urlopen(f"{self.demo.facts['archive']}?to=198.51.100.7", timeout=20) as page:
+            self.assertIn(b"This rests on", page.read())
 
     def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(self) -> None:
         done = plfed("demo", "--dir", str(self.folder / "d"))
