@@ -85,7 +85,7 @@ def _open_xml(sealed: bytes, trust: Roots, now: float) -> tuple[Ticket, Root]:
         )
     candidates: list[tuple[Root, keys.PublicKey]]
     if claims.issuer is None:
-        candidates = [(root, key) for root in trust.roots for key in root.keys]
+        candidates = [(root, key) for root in trust.roots for key in root.keys if not root.suspended]
     elif claims.chain:
         key = _vouched(claims, trust, now).key
         candidates = [(trust.answering(claims.issuer), key)]
@@ -106,7 +106,7 @@ def _open_pgp(sealed: bytes, trust: Roots, now: float) -> tuple[Ticket, Root]:
     struct = ticket_pgp.parse(message.body)
     claims = ticket_pgp.claims(struct)
     if claims.issuer is None:
-        candidates = [(root, root.pgp_keys) for root in trust.roots]
+        candidates = [(root, root.pgp_keys) for root in trust.roots if not root.suspended]
     elif not message.ours:
         raise BadTicket("malformed", "the message was packed anew since it was issued")
     elif claims.chain:

@@ -10,7 +10,9 @@ import uuid
 
 from attrs import frozen
 
-from planetlab import gids, keys, openpgp, tls
+from planetlab import gids, keys, tls
+from planetlab.authority import book as books
+from planetlab.authority import certifying, rotating, speaking
 from planetlab.cli.place import folder, write
 from planetlab.errors import BadSettings
 from planetlab.names import Hrn
@@ -57,15 +59,15 @@ def make(place: pathlib.Path, hrn: Hrn, names: tuple[str, ...]) -> Papers:
 
 def certify(parent: pathlib.Path, request: bytes) -> bytes:
     """The chain for an authority that asks with ``request``, signed by the authority whose folder is ``parent``."""
-    name, _, public = request.partition(b"\n")
-    hrn, above = Hrn.parse(name.decode(errors="replace").strip()), gids.read_chain((parent / "gid.pem").read_bytes())
-    subject = gids.Subject(hrn=hrn, kind="authority", key=keys.load_public(public), uuid=uuid.uuid4())
-    issuer_key = keys.load_private((parent / "authority.key").read_bytes())
-    return gids.certify(above[0], issuer_key, subject, time.time()).pem + b"".join(gid.pem for gid in above)
+    return certifying.certify(parent, request, time.time())
 
 
 def install(papers: Papers, hrn: Hrn, chain: bytes) -> None:
     """Take the chain that a parent gave. Raises `BadSettings` if it is not for this authority and its key."""
+    now = time.time()
+    if (papers.folder / "next-identity" / "authority.key").exists():
+        rotating.install(papers.folder, chain, now)
+        return
     own = keys.load_private((papers.folder / "authority.key").read_bytes())
     leaf = gids.read_chain(chain)[0]
     if leaf.hrn != hrn or not keys.same(leaf.key, keys.accepted(own.public_key())):
@@ -74,31 +76,19 @@ def install(papers: Papers, hrn: Hrn, chain: bytes) -> None:
         )
     write(papers.gid, chain, READABLE)
     finish(papers, hrn)
+    rotating.certify_ticket_key(papers.folder, papers.folder, now)  # a renewed chain reaches what lies below it
+    speaking.make_speaker(papers.folder, now)
 
 
 def finish(papers: Papers, hrn: Hrn) -> None:
-    """The keys that sign tickets: one in each of the two forms, both named in a certificate of the authority's."""
-    place = papers.folder
-    if (place / "ticket.pem").exists():
-        return
-    secret, key = openpgp.new_key(f"{hrn} tickets <tickets@{'.'.join(reversed(hrn.path))}.invalid>"), keys.new_rsa()
-    public = openpgp.public(secret)
-    above = gids.read_chain(papers.gid.read_bytes())
-    authority_key = keys.load_private((place / "authority.key").read_bytes())
-    subject = gids.Subject(
-        hrn=hrn,
-        kind="authority",
-        key=keys.accepted(key.public_key()),
-        uuid=uuid.uuid4(),
-        service="ticket",
-        openpgp=(openpgp.fingerprint(public),),
-    )
-    leaf = gids.certify(above[0], authority_key, subject, time.time())
-    write(place / "pgp.sec", secret)
-    write(place / "pgp.pub", public, READABLE)
-    write(place / "ticket.key", keys.private_pem(key))
-    write(place / "ticket.pub.pem", keys.public_pem(subject.key), READABLE)
-    write(place / "ticket.pem", leaf.pem + b"".join(gid.pem for gid in above), READABLE)
+    """The keys that sign tickets, one in each of the two forms; the key that speaks for the authority; the book."""
+    place, now = papers.folder, time.time()
+    if not (place / "ticket.pem").exists():
+        rotating.write_ticket_keys(place, place, gids.read_chain(papers.gid.read_bytes())[0], now)
+    if not (place / "statement.pem").exists():
+        speaking.make_speaker(place, now)
+    if not (place / books.FILE).exists():
+        books.keep(place, books.load(place))
 
 
 def _make_tls(place: pathlib.Path, hrn: Hrn, names: tuple[str, ...], now: float) -> None:

@@ -16,6 +16,7 @@ LAYERS = {
     "edge": {
         *(
             "ask",
+            "authority",
             "certificates",
             "lines",
             "auth",
@@ -36,7 +37,7 @@ LAYERS = {
             "tls",
             "visitors",
         ),
-        "xmlrpc",
+        *("xmlrpc", "xml_rows"),
     },
 }
 ORDER = ("words", "papers", "calls", "edge")

@@ -1,0 +1,1 @@
+"""Tests of an authority's folder: its book, its keys, its statements."""
