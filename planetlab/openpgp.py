@@ -5,6 +5,7 @@ certificates that the caller trusts. Every octet that no signature covers has on
 left free in messages of other programs, the name and the date that gpg puts before the data: they mean nothing.
 """
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -128,6 +129,7 @@ def holds(message: Message, certificates: Sequence[bytes], legacy: bool = False)
     return signers.pop()
 
 
+@functools.lru_cache(maxsize=8)  # an authority signs with the same key again and again
 def _secret(armoured: bytes) -> pysequoia.Tsk:
     try:
         return pysequoia.Tsk.from_bytes(armoured)

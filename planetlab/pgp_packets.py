@@ -5,6 +5,7 @@ and a compressed layer must be what zlib makes of its content, or the message is
 """
 
 import base64
+import functools
 import zlib
 from collections.abc import Callable
 
@@ -45,20 +46,45 @@ def armour(data: bytes) -> bytes:
 
 
 def _crc24(data: bytes) -> int:
-    crc = 0xB704CE
-    for octet in data:
-        crc = ((crc << 8) & 0xFFFFFF) ^ _CRC[(crc >> 16) ^ octet]
-    return crc
+    """The checksum of armour (RFC 4880, section 6.1): the rest of the data, as one polynomial, divided by `_CRC`.
+
+    Whole halves of the data are folded onto the other half, since long numbers are multiplied faster than octets are
+    visited: a ticket of 20 kB takes microseconds.
+    """
+    rest = int.from_bytes(data, "big") << 24 ^ 0xB704CE << 8 * len(data)
+    for power in reversed(range(5, rest.bit_length().bit_length())):
+        high = rest >> (1 << power)
+        rest ^= high << (1 << power) ^ _times(high, _fold(power))
+    return _rest(rest)
 
 
-def _crc_row(octet: int) -> int:
-    crc = octet << 16
-    for _ in range(8):
-        crc = (crc << 1) ^ (0x1864CFB if crc & 0x800000 else 0)
-    return crc
+@functools.cache
+def _fold(power: int) -> int:
+    """What x to the 2**power-th leaves when divided by `_CRC`."""
+    if power == 0:
+        return 2
+    half = _fold(power - 1)
+    return _rest(_times(half, half))
 
 
-_CRC = tuple(map(_crc_row, range(256)))
+def _times(long: int, short: int) -> int:
+    """The product of two polynomials over GF(2)."""
+    product = 0
+    for place in range(short.bit_length()):
+        if short >> place & 1:
+            product ^= long << place
+    return product
+
+
+def _rest(value: int) -> int:
+    """What is left of a polynomial of few terms."""
+    for place in reversed(range(24, value.bit_length())):
+        if value >> place & 1:
+            value ^= _CRC << (place - 24)
+    return value
+
+
+_CRC = 0x1864CFB
 
 
 def dearmour(data: bytes) -> tuple[bytes, bool, bool]:

@@ -135,19 +135,20 @@ class ApiResource(Resource):
             if request.channel is not None:
                 request.loseConnection()
 
-    def _send(self, answer: bytes | None, request: Request) -> None:
+    def _send(self, answer: list[bytes] | None, request: Request) -> None:
         if answer is None:
             request.setResponseCode(500)
             request.setHeader(b"Content-Type", b"text/html")
-            answer = _NOT_UNDERSTOOD
+            answer = [_NOT_UNDERSTOOD]
         else:
             request.setHeader(b"Content-Type", b"text/xml; charset=utf-8")
-        request.setHeader(b"Content-Length", b"%d" % len(answer))
-        request.write(answer)
+        request.setHeader(b"Content-Length", b"%d" % sum(map(len, answer)))
+        for piece in answer:
+            request.write(piece)
         request.finish()
         failpoint("answer.sent")
 
-    async def _serve(self, request: Request, body: bytes) -> bytes | None:
+    async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
         try:
             name, args = xmlrpc.loads_call(
                 body, depth=self.limits.depth, values=self.limits.values, octets=self.limits.body
@@ -159,7 +160,7 @@ class ApiResource(Resource):
         except BadArgument as error:
             return _written(fault(error))
         if self._is_elsewhere(name, request):
-            return await self._forward(name, body, request)
+            return [await self._forward(name, body, request)]
         answer = await self._answer(name, args, request)
         try:
             return _written(answer)
@@ -181,7 +182,7 @@ class ApiResource(Resource):
             return await self.elsewhere.post(body, headers={FORWARDED: address_of(request).encode() or _UNNAMED})
         except PeerError as error:
             _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
-            return _written(self.dialect.refuse(error, name, None))
+            return b"".join(_written(self.dialect.refuse(error, name, None)))
 
     async def _answer(self, name: str, args: tuple[Any, ...], request: Request, inner: bool = False) -> Any:
         """What is said to one call: a value or a `Fault`, in our dialect; ``inner`` to a multicall is as PLCAPI's."""
@@ -325,8 +326,8 @@ def _incident(error: Exception, name: str) -> PlanetLabError:
     return told
 
 
-def _written(answer: Any) -> bytes:
-    return xmlrpc.dumps_fault(answer) if isinstance(answer, Fault) else xmlrpc.dumps_answer(answer)
+def _written(answer: Any) -> list[bytes]:
+    return [xmlrpc.dumps_fault(answer)] if isinstance(answer, Fault) else xmlrpc.answer_pieces(answer)
 
 
 def mount(paths: Mapping[str, Resource]) -> Resource:

@@ -338,7 +338,7 @@ def _write_struct(value: dict[Any, Any], write: Callable[[str], object]) -> None
     """Write a struct; what members mostly are is written in one step, for listings are made of thousands of them."""
     write("<value><struct>\n")
     for name, member in value.items():
-        head, kind = _member(name), type(member)
+        head, kind = before_member(name), type(member)
         if kind is str:
             write(f"{head}<value><string>{_escaped(member)}</string></value>\n</member>\n")
         elif kind is int and -(2**31) <= member < 2**31:
@@ -364,38 +364,37 @@ def _write_array(value: Any, write: Callable[[str], object]) -> None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _member(name: Any) -> str:
+def before_member(name: Any) -> str:
+    """What stands before a struct's member of this name."""
     if not isinstance(name, str):
         raise TypeError(f"a struct's member is named by text, not by {type(name).__name__}")
     return f"<member>\n<name>{_escaped(name)}</name>\n"
 
 
-class Numbers:
-    """An array of numbers that is at hand as text, ``3,1,2``: on its way out it need not become numbers first."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
 class Written:
-    """A value that is text already: whoever made it wrote it too, in a thread where that keeps nobody waiting."""
+    """A value that is text already, in pieces: whoever made it wrote it too, in a thread where that delays nobody."""
 
-    __slots__ = ("text",)
+    __slots__ = ("pieces",)
 
-    def __init__(self, value: Any) -> None:
-        out: list[str] = []
-        _write(value, out.append)
-        self.text = "".join(out)
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.pieces = list(pieces)
+
+    @classmethod
+    def of(cls, value: Any) -> "Written":
+        """``value`` in one piece. Raises as `dumps_answer` does."""
+        return cls([written(value).encode()])
+
+
+def written(value: Any) -> str:
+    """The text of one value. Raises `OverflowError` or `TypeError` for what XML-RPC cannot say."""
+    out: list[str] = []
+    _write(value, out.append)
+    return "".join(out)
 
 
 def _write_rarer(value: Any, write: Callable[[str], object]) -> None:
     if type(value) is Written:
-        write(value.text)
-    elif type(value) is Numbers:
-        inside = f"<value><int>{value.text.replace(',', _BETWEEN_INTS)}</int></value>\n" if value.text else ""
-        write(f"<value><array><data>\n{inside}</data></array></value>\n")
+        write(b"".join(value.pieces).decode())
     elif isinstance(value, bytes | Binary):
         octets = value if isinstance(value, bytes) else bytes(value.data)
         write(f"<value><base64>\n{base64.encodebytes(octets).decode('ascii')}</base64></value>\n")
@@ -426,9 +425,19 @@ def dumps_call(method: str, args: Iterable[Any]) -> bytes:
     return _document(head, args, "</params>\n</methodCall>\n")
 
 
+_ANSWER = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n", "</params>\n</methodResponse>\n"
+
+
 def dumps_answer(value: Any) -> bytes:
     """A ``methodResponse`` with ``value``. Raises `OverflowError` or `TypeError` for what XML-RPC cannot say."""
-    return _document("<?xml version='1.0'?>\n<methodResponse>\n<params>\n", (value,), "</params>\n</methodResponse>\n")
+    return _document(_ANSWER[0], (value,), _ANSWER[1])
+
+
+def answer_pieces(value: Any) -> list[bytes]:
+    """As `dumps_answer`, in pieces; what is `Written` already is not copied."""
+    if type(value) is not Written:
+        return [dumps_answer(value)]
+    return [f"{_ANSWER[0]}<param>\n".encode(), *value.pieces, f"</param>\n{_ANSWER[1]}".encode()]
 
 
 def dumps_fault(fault: Fault) -> bytes:

@@ -95,7 +95,7 @@ def GetWhitelist(
     return_fields: Annotated[Any, forms.RETURN_FIELDS] = None,
 ) -> Annotated[list[Row], forms.rows(NODE)]:
     """List the nodes that take only slices on their whitelist."""
-    return getting.listed(call, NODE, query(NODE, node_filter), return_fields, whitelisted(call))
+    return getting.answered(call, NODE, query(NODE, node_filter), return_fields, whitelisted(call))
 
 
 @api.method(Role.ADMIN, Role.PI, Role.TECH)

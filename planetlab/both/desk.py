@@ -54,7 +54,6 @@ _FAILPOINTS = {
     "SliceRenew": "renew",
 }
 _KINDS = dict.fromkeys(_NOT_WORTH_THE_WAIT, "soft") | dict.fromkeys(_OF_BOTH_HALVES, "copies")
-_LONG = 20  # rows
 READERS = 2  # threads; a listing keeps one busy for milliseconds
 
 
@@ -117,14 +116,25 @@ class Desk:
         self._local.call, self._local.args = call, ()
         return call
 
-    def run(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
-        """Run ``thunk`` (greeting, checks and body of one call) as one transaction in a thread."""
-        return self._once(method, thunk).addErrback(self._again, method, thunk)
+    def run(self, method: Method, thunk: Callable[[], Any], written: bool = False) -> "Deferred[Any]":
+        """Run ``thunk`` (greeting, checks and body of one call) as one transaction in a thread.
 
-    def _once(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
-        if method.reads:
-            return self._in(self._readers, lambda: _ready(self._read(thunk)))
-        return self._in(self._writer, lambda: self._write(method.name, thunk))
+        With ``written`` structs and arrays come as the text that is sent, made in that thread: others are served
+        meanwhile.
+        """
+        return self._once(method, thunk, written).addErrback(self._again, method, thunk, written)
+
+    def run_written(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
+        """As `run`, for who only sends the answer."""
+        return self.run(method, thunk, written=True)
+
+    def _once(self, method: Method, thunk: Callable[[], Any], written: bool) -> "Deferred[Any]":
+        if not method.reads:
+            return self._as_writer(method, thunk, written)
+        return self._in(self._readers, lambda: _ready(self._read(thunk, written), written))
+
+    def _as_writer(self, method: Method, thunk: Callable[[], Any], written: bool) -> "Deferred[Any]":
+        return self._in(self._writer, lambda: _ready(self._write(method.name, thunk), written))
 
     def run_now(self, method: Method, thunk: Callable[[], Any]) -> Any:
         """The same, in the calling thread; for tests and commands."""
@@ -156,17 +166,18 @@ class Desk:
         """As `job`, in the calling thread."""
         return self._write("", lambda: work(self._local.store))
 
-    def _again(self, failure: Failure, method: Method, thunk: Callable[[], Any]) -> Any:
+    def _again(self, failure: Failure, method: Method, thunk: Callable[[], Any], written: bool) -> Any:
         failure.trap(SlowPassword, NeedsWriter)
         slow = failure.value
         if isinstance(slow, SlowPassword):
             checked = self._in(self._slow, lambda: self._check(slow))
-            return checked.addCallback(lambda _: self._once(method, thunk)).addErrback(self._as_writer, method, thunk)
-        return self._as_writer(failure, method, thunk)
+            again = checked.addCallback(lambda _: self._once(method, thunk, written))
+            return again.addErrback(self._needs_writer, method, thunk, written)
+        return self._as_writer(method, thunk, written)
 
-    def _as_writer(self, failure: Failure, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
+    def _needs_writer(self, failure: Failure, method: Method, thunk: Callable[[], Any], written: bool) -> Any:
         failure.trap(NeedsWriter)
-        return self._in(self._writer, lambda: self._write(method.name, thunk))
+        return self._as_writer(method, thunk, written)
 
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()
@@ -181,10 +192,10 @@ class Desk:
 
     # one transaction
 
-    def _read(self, thunk: Callable[[], Any]) -> Any:
+    def _read(self, thunk: Callable[[], Any], written: bool = False) -> Any:
         db = self._connection("reads")
         store = self._open(db, reads_only=True)
-        store.for_wire = self._reactor is not None
+        store.for_wire = written
         db.execute("BEGIN")
         try:
             return thunk()
@@ -276,9 +287,8 @@ class Desk:
         return there
 
 
-def _ready(answer: Any) -> Any:
-    """A long listing as the text that is sent, made in the reader's thread: the reactor serves others meanwhile."""
-    return Written(answer) if isinstance(answer, list) and len(answer) >= _LONG else answer
+def _ready(answer: Any, written: bool) -> Any:
+    return Written.of(answer) if written and isinstance(answer, list | dict) else answer
 
 
 def _incident(error: sqlite3.Error) -> DatabaseError:

@@ -49,7 +49,7 @@ def declare(api: Api, *gets: Get) -> None:
 def _method(get: Get) -> Method:
     def body(call: Call, said: Any = None, return_fields: list[str] | None = None) -> list[Row]:
         query = filters.query(get.record, said, get.names_as)
-        return listed(call, get.record, query, return_fields, get.narrow(call), call.store.for_wire)
+        return answered(call, get.record, query, return_fields, get.narrow(call))
 
     accepts = [Argument(get.argument, get.accepts, optional=True)]
     if get.fields:
@@ -66,18 +66,24 @@ def _method(get: Get) -> Method:
     )
 
 
+def answered(
+    call: Call, record: Record, query: Query, return_fields: Iterable[str] | None = None, narrow: Condition = ALL
+) -> list[Row]:
+    """As `listed`; where the answer is only to be sent, it is text already."""
+    if not call.store.for_wire:
+        return listed(call, record, query, return_fields, narrow)
+    must_see(call, record, query)
+    wanted = shown(record, return_fields, call.is_admin)
+    return call.store.written(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+
+
 def listed(
-    call: Call,
-    record: Record,
-    query: Query,
-    return_fields: Iterable[str] | None = None,
-    narrow: Condition = ALL,
-    for_wire: bool = False,
+    call: Call, record: Record, query: Query, return_fields: Iterable[str] | None = None, narrow: Condition = ALL
 ) -> list[Row]:
     """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.rows(record, query.also(narrow), wanted, for_wire)  # type: ignore[no-any-return]
+    return call.store.rows(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
 
 
 def must_see(call: Call, record: Record, query: Query) -> None:

@@ -197,6 +197,8 @@ def _body(row: Old, new: Method) -> Any:
             said = [*kept, {**(rest[0] if rest and isinstance(rest[0], dict) else {}), **named}]
         if row.order:
             said = [said[place] for place in row.order]
+        if back:
+            call.store.for_wire = False  # the members of its rows get their old names below
         return _told(new.body(call, *said), back)
 
     return body

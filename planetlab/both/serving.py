@@ -60,8 +60,10 @@ async def serve(running: Running[Any], desk: Desk, path: str, own: Api, old: Api
         return desk.greet(method, args, address_of(request), key)
 
     def tree() -> Resource:
-        half = ApiResource(own, greet, run=desk.run, limits=BULK)
-        whole = ApiResource(unite(own, old), greet, run=desk.run, elsewhere=_sibling(stated, running), limits=BULK)
+        half = ApiResource(own, greet, run=desk.run_written, limits=BULK)
+        whole = ApiResource(
+            unite(own, old), greet, run=desk.run_written, elsewhere=_sibling(stated, running), limits=BULK
+        )
         return mount({path: half, "PLCAPI": whole})
 
     for where in stated.listen:

@@ -1,21 +1,21 @@
 """The records as one transaction sees them: found, listed, added, changed and removed by the tables of fields."""
 
-import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from planetlab import xml_rows
 from planetlab.errors import Conflict, DatabaseError, Forbidden, NotFound
 from planetlab.filters import ALL, Compare, Condition, IsNil, Query, both
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Links, Record
 from planetlab.registry.compile import select
+from planetlab.registry.lists import Lists, execute
 from planetlab.registry.opening import Connection
 from planetlab.registry.plc import Plc
-from planetlab.xmlrpc import Numbers
+from planetlab.xmlrpc import Written
 
 Row = dict[str, Any]
-_MANY = 100  # rows from which on it is worth asking how many there are
 
 
 class NeedsWriter(Exception):
@@ -35,6 +35,7 @@ class Store:
         self.for_wire = False
         self.now = now
         self.plc = plc
+        self._lists = Lists(db, keeps=reads_only)
         self.touched: list[tuple[str, int]] = []
         self.message = ""
         db.at = int(now)
@@ -46,34 +47,45 @@ class Store:
 
     # reading
 
-    def rows(
-        self,
-        record: Record,
-        query: Query | Condition = ALL,
-        fields: Iterable[str] | None = None,
-        for_wire: bool = False,
-    ) -> list[Row]:
-        """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None).
-
-        ``for_wire`` gives lists of numbers as `Numbers`, which can only be sent.
-        """
+    def rows(self, record: Record, query: Query | Condition = ALL, fields: Iterable[str] | None = None) -> list[Row]:
+        """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None)."""
         wanted = tuple(dict.fromkeys(record.names() if fields is None else fields))
+        kinds = [_kind(record, name) for name in wanted]
+        found = self._selected(record, query, wanted, kinds)
+        rows = [dict(zip(wanted, row, strict=True)) for row in found]
+        for place, (name, kind) in enumerate(zip(wanted, kinds, strict=True)):
+            if kind == "list":
+                keys = [row[place] for row in found]
+                list_of = self._lists.of(record, record.field(name), None if _is_all(query) else keys)
+                for row, key in zip(rows, keys, strict=True):
+                    row[name] = list_of(key)
+            elif kind == "flag":
+                for row in rows:
+                    row[name] = None if row[name] is None else bool(row[name])
+        return rows
+
+    def written(self, record: Record, query: Query | Condition, fields: Iterable[str]) -> Written:
+        """As `rows`, as the text that is sent."""
+        wanted = tuple(dict.fromkeys(fields))
+        kinds = [_kind(record, name) for name in wanted]
+        found = self._selected(record, query, wanted, kinds)
+        members: list[tuple[str, xml_rows.Write]] = []
+        for place, (name, kind) in enumerate(zip(wanted, kinds, strict=True)):
+            if kind == "list":
+                keys = None if _is_all(query) else [row[place] for row in found]
+                members.append((name, xml_rows.ready(self._lists.written(record, record.field(name), keys))))
+            else:
+                members.append((name, xml_rows.flags if kind == "flag" else xml_rows.plain))
+        return Written(xml_rows.listing(members, found))
+
+    def _selected(
+        self, record: Record, query: Query | Condition, wanted: tuple[str, ...], kinds: list[str]
+    ) -> list[tuple[Any, ...]]:
+        """The columns ``wanted``; where a list is wanted, the row's key."""
         asked = query if isinstance(query, Query) else Query(query)
-        lists = [name for name in wanted if record.has(name) and record.field(name).links]
-        plain = tuple(name for name in wanted if name not in lists)
-        columns = plain if record.key in plain or not lists else (*plain, record.key)
-        flags = [name for name in plain if record.has(name) and record.field(name).kind is bool]
-        found = [dict(zip(columns, row, strict=False)) for row in self._run(*select(record, asked, columns))]
-        for row in found:
-            for name in flags:
-                row[name] = None if row[name] is None else bool(row[name])
-        if lists:
-            keys = None if asked.where == ALL and asked.limit is None else [row[record.key] for row in found]
-            for name in lists:
-                self._fill(found, record, name, keys, for_wire)
-            if columns != wanted:
-                found = [{name: row[name] for name in wanted} for row in found]
-        return found
+        columns = tuple(record.key if kind == "list" else name for name, kind in zip(wanted, kinds, strict=True))
+        found = self._run(*select(record, asked, columns))
+        return found if columns else [()] * len(found)
 
     def row(self, record: Record, condition: Condition, fields: Iterable[str] | None = None) -> Row | None:
         """The first row that fits, or None."""
@@ -95,7 +107,7 @@ class Store:
 
     def linked(self, links: Links, key: int | str) -> list[Any]:
         """The values of one list."""
-        return self._grouped(links, [key]).get(key, [])
+        return self._lists.grouped(links, [key]).get(key, [])
 
     def list_of(self, record: Record, field: str, key: int | str) -> list[Any]:
         """The values of the list field ``field`` of one row."""
@@ -188,72 +200,20 @@ class Store:
             raise DatabaseError(_told(wrong)) from wrong
 
     def _execute(self, text: str, values: list[Any]) -> sqlite3.Cursor:
-        try:
-            return self.db.execute(text, values)
-        except OverflowError:
-            raise DatabaseError("a number is too large to be stored") from None
-
-    def _fill(self, rows: list[Row], record: Record, name: str, keys: list[Any] | None, for_wire: bool) -> None:
-        """Give each row its list ``name``."""
-        said = record.field(name)
-        assert said.links is not None
-        some = None if self._are_most(record, keys) else keys
-        if said.kind is int and not said.links.order:
-            texts = self._numbers(said.links, some)
-            for row in rows:
-                text = texts.get(row[record.key], "")
-                row[name] = Numbers(text) if for_wire else list(map(int, text.split(","))) if text else []
-        else:
-            grouped = self._grouped(said.links, some)
-            for row in rows:
-                row[name] = list(grouped.get(row[record.key], ()))
-
-    def _are_most(self, record: Record, keys: list[Any] | None) -> bool:
-        """Whether so many rows are asked for that reading every row's list is less work than looking each up."""
-        if keys is None or len(keys) < _MANY:
-            return False
-        highest = self._run(f"SELECT max({record.key}) FROM {record.table}", [])[0][0]
-        return isinstance(highest, int) and len(keys) * 4 >= highest
-
-    def _numbers(self, links: Links, keys: list[Any] | None) -> dict[Any, str]:
-        """Lists of numbers, ascending, as texts that SQLite itself puts together: listings have thousands of them."""
-        text, values = _of_rows(f"SELECT {links.own} AS own, {links.other} AS other FROM {links.source}", links, keys)
-        text = f"SELECT own, group_concat(other) FROM ({text} ORDER BY own, other) GROUP BY own"
-        kept: dict[Any, str] = self._kept(text, values, lambda rows: {own: t for own, t in rows if t is not None})
-        return kept
-
-    def _grouped(self, links: Links, keys: list[Any] | None) -> dict[Any, list[Any]]:
-        """Lists of anything, in their order."""
-        text, values = _of_rows(f"SELECT {links.own}, {links.other} FROM {links.source}", links, keys)
-        text = f"{text} ORDER BY {links.own}, {links.order or links.other}"
-        kept: dict[Any, list[Any]] = self._kept(text, values, _by_owner)
-        return kept
-
-    def _kept(self, text: str, values: list[Any], made: Callable[[list[tuple[Any, ...]]], dict[Any, Any]]) -> Any:
-        """What is made of a statement's rows; a reader keeps what it made of all rows until the file changes."""
-        if values or not self.reads_only:
-            return made(self._run(text, values))
-        version = self._run("PRAGMA data_version", [])[0][0]
-        kept = self.db.lists.get(text)
-        if kept is None or kept[0] != version:
-            kept = self.db.lists[text] = (version, made(self._run(text, values)))
-        return kept[1]
+        return execute(self.db, text, values)
 
 
-def _of_rows(text: str, links: Links, keys: list[Any] | None) -> tuple[str, list[Any]]:
-    """The statement for the lists of these rows, and its values; of all rows when ``keys`` is None."""
-    if keys is None:
-        return text, []
-    if len(keys) == 1:
-        return f"{text} WHERE {links.own} = ?", list(keys)
-    return f"{text} WHERE {links.own} IN (SELECT value FROM json_each(?))", [json.dumps(keys)]
+def _kind(record: Record, name: str) -> str:
+    """How a field or exposed tag is read: ``list``, ``flag`` or ``plain``."""
+    if not record.has(name):
+        return "plain"
+    said = record.field(name)
+    return "list" if said.links else "flag" if said.kind is bool else "plain"
 
 
-def _by_owner(rows: list[tuple[Any, ...]]) -> dict[Any, list[Any]]:
-    grouped: dict[Any, list[Any]] = {}
-    for own, other in rows:
-        grouped.setdefault(own, []).append(other)
-    return grouped
+def _is_all(query: Query | Condition) -> bool:
+    """Whether a query asks for every row."""
+    return query.where == ALL and query.limit is None if isinstance(query, Query) else query == ALL
 
 
 def unique(store: Store, record: Record, name: str, value: Any, but: int | str | None = None) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from planetlab.both import forms, writing
 from planetlab.both.callers import PersonCaller
-from planetlab.both.getting import listed
+from planetlab.both.getting import answered
 from planetlab.calls import Call
 from planetlab.filters import ALL, Compare, Condition, query
 from planetlab.methods import Api, Role
@@ -32,7 +32,7 @@ def GetKeys(
     own: Condition = ALL
     if isinstance(call.caller, PersonCaller) and not call.is_admin:
         own = Compare("person_id", "=", call.caller.person_id)
-    return listed(call, KEY, query(KEY, key_filter), return_fields, own)
+    return answered(call, KEY, query(KEY, key_filter), return_fields, own)
 
 
 @api.method(*PERSONS)

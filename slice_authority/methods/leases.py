@@ -44,7 +44,7 @@ def GetLeases(
     between two; ``day`` for those from this midnight on (0) or within so many days; ``~`` asks for the others.
     """
     asked: Query = lease_filter.at(call.now) if isinstance(lease_filter, Asked) else query(LEASE, lease_filter)
-    return getting.listed(call, LEASE, asked, return_fields)
+    return getting.answered(call, LEASE, asked, return_fields)
 
 
 @api.method(Role.ADMIN, Role.PI, Role.USER)

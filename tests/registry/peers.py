@@ -68,7 +68,7 @@ class Installation:
             return desk(method.name).greet(method, args, address_of(request))
 
         def run(method: Any, thunk: Any) -> Any:
-            return desk(method.name).run(method, thunk)
+            return desk(method.name).run_written(method, thunk)
 
         for each in (self.desk, self.nodes):
             each.start()

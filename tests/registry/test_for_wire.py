@@ -4,10 +4,12 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab import xmlrpc
+from planetlab import filters, xmlrpc
 from planetlab.both.founding import found
+from planetlab.filters import ALL
 from planetlab.names import Hrn
 from planetlab.records.catalogue import RECORDS
+from planetlab.records.nodes import NODE
 from planetlab.records.sites import SITE
 from planetlab.registry.opening import connect
 from planetlab.registry.plc import Plc
@@ -23,10 +25,20 @@ class ForTheWire(SynchronousTestCase):
 
         def both(store: Store) -> None:
             for record in RECORDS.values():
-                ours, sent = store.rows(record), store.rows(record, for_wire=True)
+                ours, sent = store.rows(record), store.written(record, ALL, record.names())
                 self.assertEqual(xmlrpc.dumps_answer(ours), xmlrpc.dumps_answer(sent), record.name)
 
         world.store(both)
+
+    def test_rows_of_a_query_are_written_the_same(self) -> None:
+        world = Princeton()
+        said = {"~hostname": None, "-SORT": "-hostname", "-LIMIT": 1}
+        for fields in ([], ["hostname"], ["site_id", "slice_ids", "hostname", "pldistro"]):
+            query = filters.query(NODE, said)
+            ours, sent = world.store(
+                lambda store, f=fields, q=query: (store.rows(NODE, q, f), store.written(NODE, q, f))
+            )
+            self.assertEqual(xmlrpc.dumps_answer(ours), xmlrpc.dumps_answer(sent))
 
 
 class KeptLists(SynchronousTestCase):
