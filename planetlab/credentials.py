@@ -7,8 +7,9 @@ signature, one target is one decision, and no right means everything.
 """
 
 import base64
+import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from attrs import field, frozen
@@ -31,7 +32,10 @@ _OPTIONAL = ("owner_urn", "target_urn", "uuid")
 
 @frozen(kw_only=True)
 class Credential:
-    """One level of a credential. ``owner`` and ``target`` are chains, the leaf first; times are epoch seconds."""
+    """One level of a credential. ``owner`` and ``target`` are chains, the leaf first; times are epoch seconds.
+
+    ``digest`` is the SHA-256, in hex, of what was signed at this level: the name by which it can be revoked.
+    """
 
     owner: tuple[Gid, ...]
     target: tuple[Gid, ...]
@@ -40,6 +44,16 @@ class Credential:
     serial: str
     reference: str = "ref0"
     parent: "Credential | None" = field(default=None, repr=False)
+    signer: Gid | None = field(default=None, repr=False)
+    digest: str = ""
+
+    @property
+    def levels(self) -> "Iterator[Credential]":
+        """This one, what it was delegated from, and so on to an authority's own word."""
+        level: Credential | None = self
+        while level is not None:
+            yield level
+            level = level.parent
 
     @property
     def holder(self) -> Gid:
@@ -68,11 +82,17 @@ class Credential:
 
 
 @frozen
-class _Level:
+class Level:
     """One credential element that its signature covers, and who made that."""
 
     element: etree._Element  # parsed from the bytes that were digested
-    signer: Gid
+    chain: tuple[Gid, ...]
+    digest: str
+
+    @property
+    def signer(self) -> Gid:
+        """Who signed it."""
+        return self.chain[0]
 
 
 def open_credential(data: bytes, trust: Roots, now: float) -> Credential:
@@ -91,6 +111,14 @@ def open_credential(data: bytes, trust: Roots, now: float) -> Credential:
         raise BadCredential(error.reason, error.sentence) from error
     except (BadArgument, ValueError) as error:
         raise BadCredential("malformed", f"not a credential: {error}") from error
+
+
+def verified_alone(data: bytes, trust: Roots, now: float) -> "Level":
+    """A document with one level whose signature holds; what it says is not judged. Raises `BadPaper`."""
+    body, signatures = _parts(xml_text.parse(data))
+    if len(signatures) != 1 or body.find("parent") is not None:
+        raise BadCredential("wrapped", f"expected one level and one signature, got {len(signatures)} signatures")
+    return _verified(body, _signature_of(body, signatures), trust, now)
 
 
 def parse_time(text: str) -> float:
@@ -148,7 +176,7 @@ def _signature_of(level: etree._Element, signatures: list[etree._Element]) -> et
     return matching[0]
 
 
-def _verified(level: etree._Element, signature: etree._Element, trust: Roots, now: float) -> _Level:
+def _verified(level: etree._Element, signature: etree._Element, trust: Roots, now: float) -> Level:
     names = [f"{{{DS}}}{name}" for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
     if [child.tag for child in signature] != names or len(signature[0]) != 3:
         raise BadCredential("wrapped", "expected SignedInfo, SignatureValue and KeyInfo in each Signature")
@@ -171,7 +199,7 @@ def _verified(level: etree._Element, signature: etree._Element, trust: Roots, no
     root = trust.answering(anchor.hrn)
     if xmldsig.LEGACY & {method, digest_method} and not root.legacy:
         raise BadCredential("legacy-algorithm", f"signed with SHA-1, and {root.hrn} is not trusted for that")
-    return _Level(xml_text.parse(content), chain[0])
+    return Level(xml_text.parse(content), chain, hashlib.sha256(content).hexdigest())
 
 
 def _anchors(trust: Roots) -> list[Gid]:
@@ -185,11 +213,11 @@ def _certificates(key_info: etree._Element) -> tuple[Gid, ...]:
     return tuple(gids.read(base64.b64decode("".join(text.split()), validate=True)) for text in texts)
 
 
-def _judged(levels: Sequence[_Level], trust: Roots, now: float) -> Credential:
+def _judged(levels: Sequence[Level], trust: Roots, now: float) -> Credential:
     """The outermost credential once every level keeps the rules, judged from the root's own word outward."""
     credential: Credential | None = None
     for level in reversed(levels):
-        credential = _read(level.element, credential)
+        credential = _read(level, credential)
         for chain in (credential.owner, credential.target):
             gids.verify(chain, _anchors(trust), now)
         if now > credential.expires + SLACK:
@@ -226,7 +254,8 @@ def _must_be_delegated(signer: Gid, child: Credential, parent: Credential) -> No
         raise BadCredential("expired", f"the delegation by {signer.hrn} outlives what it was given")
 
 
-def _read(element: etree._Element, parent: Credential | None) -> Credential:
+def _read(level: Level, parent: Credential | None) -> Credential:
+    element = level.element
     names = [str(child.tag) for child in element]
     wanted = [name for name in _FIELDS if name in names or name not in _OPTIONAL]
     tail = names[len(wanted) :]
@@ -247,6 +276,8 @@ def _read(element: etree._Element, parent: Credential | None) -> Credential:
         serial=_text(element, "serial"),
         reference=str(element.get(_ID)),
         parent=parent,
+        signer=level.signer,
+        digest=level.digest,
     )
 
 

@@ -104,3 +104,11 @@ def unwrapped(text: str, name: str) -> bytes:
     if not data or not even or base64.b64encode(data).decode() != joined:
         raise BadSignature("malformed", f"{name}: expected base64 in lines of equal width, got {text!r:.40}")
     return data
+
+
+def only(element: etree._Element, path: str) -> str:
+    """The text of the one element at ``path``. Raises `BadArgument` where there is none, or more, or no plain text."""
+    found = element.findall(path)
+    if len(found) != 1 or len(found[0]):
+        raise BadArgument(f"{path}: expected one text, got {len(found)} elements")
+    return (found[0].text or "").strip()

@@ -18,6 +18,12 @@ SLICE_HALF = frozenset(
         "standing_tickets",
         "departures",
         "counters",
+        "gids",
+        "credentials",
+        "revoked",
+        "sliver_states",
+        "member_roles",
+        "sliver_infos",
     ]
 )
 MANAGEMENT_HALF = frozenset(

@@ -16,7 +16,8 @@ class Plc:
 
     ``release`` is what GetPlcRelease tells. ``any_user_any_ticket`` and ``any_node_any_slivers`` restore the
     original's openness. ``seal`` issues tickets, ``peers`` asks other PLCs, ``media`` makes boot media and ``power``
-    reaches nodes; None where an authority does not.
+    reaches nodes; None where an authority does not. ``sfa`` is who it is at its SFA interfaces, ``sfa_places`` where
+    these and those of its neighbours are.
     """
 
     hrn: Hrn
@@ -46,3 +47,5 @@ class Plc:
     peers: Any = None
     media: Any = None
     power: Any = None
+    sfa: Any = None
+    sfa_places: Any = None

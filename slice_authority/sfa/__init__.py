@@ -1,0 +1,1 @@
+"""The SFA interfaces of a slice authority: registry, slice interface and aggregate."""

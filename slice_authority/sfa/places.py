@@ -1,0 +1,26 @@
+"""Where this authority's SFA interfaces are, and those of its neighbours."""
+
+from attrs import frozen
+
+from planetlab.names import Hrn
+
+
+@frozen
+class Neighbour:
+    """An interface that is told of, or asked: ``url`` like https://host:12346/. ``ca`` pins who answers there."""
+
+    hrn: Hrn
+    url: str
+    ca: str = ""
+
+
+@frozen(kw_only=True)
+class Places:
+    """The addresses that GetVersion tells. An empty one is an interface that is not served here."""
+
+    host: str = "localhost"
+    registry: str = ""
+    slice_interface: str = ""
+    aggregate: str = ""
+    registries: tuple[Neighbour, ...] = ()
+    aggregates: tuple[Neighbour, ...] = ()
