@@ -53,7 +53,7 @@ class Settings:
     # what may be given
     authorities: tuple[Root, ...] = _said((), "Who may have slivers here; none: whoever the creation service admits.")
     max_slivers: int = _said(1000, "The most slivers, when no authorities are listed.")
-    reserve: float = _said(0.1, "Part of the processors, 0 to 1, that is never promised.")
+    reserve: float = _said(0.1, "Part of the machine, 0 to 1, never promised: the node's own when it wants it.")
     cores: int = _said(0, "Processor cores; 0 for as many as there are. One is never promised.")
     memory: int = _said(0, "KiB of memory that may be promised; 0 for all there is but the reserve.")
     node_rate: int = _said(100_000, "kbit/s that all slivers together may send.")

@@ -68,5 +68,6 @@ def container_settings(settings: Settings) -> ContainerSettings:
         exempt=settings.exempt,
         node_cap=float(settings.node_rate * KBIT),
         hostname=settings.hostname,
+        reserve=settings.reserve,
         api=f"{settings.work}/api",
     )

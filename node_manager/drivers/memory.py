@@ -70,10 +70,22 @@ class MemoryDriver:
                 return ()
             half = Found(slice=sliver.slice, state=State.HALF, uid=self._first_uid + slot, since=self._now())
             if self._keep is not None:
-                self._put(_Kept(half, sliver, slot))
-                failpoint("sliver.half")
+                self._build(half, sliver, slot)
             self._put(_Kept(evolve(half, state=State.STOPPED, sliver=sliver), sliver, slot))
         return ()
+
+    def _build(self, half: Found, sliver: Sliver, slot: int) -> None:
+        """Write a sliver down in the steps in which a real one is made, so that it can be found half made at each."""
+        bare = evolve(sliver, rspec=ResourceSpec(), keys=())
+        self._put(_Kept(half, evolve(bare, initscript=""), slot))
+        failpoint("sliver.half")
+        self._put(_Kept(half, bare, slot))
+        failpoint("sliver.made")
+        bound = evolve(bare, rspec=sliver.rspec)
+        self._put(_Kept(half, bound, slot))
+        failpoint("sliver.bound")
+        self._put(_Kept(half, evolve(bound, keys=sliver.keys[: len(sliver.keys) // 2]), slot))
+        failpoint("sliver.keys")
 
     def start(self, name: SliceName) -> None:
         with self._lock:
@@ -152,7 +164,10 @@ class MemoryDriver:
         name = kept.found.slice
         if self._keep is not None:
             beside = self._keep / f".{name}.new"
-            beside.write_text(json.dumps(_told(kept)))
+            with beside.open("w") as file:
+                json.dump(_told(kept), file)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut may leave a name without its content
             os.replace(beside, self._file(name))
         self._slivers[name] = kept
         self._slots.add(kept.slot)

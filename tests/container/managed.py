@@ -8,10 +8,11 @@ import tempfile
 import time
 import xmlrpc.client
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from node_manager.records import Record
 from node_manager.settings import Settings
+from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from planetlab.settings import dumps
 from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
@@ -19,6 +20,12 @@ from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
 
 class Managed(Ground):
     """A node manager with two slivers; ``node`` is a driver beside it, to look inside."""
+
+    stated: ClassVar[dict[str, Any]] = {}  # settings beside the usual ones
+    wishes: ClassVar[dict[SliceName, ResourceSpec]] = {
+        CODEEN: ResourceSpec(capabilities="NET_RAW"),
+        SIRIUS: ResourceSpec(),
+    }
 
     def setUp(self) -> None:
         work = self.work = Path(tempfile.mkdtemp(dir=self.top))
@@ -36,6 +43,7 @@ class Managed(Ground):
             netns=plain.netns,
             uplink=plain.uplink,
             cgroup=plain.cgroup,
+            **self.stated,
         )
         (work / "nm.toml").write_text(dumps(settings))
         self.manager = subprocess.Popen(
@@ -46,17 +54,17 @@ class Managed(Ground):
         while "ready" not in (line := self.manager.stderr.readline()):
             self.assertTrue(line, "the node manager ended")
         self.node = self.driver_over(work / "slivers", first_uid=0)
-        for name in (CODEEN, SIRIUS):
-            may = ResourceSpec(capabilities="NET_RAW" if name == CODEEN else "")
+        self.rcaps: dict[SliceName, str] = {}
+        for name, rspec in self.wishes.items():
             record = Record(
                 name=name,
                 authority=PLC,
                 expires=time.time() + 1000,
                 timestamp=time.time(),
                 instantiation="delegated",
-                rspec=may,
+                rspec=rspec,
             )
-            self.call("Instantiate", record.wire() | {"create": True})
+            self.rcaps[name] = self.call("Instantiate", record.wire() | {"create": True})
 
     def call(self, method: str, *args: Any) -> Any:
         body = xmlrpc.client.dumps(args, method).encode()

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from node_manager.drivers import DriverError, State
+from planetlab.names import SliceName
 from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground
 
 # system call number on x86-64, arguments as perl writes them
@@ -171,11 +172,19 @@ class RootInside(Ground):
         for command in ("ip addr add 8.8.8.8/32 dev eth0", "ip link set eth0 down", "ip route del default"):
             self.assertIn("not permitted", self.said(self.node, command))
 
-    def test_inotify_instances_are_its_own_number(self) -> None:
-        count = "$n++ while syscall(294, 0) >= 0; print $n"
-        taken = [self.node.enter(CODEEN, ("/usr/bin/perl", "-e", count)).output]
-        self.running(self.node, SIRIUS)
-        self.assertEqual(["64", "64"], [*taken, self.node.enter(SIRIUS, ("/usr/bin/perl", "-e", count)).output])
+    def test_inotify_instances_are_its_own_number_however_many_slices_there_are(self) -> None:
+        count = "$n++ while syscall(294, 0) >= 0; print $n; sleep 1000"
+        hold = ("/bin/sh", "-c", 'it=$(cat); perl -e "$|=1;$it" >/tmp/taken 2>&1 & sleep 0.2; cat /tmp/taken')
+        taken = []
+        for number in range(4):  # of 128 that the node's kernel gives all together unless it is told otherwise
+            name = SliceName.parse(f"princeton_s{number}")
+            self.running(self.node, name)
+            taken.append(self.node.enter(name, hold, given=count).output.strip())
+        self.assertEqual(["64"] * 4, taken)
+
+    def test_signals_and_timers_that_wait_are_its_own_number(self) -> None:
+        told = self.said(self.node, "grep -E '^Max (pending|msgqueue)' /proc/1/limits | awk '{print $4}'")
+        self.assertEqual(["1024", "819200"], told.split())
 
 
 class HostileFiles(Ground):

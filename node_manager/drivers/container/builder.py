@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from node_manager.drivers import DriverError, Sliver, State
-from node_manager.drivers.container import bundle, firewall, guest, links
+from node_manager.drivers.container import bundle, commons, firewall, guest, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.files import lay_out, mounted
 from node_manager.drivers.container.images import image, init_program
@@ -27,7 +27,7 @@ from node_manager.drivers.container.look import Looker
 from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.room import Room
-from node_manager.drivers.container.run import LIMIT, run
+from node_manager.drivers.container.run import LIMIT
 from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings, group
 from node_manager.drivers.container.shaping import Tree
@@ -203,7 +203,7 @@ class Builder:
             pid = self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
         finally:
             os.close(network)
-        self._cap_watchers(pid)
+        commons.hold(self.settings, pid)
         if record.sliver.initscript:
             self.enter(record, guest.vinit("start"))
         return unheld
@@ -253,11 +253,6 @@ class Builder:
         self.tree.remove(record.slot)
         self.runtime.forget(str(record.sliver.slice))
         (self.records.folder(record.sliver.slice) / "init.pid").unlink(missing_ok=True)
-
-    def _cap_watchers(self, pid: int) -> None:
-        """Inotify instances of all slivers count against the node's root; hold each sliver to its own number."""
-        command = f"echo {self.settings.watchers} > /proc/sys/user/max_inotify_instances"
-        run("nsenter", f"--target={pid}", "--user", "--setuid=0", "--setgid=0", "sh", "-c", command)
 
 
 def _nameservers() -> tuple[str, ...]:

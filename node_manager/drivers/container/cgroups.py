@@ -19,7 +19,8 @@ from node_manager.drivers import DriverError
 
 TOP = "/sys/fs/cgroup"
 PERIOD = 100_000  # microseconds over which a cap on processor time is kept
-_ALL = 500  # weight of all slivers together beside the node's own programs, 100 each
+_FAIR, _MOST_WEIGHT = 100, 10_000  # what one program or group of the node itself weighs; the kernel's bound
+_MOST_SHARES = 262_144  # the bound of version 1
 _NEEDED = ("cpu", "memory", "pids")
 _PATIENCE = 5.0  # seconds for killed processes to leave a group; measured: 12 ms at most with 1,000 groups
 
@@ -44,15 +45,33 @@ class Used:
     processes: int
 
 
+@frozen
+class Whole:
+    """What all slivers together have of the machine."""
+
+    weight: int  # of processor time, beside 100 of each program or group of the node
+    memory: int  # bytes
+    processes: int
+
+    @classmethod
+    def of_machine(cls, reserve: float) -> "Whole":
+        """All but ``reserve``, a part from 0 to 1."""
+        part = 1 - reserve
+        most = min(int(_read(f"/proc/sys/kernel/{name}")) for name in ("threads-max", "pid_max"))
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        weight = _FAIR * part / reserve if reserve > 0 else _MOST_WEIGHT
+        return cls(max(1, min(_MOST_WEIGHT, round(weight))), int(memory * part), int(most * part))
+
+
 class Groups:
     """The hierarchies of this kernel."""
 
     def __init__(self, desk: str, reserve: float = 0.0) -> None:
         """``desk``: the room's, below which the v2 half of a hybrid is bound.
 
-        ``reserve``: part of all processor time, 0 to 1, that the groups below one level together never get.
+        ``reserve``: part of the machine, 0 to 1, that the groups below one level together leave to the node.
         """
-        self._reserve = reserve
+        self._whole = Whole.of_machine(reserve)
         self.v2_only = os.path.exists(f"{TOP}/cgroup.controllers")
         self.v2 = TOP if self.v2_only else f"{desk}/unified"
         if not os.path.exists(f"{self.v2}/cgroup.procs"):
@@ -96,7 +115,7 @@ class Groups:
                 self._write(path, "cpu.weight", max(1, min(10_000, weight)))
                 self._write(path, "cpuset.cpus", cpus or "\n", optional=not cpus)
                 return
-            self._write_v1("cpu", path, "cpu.shares", max(2, min(262_144, weight * 1024 // 100)))
+            self._write_v1("cpu", path, "cpu.shares", max(2, min(_MOST_SHARES, weight * 1024 // 100)))
             if "cpuset" in self.v1:
                 self._write_v1("cpuset", path, "cpuset.cpus", cpus or self.online())
 
@@ -167,17 +186,23 @@ class Groups:
                         os.rmdir(f"{root}{level}")
 
     def _keep(self, level: str) -> None:
-        """Hold a level to what the node does not need for itself, and weigh it against the node's own programs."""
+        """Hold a level to what the node does not need for itself.
+
+        Of processor time the node has its part by weight, when it wants it: under a cap on all slivers together the
+        greedy would use up what their neighbours need.
+        """
         if level == "/":
             return
-        quota = round((os.cpu_count() or 1) * (1 - self._reserve) * PERIOD) if self._reserve > 0 else -1
         if self.v2_only:
-            self._write(level, "cpu.weight", _ALL)
-            self._write(level, "cpu.max", f"{'max' if quota < 0 else quota} {PERIOD}")
-        else:
-            self._write_v1("cpu", level, "cpu.shares", _ALL * 1024 // 100)
-            self._write_v1("cpu", level, "cpu.cfs_period_us", PERIOD)
-            self._write_v1("cpu", level, "cpu.cfs_quota_us", quota)
+            self._write(level, "cpu.weight", self._whole.weight)
+            self._write(level, "memory.max", self._whole.memory)
+            self._write(level, "pids.max", self._whole.processes)
+        else:  # beside it stand single sessions, each with its weight on the processor where it runs
+            shares = self._whole.weight * 1024 // 100 * (os.cpu_count() or 1)
+            self._write_v1("cpu", level, "cpu.shares", min(_MOST_SHARES, shares))
+            self._write_v1("pids", level, "pids.max", self._whole.processes)
+            with suppress(OSError):  # more is in use at the moment, from before the owner said so
+                self._write_v1("memory", level, "memory.limit_in_bytes", self._whole.memory)
 
     def _has(self, controller: str) -> bool:
         if self.v2_only:

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from attrs import evolve
 
 from node_manager.drivers import DriverError, Found, Owner, Sliver, Stats
-from node_manager.drivers.container import firewall, sockets
+from node_manager.drivers.container import commons, firewall, sockets
 from node_manager.drivers.container.builder import Builder
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.ids import Ids
@@ -62,6 +62,7 @@ class ContainerDriver:
                 tree=tree,
                 looker=self._looker,
             )
+            self._do(commons.widen, settings)
             self._do(firewall.raise_, settings)
             self._do(tree.plant)
             self._do(self._builder.adopt)

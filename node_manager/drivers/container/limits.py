@@ -25,6 +25,10 @@ _UNHELD = (
     "cpu",
 )  # Linux does not bound these for a whole sliver
 
+# What one user inside may have queued: signals and timers, and bytes of messages. The kernel adds them up over all
+# slivers too, so one must not be able to have them all.
+_QUEUES = (("RLIMIT_SIGPENDING", 1024), ("RLIMIT_MSGQUEUE", 819_200))
+
 # limit -> how an OCI runtime calls it, and bytes (or files, or seconds) per unit
 _PER_PROCESS = {
     "nofile": ("RLIMIT_NOFILE", 1),
@@ -80,7 +84,7 @@ def _rates(least: int, most: int, share: int, top: float) -> Rates:
 
 
 def _rlimits(rspec: ResourceSpec, settings: ContainerSettings) -> list[tuple[str, int, int]]:
-    found = []
+    found = [(name, most, most) for name, most in _QUEUES]
     for limit, (name, unit) in _PER_PROCESS.items():
         hard, soft = rspec.rlimit(limit), rspec.rlimit(limit, "soft")
         if limit == "nofile" and (hard is None or hard < 0):

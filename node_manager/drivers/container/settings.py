@@ -52,7 +52,8 @@ class ContainerSettings:
     node_cap: float = field(default=1e9, metadata=_said("The most all slivers may send together, in bit/s."))
     pings: int = field(default=5, metadata=_said("Echo requests per second that one sliver may send."))
     reserve: float = field(
-        default=0.1, metadata=_said("Part of the processor time, 0 to 1, that all slivers together never get.")
+        default=0.1,
+        metadata=_said("Part of processors, memory and process numbers, 0 to 1, that all slivers leave to the node."),
     )
     flows: int = field(default=4096, metadata=_said("Flows of one sliver that the node keeps track of at a time."))
     memory: int = field(
@@ -61,6 +62,7 @@ class ContainerSettings:
     processes: int = field(default=1000, metadata=_said("Processes a sliver may have where its rspec is silent."))
     files: int = field(default=4096, metadata=_said("Open files per process when the rspec does not say."))
     watchers: int = field(default=64, metadata=_said("Inotify instances a sliver may have."))
+    watches: int = field(default=8192, metadata=_said("Files and directories a sliver may watch by inotify."))
     hostname: str = field(default="", metadata=_said("Host name slivers see; empty for the node's own."))
 
 
