@@ -16,16 +16,18 @@ import secrets
 import select
 import socket
 import sys
+import threading
 import time
+from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 import numpy as np
 from attrs import define, field
 
-from auditd import capture_bpf, packets, rows, stream
-from auditd.capture_file import Batch
+from auditd import capture_bpf, packets, plain, rows, stream
 from auditd.capture_rare import MOST_DISSECTED, Pieces, dissect, pieces_of_four, unread
-from auditd.capture_ring import HEADER, VNET, Block, RingSocket, offsets, windows
+from auditd.capture_ring import HEADER, VNET, Block, RingSocket, offsets
+from auditd.frames import Frames, Index, windows
 
 TURN = 200_000  # microseconds between two writes
 MOST_ROWS = 50_000  # flows told apart in a turn
@@ -81,6 +83,7 @@ class Reading:
     """Blocks in, rows out. Knows the wall clock only as the stamp on a packet."""
 
     seed: int
+    walker: Any = None  # an `auditd.walker.Walker`, once there is one
     counts: Counts = field(factory=Counts)
     _pieces: Pieces = field(factory=Pieces, init=False)
     _found: list[rows.Rows] = field(factory=list, init=False)
@@ -91,7 +94,7 @@ class Reading:
     def turn(self, now_steady: int, now_wall: int) -> rows.Rows:
         """The rows since the last turn."""
         ahead = now_wall - now_steady
-        if self._turned and abs(ahead - self._ahead) > _STEP:
+        if self._stepped(ahead):
             self.counts.steps += 1
         self._ahead, self._turned, self._budget = ahead, now_steady, MOST_DISSECTED
         kept, folded = rows.folded(self.taken(), MOST_ROWS, self.seed)
@@ -100,64 +103,107 @@ class Reading:
 
     def taken(self) -> rows.Rows:
         """What was read since it was last taken, a row per flow."""
-        some, self._found = self._found, []
+        some = self.parts()
         return rows.joined(np.concatenate(some), self.seed) if some else rows.empty()
+
+    def parts(self) -> list[rows.Rows]:
+        """The same in parts; within each a row per flow."""
+        some, self._found = self._found, []
+        return [*some, self.walker.taken()] if self.walker else some
 
     def block(self, block: Block, interface: int, sock: RingSocket, now_steady: int, now_wall: int) -> None:
         """Read one block of the ring ``sock`` of ``interface`` (its index)."""
-        at = offsets(block)
-        head = np.ascontiguousarray(windows(block.bytes, at, HEADER.itemsize)).view(HEADER)[:, 0]
-        start = at + head["mac"]
-        heads = windows(block.bytes, start, packets.WIDTH)
-        captured = np.minimum(head["captured"], packets.WIDTH).astype(np.int64)
-        read = packets.read(heads, captured, head["length"], sock.link)
-        read.rows["iface"] = interface
-        if sock.senders:  # otherwise the kernel's own hash of addresses and ports stands there, which says nothing
-            read.rows["tag"] = head["hash"]
-        read.rows["first"] = read.rows["last"] = self._times(head, now_steady, now_wall)
-        if sock.vnet:
-            self._cut(read.rows, heads, sock.link, np.ascontiguousarray(windows(block.bytes, start - VNET, VNET)))
-        else:
-            read.rows["how"] |= rows.HOW_PACKETS_ONLY
-        self._keep(read, heads, captured, sock.link)
+        if not self.walker:
+            self.see(self._frames(block, offsets(block), interface, sock, now_steady, now_wall))
+            return
+        ahead = now_wall - now_steady
+        earliest = self._turned - SETTLE if self._stepped(ahead) else 0
+        where = interface | (0 if sock.vnet else rows.HOW_PACKETS_ONLY) << 40
+        told = np.array(
+            [block.first, block.count, sock.link, sock.vnet, sock.senders, ahead, earliest, now_steady, where], np.int64
+        )
+        while told[1]:
+            rare, frames, foreign = self.walker.ring(block.bytes, told)
+            self.counts.frames += frames
+            self.counts.foreign += foreign
+            if len(rare):
+                self.see(self._frames(block, rare, interface, sock, now_steady, now_wall))
+            if self.walker.full:
+                self._keep([self.walker.taken()])
 
-    def batch(self, batch: Batch, link: int) -> None:
-        """Read packets of a file; their times stay as the file has them."""
-        read = packets.read(batch.heads, batch.captured, batch.length, link)
-        read.rows["first"] = read.rows["last"] = batch.moments
-        self._keep(read, batch.heads, batch.captured, link)
+    def _frames(
+        self, block: Block, at: Index, interface: int, sock: RingSocket, now_steady: int, now_wall: int
+    ) -> Frames:
+        """The packets whose headers lie at ``at``."""
+        head = windows(block.bytes, at, HEADER.itemsize).view(HEADER)[:, 0]
+        start, sizes = at + head["mac"], None
+        if sock.vnet:  # how the kernel wants it cut
+            vnet = windows(block.bytes, start - VNET, VNET)
+            sizes = np.where(vnet[:, 1] != 0, vnet[:, 4].astype(np.int64) | vnet[:, 5].astype(np.int64) << 8, 0)
+        return Frames(
+            block.bytes, start, head["captured"].astype(np.int64), head["length"].astype(np.int64),
+            self._times(head, now_steady, now_wall), sock.link,
+            # otherwise the kernel's own hash of addresses and ports stands there, which says nothing
+            np.ascontiguousarray(head["hash"]) if sock.senders else None,
+            sizes, interface, 0 if sock.vnet else rows.HOW_PACKETS_ONLY,
+        )  # fmt: skip
 
-    def _keep(self, read: packets.Read, heads: packets.U8, captured: Any, link: int) -> None:
-        """Take apart what is rare, and join what belongs together."""
-        pieces_of_four(read.rows, heads, read.fragments, link, self._pieces)
-        self._rare(read.rows, heads, captured, read.rare, link)
-        self.counts.frames += len(heads)
+    def see(self, frames: Frames) -> None:
+        """Read frames into rows."""
+        found, others = plain.read(frames, self.seed)
+        self.counts.frames += len(frames)
+        if len(others):
+            found.append(self._odd(frames.some(others)))
+        self._keep(found)
+
+    def _keep(self, found: list[rows.Rows]) -> None:
+        self._found += found
+        if sum(map(len, self._found)) > 4 * MOST_ROWS:
+            some, self._found = self._found, []
+            kept, folded = rows.folded(rows.joined(np.concatenate(some), self.seed), 2 * MOST_ROWS, self.seed)
+            self.counts.folded += folded
+            self._found = [kept]
+
+    def _odd(self, frames: Frames) -> rows.Rows:
+        """Read what is not plain: as columns what can be, by scapy the rest."""
+        heads = windows(frames.data, frames.start, packets.WIDTH)
+        captured = np.minimum(frames.captured, packets.WIDTH)
+        read = packets.read(heads, captured, frames.length, frames.link)
+        read.rows["iface"], read.rows["first"], read.rows["last"] = frames.interface, frames.moments, frames.moments
+        if frames.tags is not None:
+            read.rows["tag"] = frames.tags
+        read.rows["how"] |= frames.how
+        if frames.sizes is not None:
+            self._cut(read.rows, heads, frames.link, frames.sizes)
+        pieces_of_four(read.rows, heads, read.fragments, frames.link, self._pieces)
+        self._rare(read.rows, heads, captured, read.rare, frames.link)
         self.counts.foreign += len(read.foreign)
         read.rows["packets"][read.foreign] = 0
-        counted = read.rows[read.rows["packets"] > 0] if len(read.foreign) or len(read.rare) else read.rows
-        self._found.append(rows.joined(counted, self.seed))
-        if sum(map(len, self._found)) > 4 * MOST_ROWS:
-            self._found = [rows.joined(np.concatenate(self._found), self.seed)]
+        return rows.joined(read.rows[read.rows["packets"] > 0], self.seed)
+
+    def _stepped(self, ahead: int) -> bool:
+        """Whether the wall clock was set since the last turn."""
+        return bool(self._turned) and abs(ahead - self._ahead) > _STEP
 
     def _times(self, head: Any, now_steady: int, now_wall: int) -> Any:
         """The packets' stamps on the steady clock; when the wall clock was set meanwhile, as near as can be told."""
         ahead = now_wall - now_steady
         stamps = head["sec"].astype(np.int64) * 1_000_000 + head["nsec"] // 1000 - ahead
-        if self._turned and abs(ahead - self._ahead) > _STEP:
+        if self._stepped(ahead):
             return np.clip(stamps, self._turned - SETTLE, now_steady)
         return np.minimum(stamps, now_steady)
 
-    def _cut(self, batch: rows.Rows, heads: packets.U8, link: int, vnet: packets.U8) -> None:
-        """Count what the device will cut as the packets it becomes; ``vnet`` says how the kernel wants it cut."""
-        size = np.where(vnet[:, 1] != 0, vnet[:, 4].astype(np.int64) | vnet[:, 5].astype(np.int64) << 8, 0)
-        if not size.any():
+    def _cut(self, batch: rows.Rows, heads: packets.U8, link: int, size: Any) -> None:
+        """Count what the device will cut as the packets it becomes."""
+        cut = np.flatnonzero(size)
+        if not len(cut):
             return
-        four = heads[:, link] >> 4 == 4
-        network = np.where(four, (heads[:, link] & 15).astype(np.int64) * 4, 40)
-        places = np.minimum(link + network + 12, packets.WIDTH - 1)
-        offset = heads[np.arange(len(heads)), places] >> 4
-        inner = np.where(batch["proto"] == rows.TCP, offset.astype(np.int64) * 4, 8)
-        packets.segments(batch, size, network + inner)
+        four = heads[cut, link] >> 4 == 4
+        network = np.where(four, (heads[cut, link] & 15).astype(np.int64) * 4, 40)
+        offset = heads[cut, np.minimum(link + network + 12, packets.WIDTH - 1)] >> 4
+        inner = np.where(batch["proto"][cut] == rows.TCP, offset.astype(np.int64) * 4, 8)
+        octets = batch["octets"][cut].astype(np.int64)
+        batch["packets"][cut], batch["octets"][cut] = plain.segments(octets, size[cut], network + inner)
 
     def _rare(self, batch: rows.Rows, heads: packets.U8, captured: Any, at: packets.Index, link: int) -> None:
         now, later = at[: self._budget], at[self._budget :]
@@ -176,6 +222,7 @@ class Capture:
     sockets: list[RingSocket]
     writer: Writer
     reading: Reading = field(factory=lambda: Reading(secrets.randbits(64)))
+    compile: bool = True  # whether the hot path becomes machine code where numba is installed
     _links: dict[int, str] = field(factory=dict, init=False)
 
     def run(self) -> None:
@@ -184,6 +231,8 @@ class Capture:
         for sock in self.sockets:
             poll.register(sock.ins, select.POLLIN | select.POLLERR)
         indices = {sock.interface: socket.if_nametoindex(sock.interface) for sock in self.sockets}
+        if self.compile and find_spec("numba"):
+            threading.Thread(target=self._compiled, daemon=True).start()
         due = steady() + TURN
         while True:
             taken = sum(self._take(sock, indices[sock.interface]) for sock in self.sockets)
@@ -193,6 +242,15 @@ class Capture:
             if not taken:
                 for _, events in poll.poll(max(1, (due - steady()) // 1000)):
                     self._check(events)
+
+    def _compiled(self) -> None:
+        """Make the compiled walker ready, which takes a second or several, while the columns are already read."""
+        try:
+            from auditd import walker  # numba takes half a second to import: not before the first packet is seen
+
+            self.reading.walker = walker.ready(self.reading.seed)
+        except Exception as error:  # whatever a compiler may meet on this machine: the other path goes on
+            print(f"plfed-capture: reads without compiled code: {error}", file=sys.stderr, flush=True)
 
     def _take(self, sock: RingSocket, interface: int) -> int:
         """Read what one ring has, a few blocks at most so that turns stay in time."""
@@ -228,6 +286,7 @@ class Capture:
                 "unread": counts.unread,
                 "folded": counts.folded,
                 "steps": counts.steps,
+                "hot_path": "compiled" if self.reading.walker else "columns",
                 "links": {str(index): name for index, name in self._links.items()},
             },
         )
@@ -289,6 +348,7 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ring-mib", type=int, default=16, help="MiB shared with the kernel, per interface")
     parser.add_argument("--senders", choices=("auto", "kernel", "packet"), default="auto", help="who tells the sender")
     parser.add_argument("--forwarded", choices=("interface", "mark"), default="interface", help="what tells slivers")
+    parser.add_argument("--columns", action="store_true", help="read by columns even where numba is installed")
     parser.add_argument("--record", type=argparse.FileType("wb"), help="keep a copy of the stream in this file")
     return parser.parse_args(arguments)
 
@@ -306,7 +366,7 @@ def main(arguments: list[str] | None = None) -> int:
     writer = Writer(sys.stdout.buffer, options.record)
     try:
         writer.say(stream.Kind.HELLO, facts)
-        Capture(sockets, writer).run()
+        Capture(sockets, writer, compile=not options.columns).run()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
     except KeyboardInterrupt:

@@ -13,26 +13,16 @@ from typing import BinaryIO
 import numpy as np
 from attrs import frozen
 
-from auditd import packets
-from auditd.capture_ring import windows
+from auditd import chains
+from auditd.frames import U8, Frames, Index, windows
 from auditd.rows import Rows
 from auditd.walker import Walker
 
-CHUNK = 2 << 20  # bytes read at once
+CHUNK = 4 << 20  # bytes read at once
 _RECORD = 16  # bytes before each packet: seconds, fraction, captured, length
 _MAGIC = {b"\xd4\xc3\xb2\xa1": ("<", 1), b"\xa1\xb2\xc3\xd4": (">", 1), b"\x4d\x3c\xb2\xa1": ("<", 1000),
           b"\xa1\xb2\x3c\x4d": (">", 1000)}  # fmt: skip
 _LINKS = {1: 14, 101: 0, 228: 0, 229: 0, 12: 0}  # Ethernet, raw IP, IPv4, IPv6
-
-
-@frozen
-class Batch:
-    """Packets of a file: the first bytes of each, and what the file says of it."""
-
-    heads: packets.U8
-    captured: packets.Index
-    length: packets.Index
-    moments: packets.Index  # microseconds since the epoch
 
 
 @frozen
@@ -56,7 +46,7 @@ def opened(file: BinaryIO) -> Format:
     return Format(*known, _LINKS[kind])
 
 
-def batches(file: BinaryIO, form: Format, chunk: int = CHUNK) -> Iterator[Batch]:
+def batches(file: BinaryIO, form: Format, chunk: int = CHUNK) -> Iterator[Frames]:
     """The packets after the head, in bounded memory. A record that is cut off ends the file."""
     buffer = np.empty(chunk + (1 << 18), np.uint8)
     have = 0
@@ -75,7 +65,7 @@ def batches(file: BinaryIO, form: Format, chunk: int = CHUNK) -> Iterator[Batch]
 
 
 def walked(
-    file: BinaryIO, form: Format, walker: Walker, rare: Callable[[Batch], None], chunk: int = 2 * CHUNK
+    file: BinaryIO, form: Format, walker: Walker, rare: Callable[[Frames], None], chunk: int = CHUNK
 ) -> Iterator[Rows]:
     """The same by the compiled walker: flows, each time that its table is half full and at the end.
 
@@ -103,25 +93,34 @@ def walked(
     yield walker.taken()
 
 
-def _places(data: packets.U8, order: str) -> tuple[packets.Index, int]:
-    """Where each whole record begins, and where the last of them ends."""
+def _places(data: U8, order: str) -> tuple[Index, int]:
+    """Where each whole record begins, and where the last of them ends.
+
+    Their heads look alike: the high half of the seconds changes every 18 hours.
+    """
     read = struct.Struct(order + "I").unpack_from
-    found: list[int] = []
-    note, memory, at = found.append, data.data, 0
-    try:
-        while True:  # some 100 ns a record; a look at the end in each turn would cost a third more
-            following: int = at + _RECORD + read(memory, at + 8)[0]
-            note(at)
-            at = following
-    except struct.error:  # beyond the end
-        pass
-    if at > len(data):
-        at = found.pop()
-    return np.array(found, np.intp), at
+    memory, end = data.data, len(data)
+
+    def step(at: int) -> int:
+        if at + _RECORD > end:
+            return -1
+        after: int = at + _RECORD + read(memory, at + 8)[0]
+        return after if after <= end else -1
+
+    if end < _RECORD:
+        return np.empty(0, np.intp), 0
+    high = (3, 2) if order == "<" else (0, 1)
+    places = chains.looking_alike(data, tuple((distance, int(data[distance])) for distance in high), _RECORD)
+    told = windows(data, places, _RECORD).view(order + "u4")
+    captured = told[:, 2].astype(np.int64)
+    following = places + _RECORD + captured
+    likely = (following <= end) & (told[:, 3] >= told[:, 2]) & (told[:, 1] < 1_000_000_000)
+    places, following = places[likely], following[likely]
+    found = chains.proved(places, following, 0, step)
+    return found, step(int(found[-1])) if len(found) else 0
 
 
-def _batch(data: packets.U8, places: packets.Index, form: Format) -> Batch:
-    told = np.ascontiguousarray(windows(data, places, _RECORD)).view(form.order + "u4").astype(np.int64)
-    heads = windows(data, places + _RECORD, packets.WIDTH)
-    captured = np.minimum(told[:, 2], packets.WIDTH)
-    return Batch(heads, captured, told[:, 3], told[:, 0] * 1_000_000 + told[:, 1] // form.per)
+def _batch(data: U8, places: Index, form: Format) -> Frames:
+    told = windows(data, places, _RECORD).view(form.order + "u4").astype(np.int64)
+    moments = told[:, 0] * 1_000_000 + told[:, 1] // form.per
+    return Frames(data, places + _RECORD, told[:, 2], told[:, 3], moments, form.link)

@@ -25,6 +25,9 @@ from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
 from scapy.supersocket import SuperSocket
 
+from auditd import chains
+from auditd.frames import Index, windows
+
 _SOL_PACKET, _RX_RING, _STATISTICS, _VERSION, _VNET = 263, 5, 6, 10, 15
 _SO_ATTACH_FILTER, _ETH_P_ALL, _SIOCGIFHWADDR = 26, 3, 0x8927
 _TPACKET_V3, _WANT_HASH = 2, 1
@@ -167,29 +170,30 @@ class RingSocket(SuperSocket):
         return self.block() is not None
 
 
-def offsets(block: Block) -> npt.NDArray[np.int64]:
-    """Where each packet's header lies: a chain of distances, walked one by one."""
-    found = np.empty(block.count, np.int64)
+def offsets(block: Block) -> Index:
+    """Where each packet's header lies: a chain of distances; the last one tells none.
+
+    Headers begin on multiples of eight and hold a second that is the block's first or the one after it.
+    """
     read = struct.Struct("<I").unpack_from
-    at, memory = block.first, block.bytes.data
-    for number in range(block.count):
-        found[number] = at
-        at += read(memory, at)[0]
-    return found
+    memory, end = block.bytes.data, len(block.bytes)
+    if not block.count:
+        return np.empty(0, np.intp)
 
+    def step(at: int) -> int:
+        distance = read(memory, at)[0] if at + HEADER.itemsize <= end else 0
+        return at + distance if distance else -1
 
-def windows(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.uint8]:
-    """``width`` bytes from each of ``at``, as the lines of a matrix; zeros beyond the end of ``data``."""
-    inside = at <= len(data) - width
-    lines = np.lib.stride_tricks.sliding_window_view(data, width)
-    if inside.all():
-        return lines[at]
-    out = np.zeros((len(at), width), np.uint8)
-    out[inside] = lines[at[inside]]
-    for number in np.flatnonzero(~inside):
-        rest = data[at[number] :]
-        out[number, : len(rest)] = rest
-    return out
+    pairs = block.bytes[block.first : end - (end - block.first) % 8].view("<u4").reshape(-1, 2)
+    second = pairs[0, 1]
+    alike = np.flatnonzero(pairs[:, 1] - second <= 1)
+    distances = pairs[alike, 0].astype(np.intp)
+    places = block.first + alike * 8
+    likely = (distances >= HEADER.itemsize) & (places + distances <= end) & (distances % 8 == 0)
+    places, distances = places[likely], distances[likely]
+    found = chains.proved(places, places + distances, block.first, step)
+    last = int(found[-1]) + read(memory, int(found[-1]))[0] if len(found) else block.first
+    return np.append(found, last)[: block.count]
 
 
 def singly(block: Block) -> Iterator[tuple[bytes, float]]:

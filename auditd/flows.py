@@ -5,17 +5,21 @@ lasted `ACTIVE`. The key is exact and holds the slice and what told it. Times ar
 the machine's clock neither bends a flow nor ends one.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from attrs import define, field
 
 from auditd import rows
-from auditd.rows import KEY_WORDS, Rows
+from auditd.rows import KEY_WORDS, WORDS, Rows
 
 IDLE = 60.0  # seconds; a flow that is silent this long is over
 ACTIVE = 300.0  # seconds; a flow that lasts longer goes on as another record
 MOST = 1_000_000  # open flows; beyond it new ones are counted without their addresses
-_EMPTY = np.int32(-1)
+_EMPTY = np.uint64(0)
+_NUMBER, _TAG = np.uint64(0xFFFFFFFF), np.uint64(32)
+Numbers = npt.NDArray[np.int64]
 
 
 @define
@@ -32,7 +36,9 @@ class Flows:
     folded: int = field(default=0, init=False)  # flows that lost their addresses because there were too many
     _table: Rows = field(init=False, factory=lambda: rows.empty(1024))
     _count: int = field(init=False, default=0)
-    _slots: npt.NDArray[np.int32] = field(init=False, factory=lambda: np.full(4096, _EMPTY))
+    # Where a flow lies in the table: in the low half its number + 1, in the high half that of its mix, so that most
+    # slots of other flows are known to be so without a look at the table.
+    _slots: npt.NDArray[np.uint64] = field(init=False, factory=lambda: np.zeros(4096, np.uint64))
 
     def __len__(self) -> int:
         return self._count
@@ -50,7 +56,7 @@ class Flows:
 
     def _fold(self, found: Rows, room: int) -> Rows:
         """Known flows go on; of the new ones as many as find room, the rest without addresses."""
-        known = self._find(found) >= 0
+        known = self._probe(found, add=False) >= 0
         fresh = found[~known].copy()
         over = fresh[max(room, 0) :]
         self.folded += len(over)
@@ -66,60 +72,64 @@ class Flows:
 
     def _index(self, size: int) -> None:
         """Lay the slots anew, ``size`` (a power of two) of them."""
-        self._slots = np.full(size, _EMPTY)
-        keys = rows.words(self._table[: self._count])
-        self._probe(keys, np.arange(self._count, dtype=np.int32))
+        self._slots = np.zeros(size, np.uint64)
+        self._probe(self._table[: self._count], np.arange(self._count))
 
-    def _find(self, found: Rows) -> npt.NDArray[np.int32]:
-        """The number of each row's flow, or -1."""
-        return self._probe(rows.words(found), None)
+    def _probe(self, found: Rows, numbers: Numbers | None = None, add: bool = True) -> Numbers:
+        """The number of each row's flow; ``found`` are of different flows.
 
-    def _probe(self, keys: npt.NDArray[np.uint64], numbers: npt.NDArray[np.int32] | None) -> npt.NDArray[np.int32]:
-        """Find each key's slot; where it is free, put the key's number of ``numbers`` there, if there are any.
-
-        Keys are distinct. All are probed at once, those that met another flow's slot again one further on.
+        A flow that is not in the table is put at its end (or gets its number of ``numbers``); unless ``add``, it has
+        the number -1. All are probed at once, those that met another flow's slot again one further on.
         """
-        answer = np.full(len(keys), _EMPTY)
-        mask = len(self._slots) - 1
-        place = (rows.mix(keys, self.seed) & np.uint64(mask)).astype(np.int64)
-        todo = np.arange(len(keys))
-        table = self._table.view("<u8").reshape(-1, rows.WORDS)
+        mixed = rows.mix(rows.words(found), self.seed)
+        mask = np.uint64(len(self._slots) - 1)
+        place, tag = (mixed & mask).astype(np.int64), mixed & ~_NUMBER
+        answer = np.full(len(found), -1) if numbers is None else numbers
+        todo = np.arange(len(found))
         while len(todo):
             met = self._slots[place[todo]]
-            taken = met >= 0
-            same = taken.copy()
-            same[taken] = (table[met[taken], :KEY_WORDS] == keys[todo[taken]]).all(axis=1)
-            answer[todo[same]] = met[same]
-            free = todo[~taken]
-            if numbers is not None and len(free):
-                _, winners = np.unique(place[free], return_index=True)
-                won = free[winners]
-                self._slots[place[won]] = numbers[won]
-                answer[won] = numbers[won]
-                free = free[answer[free] < 0]
-                todo = np.concatenate([todo[taken & ~same], free])
-            else:
-                todo = todo[taken & ~same]
-            place[todo] = (place[todo] + 1) & mask
+            free = met == _EMPTY
+            alike = np.flatnonzero(~free & (met & ~_NUMBER == tag[todo])) if numbers is None else ()
+            going = ~free
+            if len(alike):
+                some = todo[alike]
+                known = (met[alike] & _NUMBER).astype(np.int64) - 1
+                same = (answer[some] < 0) & _same(self._table[known], found[some])
+                answer[some[same]] = known[same]
+                going[alike[same]] = False
+            if add and free.any():
+                going[free] = self._settle(found, todo[free], place, tag, answer)
+            todo = todo[going]
+            place[todo] = (place[todo] + 1) & np.int64(mask)
         return answer
 
-    def _place(self, found: Rows) -> None:
-        at = self._find(found)
-        known, fresh = at >= 0, np.flatnonzero(at < 0)
-        self._add(at[known], found[known])
-        end = self._count + len(fresh)
-        self._table[self._count : end] = found[fresh]
-        numbers = np.arange(self._count, end, dtype=np.int32)
-        self._count = end
-        self._probe(rows.words(found[fresh]), numbers)
+    def _settle(self, found: Rows, new: Numbers, place: Numbers, tag: npt.NDArray[np.uint64], answer: Numbers) -> Any:
+        """Put flows into free slots, which several may want; which of them have to go on."""
+        unnumbered = new[answer[new] < 0]
+        if len(unnumbered):
+            end = self._count + len(unnumbered)
+            answer[unnumbered] = np.arange(self._count, end)
+            self._table[self._count : end] = found[unnumbered]
+            self._count = end
+        wanted = place[new]
+        told = tag[new] | (answer[new] + 1).astype(np.uint64)
+        self._slots[wanted] = told
+        return self._slots[wanted] != told
 
-    def _add(self, at: npt.NDArray[np.int32], found: Rows) -> None:
-        table = self._table
+    def _place(self, found: Rows) -> None:
+        before = self._count
+        at = self._probe(found)
+        known = at < before
+        self._add(at[known], found[known])
+
+    def _add(self, at: Numbers, found: Rows) -> None:
+        table = self._table[at]
         for name in ("packets", "octets", "frames"):
-            table[name][at] += found[name]
-        table["first"][at] = np.minimum(table["first"][at], found["first"])
-        table["last"][at] = np.maximum(table["last"][at], found["last"])
-        table["flags"][at] |= found["flags"]
+            table[name] += found[name]
+        table["first"] = np.minimum(table["first"], found["first"])
+        table["last"] = np.maximum(table["last"], found["last"])
+        table["flags"] |= found["flags"]
+        self._table[at] = table
 
     def ended(self, now: float) -> Rows:
         """Take out the flows that are over at ``now`` (seconds of the steady clock)."""
@@ -147,3 +157,12 @@ class Flows:
             self._count = len(left)
             self._index(max(4096, 1 << (2 * len(left)).bit_length()))
         return taken
+
+
+def _same(some: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+    """Whether each row has the other's key."""
+    left, right = (each.view("<u8").reshape(-1, WORDS) for each in (some, others))
+    differing = left[:, 0] ^ right[:, 0]
+    for column in range(1, KEY_WORDS):
+        differing |= left[:, column] ^ right[:, column]
+    return np.asarray(differing == 0, bool)

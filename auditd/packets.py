@@ -110,18 +110,3 @@ def _inside(out: rows.Rows, head: U8, have: npt.NDArray[np.int64], at: Index) ->
     out["how"][at[short]] = rows.HOW_PORTLESS
     tcp = (proto == rows.TCP) & (have >= 14)
     out["flags"][at] = np.where(tcp, head[:, 13], 0)
-
-
-def segments(read_rows: rows.Rows, size: npt.NDArray[Any], start: npt.NDArray[Any]) -> None:
-    """Count a frame that the device will cut as the packets it becomes.
-
-    ``size``: bytes of payload per packet as the kernel set it, 0 where nothing is cut. ``start``: bytes of headers from
-    the IP header on, which every packet repeats.
-    """
-    cut = np.flatnonzero(size > 0)
-    if not len(cut):
-        return
-    payload = np.maximum(read_rows["octets"][cut].astype(np.int64) - start[cut], 1)
-    packets = -(-payload // size[cut].astype(np.int64))
-    read_rows["packets"][cut] = packets
-    read_rows["octets"][cut] += ((packets - 1) * start[cut]).astype(np.uint64)

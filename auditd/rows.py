@@ -108,16 +108,28 @@ def mix(keys: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
     return state ^ (state >> _S29)
 
 
+def ordered(mixed: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint64]]:
+    """An order in which equal mixes lie together, and what is left of the mixes in it. ``mixed`` is used up.
+
+    Sorted are the mixes with their places in their low bits: sorting numbers is cheaper than sorting places.
+    """
+    bits = np.uint64(max(len(mixed) - 1, 1).bit_length())
+    mixed <<= bits
+    mixed |= np.arange(len(mixed), dtype=np.uint64)
+    mixed.sort()
+    order = (mixed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.intp)
+    mixed >>= bits
+    return order, mixed
+
+
 def joined(rows: Rows, seed: int = 1) -> Rows:
     """The same counts with one row per key: sums, earliest first, latest last, flags or-ed. Order is not kept."""
     if len(rows) < 2:
         return rows
     keys = words(rows)
-    mixed = mix(keys, seed)
-    order = np.argsort(mixed)
+    order, sorted_mix = ordered(mix(keys, seed))
     matrix = _matrix(rows).take(order, axis=0)
     same = _same_as_before(matrix)
-    sorted_mix = mixed[order]
     if ((sorted_mix[1:] == sorted_mix[:-1]) & ~same).any():  # one mix of two keys: they may lie interleaved
         matrix = _matrix(rows).take(np.lexsort(keys.T), axis=0)
         same = _same_as_before(matrix)

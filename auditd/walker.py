@@ -6,6 +6,8 @@ short) is pointed out and left to the other path. Keys are compared whole; the s
 in the layout of `rows.ROW`; it is emptied at each turn, or when it is half full.
 """
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,22 @@ from attrs import define, field
 
 from auditd.rows import ROW, WORDS, Rows
 
-try:
-    import numba
-except ImportError:
-    numba = None
+numba: Any = import_module("numba") if find_spec("numba") else None
 
 BITS = 17  # of the number of slots, 12 MiB
 RING, PCAP = 0, 1
 _RARE, _FOREIGN = -1, -2
 U8 = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.int64]
 
 
 def _compiled(function: Any) -> Any:
-    return numba.njit(cache=True, nogil=True)(function) if numba is not None else function
+    if numba is None:
+        return function
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder in which machine code can be kept: it is made anew at each start
+        return numba.njit(nogil=True)(function)
 
 
 @_compiled
@@ -104,38 +109,54 @@ def _slot(w: Any, seed: Any, mask: Any) -> Any:
 
 
 @_compiled
-def _count(table: Any, w: Any, slot: Any, at: Any, packets: Any, octets: Any) -> int:
-    """Add one frame to its flow's row; 1 when the flow is new."""
-    mask, one = np.uint64(table.shape[0] - 1), np.uint64(1)
+def _count(table: Any, used: Any, counts: Any, w: Any) -> None:
+    """Add one frame to its flow's row; the slot of a new flow is noted."""
+    mask, one, slot = np.uint64(table.shape[0] - 1), np.uint64(1), w[7]
     while True:
         row = table[slot]
         if row[9] == 0:
             for n in range(6):
                 row[n] = w[n]
             row[6] = np.uint64(0)
-            row[7], row[8], row[9], row[10] = at, at, packets, octets
+            row[7], row[8], row[9], row[10] = w[8], w[8], w[10], w[9]
             row[11] = one | w[6] << np.uint64(32)
-            return 1
+            used[counts[1]] = slot
+            counts[1] += 1
+            return
         same = row[1] == w[1] and row[3] == w[3] and row[4] == w[4]
         if same and row[5] == w[5] and row[0] == w[0] and row[2] == w[2]:
-            row[7], row[8] = min(row[7], at), max(row[8], at)
-            row[9] += packets
-            row[10] += octets
+            row[7] = np.uint64(min(np.int64(row[7]), np.int64(w[8])))
+            row[8] = np.uint64(max(np.int64(row[8]), np.int64(w[8])))
+            row[9] += w[10]
+            row[10] += w[9]
             row[11] = (row[11] + one) | w[6] << np.uint64(32)
-            return 0
+            return
         slot = (slot + one) & mask
 
 
 @_compiled
-def _pcap(a: Any, start: int, link: int, per: int, table: Any, seed: Any, rare: Any, counts: Any, some: Any) -> Any:
+def _count_all(table: Any, used: Any, counts: Any, some: Any, ready: int) -> None:
+    """Count packets that were read; a look at all their rows first lets the cache misses overlap."""
+    touched = np.uint64(0)
+    for n in range(ready):
+        touched ^= table[some[n, 7], 9]
+    counts[4] = np.int64(touched)
+    for n in range(ready):
+        _count(table, used, counts, some[n])
+
+
+@_compiled
+def _pcap(
+    a: Any, start: int, link: int, per: int, table: Any, used: Any, seed: Any, rare: Any, counts: Any, some: Any
+) -> Any:
     """Records of a little-endian pcap file from ``start`` on; where it stopped. Counts: frames, flows, rare, foreign.
 
-    ``some``: room for a few packets, which are read first and counted together: their rows' cache misses overlap.
+    ``some``: room for a few packets, which are read first and counted together.
     """
     at: Any
     size: Any
-    at, end, room, many = start, a.size, table.shape[0] // 2, some.shape[0]
-    mask, touched = np.uint64(table.shape[0] - 1), np.uint64(0)
+    at, end, room, many = start, a.size, used.size - some.shape[0], some.shape[0]
+    mask = np.uint64(table.shape[0] - 1)
     going = True
     while going and counts[1] < room and counts[2] + many <= rare.size:
         ready = 0
@@ -154,7 +175,7 @@ def _pcap(a: Any, start: int, link: int, per: int, table: Any, seed: Any, rare: 
             if size > 0:
                 w[7] = _slot(w, seed, mask)
                 w[8] = _le32(a, at) * np.uint64(1000000) + _le32(a, at + 4) // np.uint64(per)
-                w[9] = _le32(a, at + 12) - np.uint64(link)
+                w[9], w[10] = _le32(a, at + 12) - np.uint64(link), np.uint64(1)
                 ready += 1
             elif size == _RARE:
                 rare[counts[2]] = at
@@ -165,11 +186,48 @@ def _pcap(a: Any, start: int, link: int, per: int, table: Any, seed: Any, rare: 
             else:
                 counts[3] += 1
             at = p + captured
-        for n in range(ready):
-            touched ^= table[some[n, 7], 9]
-        for n in range(ready):
-            counts[1] += _count(table, some[n], some[n, 7], some[n, 8], np.uint64(1), some[n, 9])
-    counts[4] = np.int64(touched)
+        _count_all(table, used, counts, some, ready)
+    return at
+
+
+@_compiled
+def _ring(a: Any, told: Any, table: Any, used: Any, seed: Any, rare: Any, counts: Any, some: Any) -> Any:
+    """Packets of a block of the ring; where it stopped. ``told``: see `Walker.ring`; what is left of it is updated."""
+    link, vnet, senders, ahead, earliest, latest, where = told[2], told[3], told[4], told[5], told[6], told[7], told[8]
+    size: Any
+    at, room, many = told[0], used.size - some.shape[0], some.shape[0]
+    mask = np.uint64(table.shape[0] - 1)
+    while told[1] > 0 and counts[1] < room and counts[2] + many <= rare.size:
+        ready = 0
+        while ready < many and told[1] > 0 and counts[2] < rare.size:
+            p = at + np.int64(a[at + 24]) + (np.int64(a[at + 25]) << 8)
+            counts[0] += 1
+            w = some[ready]
+            size = _head(a, p, np.int64(_le32(a, at + 12)), link, w)
+            if size > 0:
+                if senders != 0:
+                    w[4] |= _le32(a, at + 28) << np.uint64(32)
+                w[5] |= np.uint64(where)
+                w[7] = _slot(w, seed, mask)
+                moment = np.int64(_le32(a, at + 4)) * 1000000 + np.int64(_le32(a, at + 8)) // 1000 - ahead
+                w[8] = np.uint64(min(max(moment, earliest), latest))
+                octets, packets = np.int64(_le32(a, at + 16)) - link, np.int64(1)
+                if vnet != 0 and a[p - 9] != 0:
+                    cut = np.int64(a[p - 6]) | np.int64(a[p - 5]) << 8
+                    if cut > 0:
+                        packets = (max(octets - size, 1) + cut - 1) // cut
+                        octets += (packets - 1) * size
+                w[9], w[10] = np.uint64(octets), np.uint64(packets)
+                ready += 1
+            elif size == _RARE:
+                rare[counts[2]] = at
+                counts[2] += 1
+            else:
+                counts[3] += 1
+            at += np.int64(_le32(a, at))
+            told[1] -= 1
+        _count_all(table, used, counts, some, ready)
+    told[0] = at
     return at
 
 
@@ -180,29 +238,60 @@ class Walker:
     seed: int
     bits: int = BITS
     _table: npt.NDArray[np.uint64] = field(init=False)
+    _used: npt.NDArray[np.int64] = field(init=False)  # slots that are taken: half of them at most
     _rare: npt.NDArray[np.int64] = field(factory=lambda: np.zeros(65536, np.int64), init=False)
     _counts: npt.NDArray[np.int64] = field(factory=lambda: np.zeros(5, np.int64), init=False)
-    _some: npt.NDArray[np.uint64] = field(factory=lambda: np.zeros((64, 10), np.uint64), init=False)
+    _some: npt.NDArray[np.uint64] = field(factory=lambda: np.zeros((64, 11), np.uint64), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._table = np.zeros((1 << self.bits, WORDS), np.uint64)
+        self._used = np.zeros(1 << (self.bits - 1), np.int64)
 
-    def pcap(self, data: U8, start: int, link: int, per: int) -> tuple[int, npt.NDArray[np.int64], int, int]:
+    def pcap(self, data: U8, start: int, link: int, per: int) -> tuple[int, Places, int, int]:
         """Read records; gives where it stopped, where rare ones begin, and how many frames and foreign ones it met."""
+        self._fresh()
+        stopped = _pcap(data, start, link, per, self._table, self._used, np.uint64(self.seed), *self._room())
+        return int(stopped), *self._met()
+
+    def ring(self, data: U8, told: Places) -> tuple[Places, int, int]:
+        """Read packets of a block; gives where rare ones' headers lie, how many frames and foreign ones it met.
+
+        ``told``: the first packet's header, how many packets there are (both updated, for the table may become full
+        first), bytes of link header, whether frames say how they are cut, whether they say who sends, the wall clock's
+        distance from the steady one, the earliest and the latest moment there can be, and the word of a row's key that
+        has interface and manner.
+        """
+        self._fresh()
+        _ring(data, told, self._table, self._used, np.uint64(self.seed), *self._room())
+        return self._met()
+
+    def _fresh(self) -> None:
         self._counts[0] = self._counts[2] = self._counts[3] = 0
-        stopped = _pcap(data, start, link, per, self._table, np.uint64(self.seed), self._rare, self._counts, self._some)
+
+    def _room(self) -> tuple[Any, Any, Any]:
+        return self._rare, self._counts, self._some
+
+    def _met(self) -> tuple[Places, int, int]:
         frames, _, rare, foreign, _ = (int(count) for count in self._counts)
-        return int(stopped), self._rare[:rare].copy(), frames - rare, foreign
+        return self._rare[:rare].copy(), frames - rare, foreign
 
     @property
     def full(self) -> bool:
         """Whether the table has to be taken before more is read."""
-        return bool(self._counts[1] >= len(self._table) // 2)
+        return bool(self._counts[1] >= len(self._used) - len(self._some))
 
     def taken(self) -> Rows:
         """The flows since the last time; the table is empty afterwards."""
-        used = self._table[:, 9] != 0
-        found = np.ascontiguousarray(self._table[used]).view(ROW).reshape(-1)
-        self._table[used] = 0
+        used = self._used[: self._counts[1]]
+        found = self._table[used].view(ROW).reshape(-1)
+        self._table[used, 9] = 0
         self._counts[1] = 0
         return found
+
+
+def ready(seed: int) -> Walker:
+    """A walker whose code is compiled: seconds the first time, then it is kept in a file."""
+    walker = Walker(seed)
+    walker.pcap(np.zeros(100, np.uint8), 0, 14, 1)
+    walker.ring(np.zeros(100, np.uint8), np.zeros(9, np.int64))
+    return walker

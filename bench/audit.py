@@ -34,7 +34,7 @@ flows, reading = Flows(seed=77, most=10**7), Reading(99)
 with open(sys.argv[1], "rb", buffering=0) as file:
     form = opened(file)
     for batch in batches(file, form):
-        reading.batch(batch, form.link)
+        reading.see(batch)
         flows.see(reading.taken(), distinct=True)
 print(reading.counts.frames, len(flows), time.process_time() - began)
 """
@@ -50,7 +50,7 @@ walker.taken()
 began, flows = time.process_time(), 0
 with open(sys.argv[1], "rb", buffering=0) as file:
     form = opened(file)
-    for found in walked(file, form, walker, lambda batch: reading.batch(batch, form.link)):
+    for found in walked(file, form, walker, lambda batch: reading.see(batch)):
         flows += len(found)
 print(sys.argv[2], flows, time.process_time() - began)
 """

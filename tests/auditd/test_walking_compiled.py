@@ -1,4 +1,4 @@
-"""The compiled path counts exactly what the other one counts."""
+"""The hot path, by columns and compiled, counts exactly what scapy's full dissection of every packet counts."""
 
 import io
 import random
@@ -13,7 +13,7 @@ from auditd import rows, walker
 from auditd.capture import Reading
 from auditd.capture_file import batches, opened, walked
 from auditd.walker import Walker
-from tests.auditd.test_reading_packets import four, mixed, ports
+from tests.auditd.test_reading_packets import by_scapy, four, mixed, ports
 
 
 def pcap(frames: list[bytes]) -> bytes:
@@ -30,7 +30,7 @@ class Walking(SynchronousTestCase):
         skip = "the package numba is not installed"
 
     def both(self, frames: list[bytes], **more: Any) -> tuple[rows.Rows, rows.Rows]:
-        """The flows of both paths, in one order."""
+        """The flows by columns and compiled, in one order."""
         plain, odd = Reading(1), Reading(2)
         compiled = []
         with tempfile.NamedTemporaryFile() as kept:
@@ -39,10 +39,10 @@ class Walking(SynchronousTestCase):
             with open(kept.name, "rb", buffering=0) as file:
                 form = opened(file)
                 for batch in batches(file, form):
-                    plain.batch(batch, form.link)
+                    plain.see(batch)
             with open(kept.name, "rb", buffering=0) as file:
                 form = opened(file)
-                compiled += walked(file, form, Walker(3, **more), lambda batch: odd.batch(batch, form.link))
+                compiled += walked(file, form, Walker(3, **more), lambda batch: odd.see(batch))
         expected, actual = plain.taken(), rows.joined(np.concatenate([*compiled, odd.taken()]))
         for each in (expected, actual):
             each.sort(order=["s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports"])
@@ -67,8 +67,49 @@ class Walking(SynchronousTestCase):
         frames += [mixed(chance)[: chance.randrange(60)] or b"x" for _ in range(500)]
         self.both(frames)
 
+    def test_ten_thousand_packets_are_the_flows_of_scapys_full_dissection(self) -> None:
+        chance = random.Random(14)
+        frames = [mixed(chance) for _ in range(10_000)]
+        expected = ordered(rows.joined(np.concatenate([by_scapy(frame) for frame in frames])))
+        for actual in self.both(frames):
+            for name in ("s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports", "flags", "packets", "octets"):
+                self.assertEqual(expected[name].tolist(), actual[name].tolist(), name)
 
-class WithoutNumba(SynchronousTestCase):
+
+def ordered(found: rows.Rows) -> rows.Rows:
+    """``found`` in the order of its keys."""
+    found.sort(order=["s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports"])
+    return found
+
+
+class ByColumns(SynchronousTestCase):
+    """What is so with numba or without."""
+
+    def flows(self, frames: list[bytes], seed: int = 1) -> rows.Rows:
+        reading = Reading(seed)
+        file = io.BytesIO(pcap(frames))
+        for batch in batches(file, opened(file), chunk=7000):
+            reading.see(batch)
+        return ordered(reading.taken())
+
+    def test_ten_thousand_packets_are_the_flows_of_scapys_full_dissection(self) -> None:
+        chance = random.Random(15)
+        frames = [mixed(chance) for _ in range(10_000)]
+        expected = ordered(rows.joined(np.concatenate([by_scapy(frame) for frame in frames])))
+        actual = self.flows(frames)
+        for name in ("s_hi", "s_lo", "d_hi", "d_lo", "proto", "ports", "flags", "packets", "octets"):
+            self.assertEqual(expected[name].tolist(), actual[name].tolist(), name)
+
+    def test_packets_whose_mixes_collide_are_told_apart(self) -> None:
+        chance = random.Random(16)
+        frames = [mixed(chance) for _ in range(3000)]
+        expected = self.flows(frames)
+        original = rows.ordered
+        self.patch(rows, "ordered", lambda mixed: original(mixed & np.uint64(7)))
+        self.assertEqual(expected.tolist(), self.flows(frames).tolist())
+
+
+class OfAnotherByteOrder(SynchronousTestCase):
     def test_a_file_of_another_byte_order_is_read_by_the_plain_path(self) -> None:
         file = io.BytesIO(struct.pack(">IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1))
         file.name = "big.pcap"  # type: ignore[attr-defined]
