@@ -11,7 +11,7 @@ from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
-from slice_authority import agent
+from slice_authority import agent, federation
 from slice_authority.issuing import Sealer
 from slice_authority.methods import (
     adm,
@@ -24,8 +24,12 @@ from slice_authority.methods import (
     slice_tags,
     slices,
     spellings,
+    ticket_log,
     tickets,
     verifying,
+)
+from slice_authority.methods import (
+    peering as peer_methods,
 )
 from slice_authority.settings import Settings
 
@@ -48,6 +52,8 @@ api = unite(
     spellings.api,
     tickets.api,
     tickets.tickets_api,
+    peer_methods.api,
+    ticket_log.api,
 )
 old = unite(spellings.old)
 older = unite(old_names.api_of(api), adm.api)
@@ -57,9 +63,14 @@ async def main(running: Running[Settings]) -> None:
     """Serve until told to stop."""
     stated = running.settings
     peers = peering.of(running)
-    desk = serving.open_desk(running, "slice", stated.plc(seal=_sealer(running), peers=peers))
+    said, sealers = federation.of(stated.federation, _sealer(running), running.clock.now(), stated.legacy_signatures)
+    peers.federation = said
+    desk = serving.open_desk(running, "slice", stated.plc(seal=sealers, peers=peers))
     peers.desk = desk
-    await serving.serve(running, desk, "SA", unite(api, old), older)
+    more = {} if said is None else {"federation": federation.tree(said)}
+    await serving.serve(running, desk, "SA", unite(api, old), older, more)
+    if said is not None:
+        serving.every(running, federation.LOOK_EVERY, lambda: said.look(desk), "looking at the authority's folder")
     if stated.agent.is_on:
         await agent.serve(running, stated.agent, desk, stated.certificate, stated.key, SystemRandom().shuffle)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")

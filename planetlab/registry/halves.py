@@ -17,6 +17,8 @@ SLICE_HALF = frozenset(
         "tickets",
         "standing_tickets",
         "departures",
+        "ticket_log",
+        "ticket_log_hashes",
         "counters",
         "gids",
         "credentials",

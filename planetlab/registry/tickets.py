@@ -1,8 +1,13 @@
 """Tickets that were issued, and the standing ones that nodes fetch; what changed since when."""
 
+from hashlib import sha256
+
 from attrs import frozen
 
+from planetlab.registry import ticket_log
 from planetlab.registry.store import Store
+from planetlab.ticket_log import ISSUED, Entry
+from planetlab.tickets import Ticket
 
 
 @frozen
@@ -52,6 +57,12 @@ def departed(store: Store, node_id: int, since: int) -> list[str]:
     return [row["name"] for row in rows]
 
 
+def kept(store: Store, slice_id: int) -> bytes | None:
+    """The sealed ticket of a slice that is still right; None when it must be made anew."""
+    rows = store.ask("SELECT sealed FROM standing_tickets WHERE slice_id = ?", [slice_id])
+    return rows[0]["sealed"] if rows else None
+
+
 def keep_standing(store: Store, slice_id: int, serial: str, sealed: bytes) -> None:
     """Keep the sealed ticket of a slice until what it says changes."""
     store.change("UPDATE standing_tickets SET serial = ?, sealed = ? WHERE slice_id = ?", [serial, sealed, slice_id])
@@ -59,18 +70,30 @@ def keep_standing(store: Store, slice_id: int, serial: str, sealed: bytes) -> No
 
 def record(
     store: Store,
-    serial: str,
-    slice_id: int,
+    ticket: Ticket,
     codec: str,
     purpose: str,
     sealed: bytes,
-    expires: float,
     person_id: int | None = None,
     peer_id: int | None = None,
 ) -> None:
-    """Remember a ticket that was issued: its serial, to whom, when, and its very bytes."""
+    """Remember a ticket that was issued: to whom, when, and its very bytes; and put it into the public log."""
+    said = [ticket.serial, ticket.slice_id, codec, purpose, person_id, peer_id, int(store.now), int(ticket.expires)]
     store.change(
         "INSERT INTO tickets (serial, slice_id, codec, purpose, person_id, peer_id, issued, expires, sealed) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [serial, slice_id, codec, purpose, person_id, peer_id, int(store.now), int(expires), sealed],
+        [*said, sealed],
     )
+    holders = (("person", person_id), ("peer", peer_id))
+    entry = Entry(
+        kind=ISSUED,
+        digest=sha256(sealed).hexdigest(),
+        issuer=str(ticket.issuer),
+        slice=str(ticket.slice),
+        serial=ticket.serial,
+        codec=codec,
+        at=int(store.now),
+        expires=int(ticket.expires),
+        holder=next((f"{kind} {number}" for kind, number in holders if number is not None), "nodes"),
+    )
+    ticket_log.append(store, entry)

@@ -11,6 +11,7 @@ from planetlab.methods import Api, Role
 from planetlab.records.slices import SLICE
 from planetlab.registry import tickets as issued
 from planetlab.registry.store import Row
+from planetlab.tickets import Ticket
 from slice_authority.issuing import fresh_serial, sealer, ticket_of
 from slice_authority.methods.slices import SliceKey, find, ours
 
@@ -29,11 +30,10 @@ def GetSliceTicket(call: Call, slice_id_or_name: SliceKey) -> str:
     """
     one = find(call, slice_id_or_name)
     _must_have(call, one)
-    serial = fresh_serial()
-    ticket = ticket_of(call.store, one, serial)
+    ticket = ticket_of(call.store, one, fresh_serial())
     sealed = sealer(call.store).openpgp(ticket)
     failpoint("ticket.signed")
-    _record(call, one, serial, "openpgp", sealed, ticket.expires)
+    _record(call, ticket, "openpgp", sealed)
     return sealed.decode()
 
 
@@ -65,7 +65,7 @@ def GetNodeTickets(call: Call, since: Since) -> dict[str, object]:
         return {"stamp": stamp, "unchanged": True}
     sealed = []
     for standing in issued.standing(store, node_id, known):
-        sealed.append(_standing(call, standing.slice_id) if standing.sealed is None else standing.sealed)
+        sealed.append(_seal_standing(call, standing.slice_id) if standing.sealed is None else standing.sealed)
     return {
         "stamp": stamp,
         "tickets": [text.decode() for text in sealed],
@@ -73,7 +73,13 @@ def GetNodeTickets(call: Call, since: Since) -> dict[str, object]:
     }
 
 
-def _standing(call: Call, slice_id: int) -> bytes:
+def standing_ticket(call: Call, slice_id: int) -> bytes:
+    """The ticket that a slice's nodes fetch by themselves, as it is kept, or sealed anew if it must be."""
+    kept = issued.kept(call.store, slice_id)
+    return _seal_standing(call, slice_id) if kept is None else kept
+
+
+def _seal_standing(call: Call, slice_id: int) -> bytes:
     """Seal a slice's ticket anew and keep it for the other nodes."""
     store = call.store
     store.must_write()
@@ -83,7 +89,7 @@ def _standing(call: Call, slice_id: int) -> bytes:
     sealed = sealer(store).xmldsig(ticket)
     failpoint("ticket.signed")
     issued.keep_standing(store, slice_id, serial, sealed)
-    issued.record(store, serial, slice_id, "xmldsig", "polled", sealed, ticket.expires)
+    issued.record(store, ticket, "xmldsig", "polled", sealed)
     return sealed
 
 
@@ -92,11 +98,10 @@ def _document(call: Call, key: int | str) -> str:
     if one["instantiation"] != DELEGATED:
         raise BadArgument(f"slice {one['name']} is {one['instantiation']}, not {DELEGATED}: its nodes fetch its ticket")
     _must_have(call, one)
-    serial = fresh_serial()
-    ticket = ticket_of(call.store, one, serial)
+    ticket = ticket_of(call.store, one, fresh_serial())
     sealed = sealer(call.store).xmldsig(ticket)
     failpoint("ticket.signed")
-    _record(call, one, serial, "xmldsig", sealed, ticket.expires)
+    _record(call, ticket, "xmldsig", sealed)
     return sealed.decode()
 
 
@@ -112,9 +117,9 @@ def _must_have(call: Call, one: Row) -> None:
         rights.must_change_slice(call, one)
 
 
-def _record(call: Call, one: Row, serial: str, codec: str, sealed: bytes, expires: float) -> None:
+def _record(call: Call, ticket: Ticket, codec: str, sealed: bytes) -> None:
     person = call.caller.person_id if isinstance(call.caller, PersonCaller) else None
     peer = call.caller.peer_id if isinstance(call.caller, PeerCaller) else None
-    issued.record(call.store, serial, one["slice_id"], codec, "delegated", sealed, expires, person, peer)
-    call.store.note(f"Ticket {serial} of slice {one['slice_id']} issued", Slice=one["slice_id"])
+    issued.record(call.store, ticket, codec, "delegated", sealed, person, peer)
+    call.store.note(f"Ticket {ticket.serial} of slice {ticket.slice_id} issued", Slice=ticket.slice_id)
     failpoint("ticket.stored")
