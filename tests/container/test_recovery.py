@@ -46,7 +46,8 @@ class AManagerThatIsKilled(Ground):
     def setUp(self) -> None:
         self.work = Path(tempfile.mkdtemp(dir=self.top))
 
-    def manager(self, settings: ContainerSettings) -> subprocess.Popen[str]:
+    def manager(self, settings: ContainerSettings, point: str = "") -> subprocess.Popen[str]:
+        """The process; ``point``: where it kills itself."""
         words = (
             settings.work,
             settings.images,
@@ -55,7 +56,10 @@ class AManagerThatIsKilled(Ground):
             settings.cgroup,
             str(settings.first_uid),
         )
-        return subprocess.Popen((sys.executable, "-c", _MANAGER, *words), stdout=subprocess.PIPE, text=True)
+        armed = {"PLFED_TESTING": "1", "PLFED_FAILPOINT": f"{point}:kill"} if point else {}
+        return subprocess.Popen(
+            (sys.executable, "-c", _MANAGER, *words), stdout=subprocess.PIPE, text=True, env={**os.environ, **armed}
+        )
 
     def kill_after(self, word: str, seconds: float = 0.0) -> None:
         """Let a manager come to ``word``, then so many seconds on, then kill it and all it started for the making."""
@@ -85,6 +89,18 @@ class AManagerThatIsKilled(Ground):
                 self.assertEqual(State.RUNNING, driver.look()[CODEEN].state)
             driver.destroy(CODEEN)
             self.assertEqual([], traces(self, self.work), f"killed at moment {moment} of {MOMENTS}")
+
+    def test_at_every_named_point_of_a_making_what_is_left_can_be_completed_and_cleared(self) -> None:
+        for point in ("sliver.half", "sliver.made", "sliver.bound", "sliver.keys"):
+            with self.manager(self.settings(self.work), point) as manager:
+                assert manager.stdout
+                manager.stdout.read()
+            self.assertEqual(-signal.SIGKILL, manager.returncode, point)
+            driver = self.driver_over(self.work)
+            self.running(driver)
+            self.assertEqual(State.RUNNING, driver.look()[CODEEN].state, point)
+            driver.destroy(CODEEN)
+            self.assertEqual([], traces(self, self.work), f"killed at {point}")
 
     def test_at_any_moment_of_an_ending_what_is_left_can_be_cleared(self) -> None:
         for milliseconds in (1, 5, 10, 15, 20):

@@ -32,6 +32,7 @@ from node_manager.drivers.container.runtime import Attached, Ended, Runtime
 from node_manager.drivers.container.settings import ContainerSettings, group
 from node_manager.drivers.container.shaping import Tree
 from node_manager.drivers.container.sharing import Sharing
+from planetlab.failpoints import failpoint
 from planetlab.names import SliceName
 
 _FAREWELL = 2.0  # seconds that a slice's own script gets to stop
@@ -79,6 +80,7 @@ class Builder:
         self.records.write(record)
         try:
             self.pool.make(sliver.slice, bound.disk)
+            failpoint("sliver.half")
             lay_out(self.pool.folder(sliver.slice), base, slot.uid(self.settings))
         except (OSError, DriverError):
             self.pool.remove(sliver.slice)
@@ -86,6 +88,7 @@ class Builder:
             raise
         record = evolve(record, stage=Stage.MADE, unbound=self._unbound(sliver.slice, bound))
         self.records.write(record)
+        failpoint("sliver.made")
         return record.unbound
 
     def start(self, record: Record) -> None:
@@ -200,6 +203,7 @@ class Builder:
         try:
             self.tree.bind(record.slot, bound.ordinary, bound.exempt)
             firewall.admit(self.settings, record.slot, bound.ports)
+            failpoint("sliver.bound")
             pid = self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
         finally:
             os.close(network)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from node_manager.drivers import Sliver
 from node_manager.drivers.container.bundle import API
 from node_manager.drivers.container.inside import Inside
+from planetlab.failpoints import failpoint
 
 USER, GROUP = 1000, 1001  # ids inside; the group's number is the one PlanetLab's images had
 SCRIPT = "/etc/rc.d/init.d/vinit.slice"
@@ -92,6 +93,7 @@ def put_keys(files: Inside, sliver: Sliver) -> None:
     """The users' keys, as a whole."""
     folder = f"/home/{sliver.slice}/.ssh"
     files.directory(folder, 0o700, USER, GROUP)
+    failpoint("sliver.keys")
     files.write(f"{folder}/authorized_keys", "".join(f"{key}\n" for key in sliver.keys), 0o600, USER, GROUP)
 
 
