@@ -107,8 +107,8 @@ class Ask:
         except (xmlrpc.Malformed, BadArgument) as error:
             raise PeerError(f"{self.shown}: its answer to {method} is not understood: {error}") from error
 
-    async def post(self, body: bytes, repeat: bool = False, headers: dict[bytes, bytes] | None = None) -> bytes:
-        """The octets that ``body`` is answered with; ``repeat`` allows to send it more than once."""
+    async def post(self, body: bytes | None, repeat: bool = False, headers: dict[bytes, bytes] | None = None) -> bytes:
+        """The octets that ``body`` is answered with (None: a GET); ``repeat`` allows to send it more than once."""
         reactor = self.reactor or _the_reactor()
         last: PeerError
         for attempt in range(max(1, self.tries)):
@@ -124,6 +124,10 @@ class Ask:
                 pause = min(10.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.5)
                 await deferLater(reactor, max(pause, getattr(error, "wait", 0.0)))
         raise type(last).__mro__[1 if isinstance(last, _NothingSent | _NothingDone) else 0](f"{self.shown}: {last}")
+
+    async def get(self) -> bytes:
+        """The octets of the document at ``url``. Raises as `post` does; tried again whenever no answer came."""
+        return await self.post(None, repeat=True)
 
     @property
     def shown(self) -> str:
@@ -142,7 +146,7 @@ class Ask:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return f"{parts.scheme}://{host}{port}{path}".encode("ascii"), parts.scheme == "https"
 
-    async def _try(self, reactor: Any, body: bytes, more: dict[bytes, bytes]) -> bytes:
+    async def _try(self, reactor: Any, body: bytes | None, more: dict[bytes, bytes]) -> bytes:
         uri, secure = self._uri()
         line = line_for(reactor, secure, self.ca, self.client_cert)
         headers = Headers({b"Content-Type": [b"text/xml"], b"User-Agent": [b"plfed"]})
@@ -152,7 +156,10 @@ class Ask:
             headers.setRawHeaders(name, [value])
 
         async def whole() -> bytes:
-            response = await line.agent.request(b"POST", uri, headers, Body(body))
+            if body is None:
+                response = await line.agent.request(b"GET", uri, headers)
+            else:
+                response = await line.agent.request(b"POST", uri, headers, Body(body))
             return await self._read(response)
 
         place = line.place(uri.split(b"/", 3)[2])

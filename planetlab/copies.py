@@ -102,6 +102,8 @@ OLD_BOOT_STATES = {
 """The words of 4.2 for what a node does at its next boot."""
 
 LINKS = ("person_key", "slice_node", "slice_person", "person_site", "person_role")
+MOST_TOLD = 100  # skipped objects that are told one by one
+MOST_TICKET = 1 << 20  # bytes
 FEW = 10  # deletions that are believed at once, however few objects there are
 
 
@@ -145,6 +147,18 @@ class Plan:
     parted: Mapping[str, frozenset[Pair]]
     skipped: tuple[tuple[str, int, str], ...] = ()
     doubted: int = 0
+
+    def summary(self, here: Here) -> dict[str, Any]:
+        """How many objects would be new, changed and gone, by noun; what is skipped, and what is held back."""
+        said: dict[str, Any] = {
+            noun: {"held": len(here.held[noun]), "new": len(self.new[noun]), "changed": len(self.changed[noun]),
+                   "gone": len(self.gone[noun])}
+            for noun in self.new
+        }  # fmt: skip
+        skipped = [f"{noun} {number}: {why}" for noun, number, why in self.skipped[:MOST_TOLD]]
+        joined, parted = (sum(map(len, pairs.values())) for pairs in (self.joined, self.parted))
+        return {"objects": said, "links": {"new": joined, "gone": parted}, "skipped": skipped,
+                "skipped_count": len(self.skipped), "held_back": self.doubted}  # fmt: skip
 
     @property
     def is_empty(self) -> bool:
@@ -196,3 +210,17 @@ def _rows(noun: Noun, said: Any) -> dict[int, Values]:
 
 def _is_number(value: Any) -> bool:
     return type(value) is int and 0 < value < 2**31
+
+
+def read_tickets(said: Any) -> dict[str, bytes]:
+    """The sealed tickets in an answer to GetPeerView, by slice's name. Raises `PeerError`."""
+    listed = said.get("Tickets", []) if isinstance(said, dict) else []
+    if not isinstance(listed, list) or len(listed) > SLICES.most:
+        raise PeerError(f"expected Tickets as an array of at most {SLICES.most}")
+    found: dict[str, bytes] = {}
+    for each in listed:
+        name, sealed = (each.get("name"), each.get("sealed")) if isinstance(each, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(sealed, str) or len(sealed) > MOST_TICKET:
+            raise PeerError(f"expected each of Tickets with a name and at most {MOST_TICKET} characters")
+        found[name] = sealed.encode()
+    return found

@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.logger import Logger
 
 from planetlab import keys, tickets
@@ -48,9 +48,18 @@ class Sealer:
         return tickets.seal_openpgp(ticket.with_chain(self.chain), self.pgp_secret)
 
 
+@define
+class Sealers:
+    """The keys that sign at this moment; others may take their place while calls are answered."""
+
+    current: Sealer | None = None
+
+
 def sealer(store: Store) -> Sealer:
     """The keys of this authority. Raises `PlanetLabError` where there are none."""
     found = store.plc.seal
+    if isinstance(found, Sealers):
+        found = found.current
     if not isinstance(found, Sealer):
         raise PlanetLabError("no ticket key is configured; its operator must set ticket_key and pgp_secret")
     return found

@@ -15,5 +15,6 @@ class Settings(Common):
     ticket_key: Path | None = said("The RSA key that signs v3 tickets, PEM.", None)
     ticket_chain: Path | None = said("Certificates from the ticket key up to the authority's, PEM, leaf first.", None)
     pgp_secret: Path | None = said("The OpenPGP key that signs v4 tickets and calls to peers, armoured.", None)
+    federation: Path | None = said("The authority's folder, with its book and the key that speaks for it.", None)
     legacy_signatures: bool = said("Sign v3 tickets with RSA-SHA1, for nodes of 2005; each is logged.", False)
     agent: AgentPorts = said("The agent of 2003; off while no endpoint is said.", AgentPorts())

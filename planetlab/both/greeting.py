@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from planetlab import auth_text, call_signing
-from planetlab.both import callers, passwords
+from planetlab.both import callers, hearing, passwords
 from planetlab.both.callers import PERSON_FIELDS, Caller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
@@ -19,6 +19,7 @@ from planetlab.methods import Method, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.peers import PEER
 from planetlab.records.persons import KEY, PERSON, SESSION
+from planetlab.registry import peer_papers
 from planetlab.registry.store import Row, Store
 from planetlab.shapes import Of, Struct
 
@@ -125,7 +126,7 @@ class Greeter:
         peer = store.row(PEER, Compare("peername", "=", auth["name"]))
         if peer is not None:
             caller: Caller = callers.PeerCaller(peer["peer_id"], peer["peername"])
-            keys = [peer["key"]]
+            keys = _keys_of(peer, store)
         else:
             person = _account(store, auth["name"])
             caller = callers.person(person)
@@ -135,6 +136,17 @@ class Greeter:
             raise NotAuthenticated(_lacking(method, caller))
         call_signing.must_fit([key.encode() for key in keys if key], method.name, args, auth["signature"])
         return caller
+
+
+def _keys_of(peer: Row, store: Store) -> list[str | None]:
+    """The keys that may sign a peer's calls: those that its statement states, or the one that was given for it."""
+    paper = peer_papers.of(store, peer["peer_id"])
+    if paper is None:
+        return [peer["key"]]
+    if paper.state == peer_papers.SUSPENDED:
+        raise Forbidden(f"the peering with {paper.hrn} is suspended")
+    said = hearing.known(paper.statement).statement
+    return [key.paper for key in said.pgp]
 
 
 def _read(method: Method, said: Any) -> tuple[str, dict[str, Any]]:

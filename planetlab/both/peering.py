@@ -5,11 +5,13 @@ differs is written, readers never. What a crash leaves is the state before or th
 """
 
 import fcntl
+import itertools
 import os
 import time
 import xmlrpc.client as xmlrpclib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
@@ -17,9 +19,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
-from planetlab import call_signing, copies, copy_plan, xmlrpc
-from planetlab.ask import Ask
+from planetlab import call_signing, copies, copy_plan, dsse, xmlrpc
+from planetlab.ask import Ask, each
+from planetlab.both import introducing
 from planetlab.both.desk import Desk
+from planetlab.both.hearing import ALARMING, Hearing
 from planetlab.copies import Answer, Here, Plan
 from planetlab.errors import (
     BadArgument,
@@ -33,16 +37,24 @@ from planetlab.errors import (
 )
 from planetlab.failpoints import failpoint
 from planetlab.filters import Compare
+from planetlab.following import Known
 from planetlab.launch import Running
 from planetlab.records.peers import PEER
+from planetlab.refusals import BadPaper
 from planetlab.registry import copies as registry_copies
+from planetlab.registry import peer_papers
+from planetlab.registry.peer_papers import Paper
 from planetlab.registry.store import Row, Store
+from planetlab.statements import Statement
 
 log = Logger()
 
 TIMEOUT = 300.0  # seconds, for a peer's whole answer
 MOST_ANSWER = 64 * 1024 * 1024  # octets, some ten thousand objects of each kind
 TRIES = 3  # times that a plan is made anew because the registry changed under it
+AT_ONCE = 16  # peers that are asked at the same time
+SLOWEST = 16  # rounds between two tries of a peer that does not answer
+VIEW = "objects"  # the name of the file with a peer's objects, where it is only files
 PHASES = ("site", "keys", "persons", "nodes", "local_nodes", "slices", "sites-persons", "persons-roles")
 _NAMES = {"Site": "site", "Key": "keys", "Person": "persons", "Node": "nodes", "Slice": "slices"}
 
@@ -63,41 +75,95 @@ class Signature:
 
 @define
 class Peering:
-    """What an authority needs to ask its peers. ``desk`` is set when there is one; ``registry`` is its file."""
+    """What an authority needs to ask its peers. ``desk`` is set when there is one; ``registry`` is its file.
+
+    ``federation`` is what the authority says of itself, if it does. ``secret_file`` is where the key comes from, which
+    may be replaced while this runs.
+    """
 
     name: str
     secret: bytes | None = field(repr=False)
     registry: str
     reactor: Any
     desk: Desk | None = None
+    federation: Any = None
+    secret_file: Path | None = None
 
     async def refresh(self, peer: Row) -> dict[str, float]:
-        """Take over what the peer says of its objects; the seconds that each phase took.
+        """Take over what the peer says of itself and of its objects; the seconds that each phase took.
 
-        Raises `PlanetLabError` when the peer is refreshed already, or did not answer as it must.
+        Raises `PlanetLabError` when the peer is refreshed already, is suspended, or did not answer as it must.
         """
-        if self.desk is None:
-            raise Unavailable("this authority asks no peers")
+        desk = self._asking()
         with self._alone(peer):
             watch = Stopwatch()
             try:
-                answer = await self._told(peer)
-            except PeerError as error:
+                peer, told = await self._heard(desk, peer, watch)
+            except (PeerError, BadPaper) as error:
+                await self._failed(desk, peer, error)
                 raise PlanetLabError(f"peer {peer['peername']} was not refreshed: {error}") from error
-            watch.lap("transport")
-            watch.seconds["peer_db"] = answer.seconds
+            if told is None:
+                return watch.told()
             failpoint("refresh.answered")
             for left in reversed(range(TRIES)):
                 try:
-                    return await self._take_over(self.desk, peer, answer, watch)
+                    return await self._take_over(desk, peer, told, watch)
                 except DatabaseError:
                     if not left:
                         raise
                     log.info("the registry changed while {peer} was looked at; once more", peer=peer["peername"])
         raise AssertionError("unreachable")
 
-    async def _take_over(self, desk: Desk, peer: Row, answer: Answer, watch: "Stopwatch") -> dict[str, float]:
-        number, root = peer["peer_id"], peer["hrn_root"] or ""
+    async def differences(self, peer: Row) -> dict[str, Any]:
+        """What a refresh would change now: a dry run, by noun; nothing is written but that the peer was asked."""
+        desk = self._asking()
+        try:
+            peer, told = await self._heard(desk, peer, Stopwatch(), anew=True)
+        except (PeerError, BadPaper) as error:
+            raise PlanetLabError(f"peer {peer['peername']} cannot be compared: {error}") from error
+        assert told is not None
+        number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
+
+        def look(store: Store) -> dict[str, Any]:
+            here = registry_copies.here(store, number, root)
+            return copy_plan.plan(answer, here, store.now).summary(here)
+
+        found: dict[str, Any] = await desk.look(look)
+        return found
+
+    def _asking(self) -> Desk:
+        if self.desk is None:
+            raise Unavailable("this authority asks no peers")
+        return self.desk
+
+    async def _heard(self, desk: Desk, peer: Row, watch: "Stopwatch", anew: bool = False) -> tuple[Row, "Told | None"]:
+        """The peer as it is now, and what it tells of its objects; None when that is what was taken over before."""
+        paper, now = await desk.look(lambda store: (peer_papers.of(store, peer["peer_id"]), store.now))
+        said, stamp = None, ""
+        if paper is not None:
+            known = await Hearing(self.reactor).statement(paper, now)
+            said = known.statement
+            peer = await desk.job(lambda store: _learn(store, peer, paper, known))
+            if paper.state == peer_papers.SUSPENDED:
+                raise PlanetLabError(f"peer {peer['peername']} is suspended; resume it first")
+            if known.is_frozen(now):
+                raise PeerError("its statement is over and it shows no newer one; what was taken over stays")
+            stamp = "" if anew else paper.stamp
+        told = await self._told(peer, said, stamp)
+        watch.lap("transport")
+        if told is not None:
+            watch.seconds["peer_db"] = told.answer.seconds
+        return peer, told
+
+    async def _failed(self, desk: Desk, peer: Row, error: PlanetLabError) -> None:
+        """Write down what was wrong; what is alarming is said once, and stands until a person resumes the peer."""
+        number, text = peer["peer_id"], str(error)
+        alarm = text if isinstance(error, BadPaper) and error.reason in ALARMING else ""
+        if await desk.job(lambda store: peer_papers.failed(store, number, text, alarm)):
+            log.error("{peer}: {text}; what it said before stays in force", peer=peer["peername"], text=text)
+
+    async def _take_over(self, desk: Desk, peer: Row, told: "Told", watch: "Stopwatch") -> dict[str, float]:
+        number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
         def look(store: Store) -> tuple[Here, Plan]:
             here = registry_copies.here(store, number, root)
@@ -113,20 +179,37 @@ class Peering:
                 raise NotFound(f"peer {peer['peername']} was deleted meanwhile")
             numbers = {name: {theirs: copy.number for theirs, copy in held.items()} for name, held in here.held.items()}
             registry_copies.carry_out(store, number, plan, numbers, lambda phase: watch.lap(_NAMES.get(phase, phase)))
+            if told.tickets is not None:
+                peer_papers.keep_tickets(store, number, told.tickets)
+            peer_papers.taken_over(store, number, "" if plan.doubted else told.stamp)
             failpoint("refresh.before-commit")
 
         await desk.job_of_both(do)
         failpoint("refresh.after-commit")
         return watch.told()
 
-    async def _told(self, peer: Row) -> Answer:
-        """A peer's answer, taken apart in a thread, for it may be large."""
-        asked, auth = self._ask(peer)
-        body = await asked.post(xmlrpc.dumps_call("GetPeerData", (auth.struct(()),)), repeat=True)
-        read: Deferred[Answer] = deferToThread(_read, body)
+    async def _told(self, peer: Row, said: Statement | None, stamp: str) -> "Told | None":
+        """A peer's answer, taken apart in a thread, for it may be large; None when it is the one of this stamp."""
+        if said is not None and "plcapi" not in said.capabilities:
+            return await self._read_view(said, stamp)
+        partial = said is not None and "view" in said.capabilities
+        method, args = ("GetPeerView", (stamp,)) if partial else ("GetPeerData", ())
+        asked, auth = self._ask(peer, method)
+        body = await asked.post(xmlrpc.dumps_call(method, (auth.struct(args), *args)), repeat=True)
+        read: Deferred[Told | None] = deferToThread(_read, body, said)
         return await read
 
-    def _ask(self, peer: Row) -> tuple[Ask, Signature]:
+    async def _read_view(self, said: Statement, stamp: str) -> "Told | None":
+        """What a peer that is only files tells of its objects."""
+        if VIEW not in said.views:
+            return Told(copies.Answer({noun.record.name: {} for noun in copies.NOUNS}, {}), None, stamp)
+        if said.views[VIEW].sha256 == stamp:
+            return None
+        data = await Hearing(self.reactor).view(said, VIEW)
+        read: Deferred[Told] = deferToThread(_of_file, data, said.views[VIEW].sha256)
+        return await read
+
+    def _ask(self, peer: Row, method: str) -> tuple[Ask, Signature]:
         if self.secret is None:
             raise PlanetLabError("no OpenPGP key is configured; its operator must set pgp_secret")
         if not peer["cacert"]:
@@ -136,7 +219,8 @@ class Peering:
         asked = Ask(
             peer["peer_url"], ca=peer["cacert"].encode(), timeout=TIMEOUT, reactor=self.reactor, most=MOST_ANSWER
         )
-        return asked, Signature(self.name, self.secret, "GetPeerData")
+        secret = self.secret if self.secret_file is None else self.secret_file.read_bytes()
+        return asked, Signature(self.name, secret, method)
 
     @contextmanager
     def _alone(self, peer: Row) -> Iterator[None]:
@@ -151,13 +235,45 @@ class Peering:
             os.close(claim)
 
 
-def _read(body: bytes) -> Answer:
+@frozen
+class Told:
+    """What a peer tells of its objects; ``stamp`` names this answer.
+
+    ``tickets`` are those that it has sealed for our nodes, by slice; None when it says nothing of tickets.
+    """
+
+    answer: Answer
+    tickets: dict[str, bytes] | None = None
+    stamp: str = ""
+
+
+def _read(body: bytes, said: Statement | None) -> Told | None:
     try:
-        return copies.read(xmlrpc.loads_answer(body, octets=MOST_ANSWER))
+        value = xmlrpc.loads_answer(body, octets=MOST_ANSWER)
+        if isinstance(value, dict) and value.get("unchanged") is True:
+            return None
+        tickets = copies.read_tickets(value) if said is not None and "view" in said.capabilities else None
+        stamp = value.get("stamp", "") if isinstance(value, dict) else ""
+        return Told(copies.read(value), tickets, stamp if isinstance(stamp, str) and len(stamp) <= 64 else "")
     except xmlrpclib.Fault as fault:
         raise Refused(int(fault.faultCode), str(fault.faultString)) from None
     except (xmlrpc.Malformed, BadArgument) as error:
         raise PeerError(f"its answer is not understood: {error}") from error
+
+
+def _of_file(data: bytes, stamp: str) -> Told:
+    return Told(copies.read(dsse.loads(data)), None, stamp)
+
+
+def _learn(store: Store, peer: Row, paper: Paper, known: Known) -> Row:
+    """Write down that a peer was heard, and what its statement says of how it is reached and known."""
+    peer_papers.heard(store, paper.peer_id, known.sealed)
+    wanted = introducing.fields(known.statement)
+    changed = {name: value for name, value in wanted.items() if value and peer.get(name) != value}
+    changed.pop("peername", None)  # how it is called here stays
+    if changed:
+        store.update(PEER, paper.peer_id, changed)
+    return {**peer, **changed}
 
 
 @define
@@ -185,7 +301,8 @@ def of(running: Running[Any]) -> Peering:
         secret = stated.pgp_secret.read_bytes() if stated.pgp_secret else None
     except OSError as error:
         raise BadSettings(f"{running.config}: pgp_secret: {stated.pgp_secret}: {error.strerror}") from error
-    return Peering(stated.name, secret, str(stated.registry), running.reactor)
+    where = str(stated.registry)
+    return Peering(stated.name, secret, where, running.reactor, secret_file=stated.pgp_secret)
 
 
 def _tell(peer: Row, plan: Plan) -> None:
@@ -202,14 +319,32 @@ def _tell(peer: Row, plan: Plan) -> None:
 
 
 def periodically(peering: Peering) -> Callable[[], Any]:
-    """The job that refreshes every peer; one that fails is logged, and the next one is asked."""
+    """The job that refreshes every peer, several at a time; one that fails is asked less and less often.
+
+    A peer that is silent holds one place until its time is over, and the others' turns go on in the other places.
+    """
+    rounds = itertools.count()
 
     async def work() -> None:
-        assert peering.desk is not None
-        for peer in await peering.desk.look(lambda store: store.rows(PEER)):
+        desk, number = peering._asking(), next(rounds)
+        peers = await desk.look(lambda store: store.rows(PEER))
+        papers = {paper.peer_id: paper for paper in await desk.look(peer_papers.every)}
+
+        def is_due(peer: Row) -> bool:
+            paper = papers.get(peer["peer_id"])
+            if paper is None:
+                return True
+            if paper.state == peer_papers.SUSPENDED:
+                return False
+            every = SLOWEST if paper.failures > 8 else min(1 << paper.failures, SLOWEST)
+            return bool((number + peer["peer_id"]) % every == 0)
+
+        async def one(peer: Row) -> None:
             try:
                 await peering.refresh(peer)
             except PlanetLabError as error:
                 log.warn("peer {peer} was not refreshed: {error}", peer=peer["peername"], error=str(error))
+
+        await each([peer for peer in peers if is_due(peer)], one, at_once=AT_ONCE)
 
     return work

@@ -1,7 +1,7 @@
 """How an authority serves: its half at its own path, the whole PLC API beside it, and jobs by the clock."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,8 +51,13 @@ def open_desk(running: Running[Any], half: str, plc: Plc) -> Desk:
     return desk
 
 
-async def serve(running: Running[Any], desk: Desk, path: str, own: Api, old: Api) -> None:
-    """Serve ``own`` at ``path``, and the whole API with its ``old`` spellings at PLCAPI, until told to stop."""
+async def serve(
+    running: Running[Any], desk: Desk, path: str, own: Api, old: Api, more: Mapping[str, Resource] | None = None
+) -> None:
+    """Serve ``own`` at ``path``, and the whole API with its ``old`` spellings at PLCAPI, until told to stop.
+
+    ``more`` are pages beside them, by path.
+    """
     stated: Common = running.settings
 
     def greet(method: Method, args: tuple[Any, ...], request: Request) -> Call:
@@ -64,7 +69,7 @@ async def serve(running: Running[Any], desk: Desk, path: str, own: Api, old: Api
         whole = ApiResource(
             unite(own, old), greet, run=desk.run_written, elsewhere=_sibling(stated, running), limits=BULK
         )
-        return mount({path: half, "PLCAPI": whole})
+        return mount({path: half, "PLCAPI": whole, **(more or {})})
 
     for where in stated.listen:
         site = hardened_site(tree(), running.reactor, BULK)

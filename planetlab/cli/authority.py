@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from planetlab.authority import speaking
 from planetlab.both.founding import found
 from planetlab.cli import papers
 from planetlab.cli.place import folder, write
@@ -17,6 +18,7 @@ from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
 
 READABLE = 0o644
+CAPABILITIES = ("plcapi", "view", "tickets/xmldsig", "tickets/openpgp", "forward")
 ARCHIVE_PERIOD = 10.0  # seconds between two pulls of what nodes have sealed
 
 
@@ -85,6 +87,13 @@ class AuthorityPlace:
         if self.archived and not self.archive_token.exists():
             write(self.archive_token, secrets.token_urlsafe(24))
         own = {"maintenance_user": self.maintenance, "maintenance_password": secret.read_text()}
+        endpoints = {
+            "statement": self.url("sa", "federation").rstrip("/") + "/statement.json",
+            "plcapi": self.url("sa", "PLCAPI"),
+            "sa": self.url("sa", "SA"),
+            "ma": self.url("ma", "MA"),
+        }
+        speaking.write_about(self.path, self.name, endpoints, CAPABILITIES)
         write(self.path / "slice_authority.toml", dumps({**self.slice_authority(), **own}))
         write(self.path / "mgmt_authority.toml", dumps({**self.mgmt_authority(), **own}))
         write(self.path / "web.toml", dumps(self.web()), READABLE)
@@ -96,6 +105,7 @@ class AuthorityPlace:
             "ticket_key": str(self.path / "ticket.key"),
             "ticket_chain": str(self.path / "ticket.pem"),
             "pgp_secret": str(self.path / "pgp.sec"),
+            "federation": str(self.path),
         }
 
     def mgmt_authority(self) -> dict[str, Any]:

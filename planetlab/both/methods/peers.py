@@ -95,7 +95,7 @@ def GetPeerData(call: Call) -> Told:
     Left out are nodes with a whitelist, system slices, the operators' own accounts, and what came from the SFA.
     """
     begun = time.monotonic()
-    told: Row = {noun.plural: _ours(call.store, noun) for noun in (SITES, KEYS, NODES, PERSONS, SLICES)}
+    told: Row = {noun.plural: shown_of_ours(call.store, noun) for noun in (SITES, KEYS, NODES, PERSONS, SLICES)}
     if isinstance(call.caller, PeerCaller):
         his = Compare("peer_id", "=", call.caller.peer_id)
         told["PeerNodes"] = call.store.rows(NODE, his, _shown(NODE))
@@ -153,9 +153,10 @@ def _bound(store: Store, object_type: str, object_id: int, shortname: str) -> tu
     return noun, store.find(noun.record, object_id, (noun.record.key, "peer_id")), peer
 
 
-def _ours(store: Store, noun: Noun) -> list[Row]:
+def shown_of_ours(store: Store, noun: Noun, among: Condition = Every()) -> list[Row]:  # noqa: B008  # frozen
+    """Our own objects of one noun, as peers are told of them."""
     record = noun.record
-    wanted = both(IsNil("peer_id"), _exported(store, noun))
+    wanted = both(both(IsNil("peer_id"), _exported(store, noun)), among)
     rows = store.rows(record, wanted, _shown(record))
     return [row for row in rows if row.get("sfa_created") != "True"]
 
