@@ -1,6 +1,5 @@
 """Who this authority is at its SFA interfaces: its name, its certificates, its key, and whom it believes."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from planetlab.privileges import Privilege
 from planetlab.registry import papers
 from planetlab.registry.store import Store
 from planetlab.trust import Root, Roots
+from slice_authority.sfa import things
 
 _SUFFIXES = {".gid", ".pem", ".cert", ".crt"}
 _MOST_ROOTS = 1000
@@ -73,7 +73,7 @@ class Identity:
             if kept[1:] == self.chain:
                 return kept
         store.must_write()
-        number = papers.uuid_of(store, urn) or uuid.uuid4()
+        number = papers.uuid_of(store, urn) or things.fresh_uuid(store, hrn, kind)
         subject = Subject(hrn=hrn, kind=kind, key=key, uuid=number, email=email)
         chain = (gids.certify(self.chain[0], self.key, subject, store.now, LIFE), *self.chain)
         pem = b"".join(gid.pem for gid in chain)

@@ -4,6 +4,7 @@
 object (its ``hrn`` tag) counts, and only for objects of our own; peers' copies are found too, and are marked as such.
 """
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,20 @@ def find(store: Store, hrn: Hrn, kind: str) -> Thing | None:
     rows = _rows(store, RECORDS[kind], _tagged(store, RECORDS[kind], [str(hrn)]))
     rows.sort(key=lambda row: row["peer_id"] is not None)
     return Thing(hrn, kind, rows[0]) if rows else None
+
+
+def fresh_uuid(store: Store, hrn: Hrn, kind: str) -> uuid.UUID:
+    """The number for the first certificate of a name, which tells it from the same name used again.
+
+    For an object of ours it is the same whenever it is asked, since the numbers of rows are never used again.
+    """
+    thing = find(store, hrn, kind) if kind in RECORDS else None
+    return uuid_of(Urn.of(hrn, kind), thing.number) if thing is not None and thing.row else uuid.uuid4()
+
+
+def uuid_of(urn: Urn, number: int) -> uuid.UUID:
+    """The number that goes with a name and the number of its row."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{urn}#{number}")
 
 
 def get(store: Store, hrn: Hrn, kind: str) -> Thing:
