@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -226,125 +225,6 @@ class CapturingKinds(WithGround):
         found, beats = read(data)
         self.assertEqual(0, int(np.count_nonzero(found["packets"] == 0)))
         self.assertGreaterEqual(int(str(beats[-1]["foreign"])), 1)
-
-
-class CapturingByCgroup(WithGround):
-    """The kernel names the cgroup of whoever sends, by whatever kind of socket."""
-
-    if not ground.REFUSED and NO_CGROUP:
-        skip = NO_CGROUP
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.group = Path(V2, f"plfed-test-{os.getpid()}")
-        self.group.mkdir()
-        self.addCleanup(self.group.rmdir)
-        self.tag = self.group.stat().st_ino & 0xFFFFFFFF
-        self.into = ("sh", "-c", f'echo $$ > {self.group}/cgroup.procs; exec "$@"', "sh")
-
-    def sent(self, capture: Capture, program: str) -> Counter[tuple[int, int]]:
-        """What the sliver's program sent: packets by protocol and destination port (or ICMP type)."""
-        self.ground.node.run(program, before=self.into)
-        found = everything(capture)
-        own = found[found["tag"] == self.tag]
-        counted: Counter[tuple[int, int]] = Counter()
-        for row in own:
-            counted[int(row["proto"]), int(row["ports"]) & 0xFFFF] += int(row["packets"])
-        return counted
-
-    def test_datagrams_pieces_and_ipv6(self) -> None:
-        sent = self.sent(
-            self.capture(),
-            """
-            import socket
-            connected = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            connected.connect(("10.77.0.2", 1001))
-            connected.send(b"x" * 20)
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("10.77.0.2", 1002))
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 4000, ("10.77.0.2", 1003))
-            socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x", ("fd77::2", 1008))
-            """,
-        )
-        self.assertEqual(Counter({(17, 1001): 1, (17, 1002): 1, (17, 1003): 3, (17, 1008): 1}), sent)
-
-    def test_what_a_closed_connection_still_sends(self) -> None:
-        self.serve(
-            """
-            import socket
-            listener = socket.create_server(("10.77.0.2", 2000))
-            print("ready", flush=True)
-            for _ in range(3):
-                visitor, _ = listener.accept()
-                try:
-                    visitor.send(visitor.recv(10)); visitor.recv(10)
-                except OSError:
-                    pass
-                visitor.close()
-            """
-        )
-        sent = self.sent(
-            self.capture(),
-            """
-            import socket, time
-            orderly = socket.create_connection(("10.77.0.2", 2000))
-            orderly.send(b"hello"); orderly.recv(10); orderly.close()
-            reset = socket.create_connection(("10.77.0.2", 2000))
-            reset.send(b"hello"); time.sleep(0.1); reset.close()
-            active = socket.create_connection(("10.77.0.2", 2000))
-            active.shutdown(1); time.sleep(0.05); active.close()
-            try:
-                socket.create_connection(("10.77.0.2", 2999))
-            except OSError:
-                pass
-            time.sleep(0.2)
-            """,
-        )
-        self.assertEqual(1, sent[(6, 2999)])
-        self.assertGreaterEqual(sent[(6, 2000)], 14)
-
-    def test_raw_spoofed_and_packet_sockets_and_those_that_root_opened(self) -> None:
-        sent = self.sent(
-            self.capture(),
-            """
-            import os, socket, struct
-            raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
-            spoofing = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-            link = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-            opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            open("/proc/sys/net/ipv4/ping_group_range", "w").write("0 65535")
-            os.setgroups([]); os.setgid(30001); os.setuid(30001)
-            raw.sendto(struct.pack(">BBHHH", 8, 0, 0xf7fe, 0, 1), ("10.77.0.2", 0))
-            def packet(source, port):
-                head = struct.pack(">BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0)
-                head += socket.inet_aton(source) + socket.inet_aton("10.77.0.2")
-                return head + struct.pack(">HHHH", 7, port, 8, 0)
-            spoofing.sendto(packet("198.51.100.7", 1005), ("10.77.0.2", 0))
-            link.sendto(packet("10.77.0.1", 1006), ("up0", 0x0800, 0, 0, b"\\x02\\0\\0\\0\\0\\x02"))
-            opened.sendto(b"y" * 20, ("10.77.0.2", 1007))
-            ping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 1)
-            ping.sendto(struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"p" * 8, ("10.77.0.2", 0))
-            """,
-        )
-        self.assertEqual(Counter({(1, 0x0800): 2, (17, 1005): 1, (17, 1006): 1, (17, 1007): 1}), sent)
-
-    def test_what_the_kernel_itself_sends_is_the_nodes_own(self) -> None:
-        capture = self.capture()
-        self.ground.wire.run(
-            """
-            import socket
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"q", ("10.77.0.1", 9))
-            try:
-                socket.create_connection(("10.77.0.1", 9), 1)
-            except OSError:
-                pass
-            """
-        )
-        found = everything(capture)
-        owners = Owners()
-        unreachable = found[(found["proto"] == 1) & (found["ports"] == 0x0303)]
-        reset = found[(found["proto"] == 6) & (found["ports"] >> 16 == 9)]
-        for flow in (unreachable, reset):
-            self.assertEqual([1], owners.resolve(flow).tolist())
 
 
 class CapturingFails(SynchronousTestCase):
