@@ -42,6 +42,7 @@ class Federation:
     legacy: bool = False
     sealed: bytes = b""
     root: Root | None = None
+    above: tuple[gids.Gid, ...] = ()
     _seen: tuple[Any, ...] = field(default=(), init=False)
     _spoken: float = field(default=0.0, init=False)
 
@@ -60,7 +61,8 @@ class Federation:
         """Say it now."""
         self.sealed = Voice(self.folder).speak(now, below)
         said = self.statement
-        self.root = Root(hrn=said.hrn, gid=gids.read_chain((self.folder / "gid.pem").read_bytes())[0]).heard(said)
+        own, *above = gids.read_chain((self.folder / "gid.pem").read_bytes())
+        self.root, self.above = Root(hrn=said.hrn, gid=own).heard(said), tuple(above)
         self._spoken = now
 
     @property

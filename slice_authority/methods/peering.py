@@ -12,6 +12,7 @@ from planetlab.calls import Call
 from planetlab.copies import KEYS, NODES, PERSONS, SITES, SLICES, Noun
 from planetlab.errors import BadArgument, Unavailable
 from planetlab.filters import AmongValues, Compare, Condition
+from planetlab.gids import Gid
 from planetlab.methods import Api, Role
 from planetlab.names import Hrn
 from planetlab.records.nodes import NODE
@@ -52,6 +53,7 @@ def AcceptPeer(call: Call, statement: Sealed, words: Words) -> int:
     store, own = call.store, call.store.plc.hrn
     trusted = hearing.trusted(peer_papers.every(store), _own_root(store))
     anchors = [gid for root in trusted.roots if not root.suspended for gid in root.gids]
+    anchors += _above(store)
     number, known = introducing.accept(store, own, statement.encode(), words, anchors)
     store.note(f"Peer {known.statement.hrn} accepted", Peer=number)
     return number
@@ -186,6 +188,12 @@ def _federation(store: Store) -> Federation:
 def _own_root(store: Store) -> Root | None:
     found = getattr(store.plc.peers, "federation", None)
     return found.root if isinstance(found, Federation) else None
+
+
+def _above(store: Store) -> tuple[Gid, ...]:
+    """The certificates of the authorities above this one, which it was given with its own."""
+    found = getattr(store.plc.peers, "federation", None)
+    return found.above if isinstance(found, Federation) else ()
 
 
 def _touching(store: Store, peer_id: int) -> list[Row]:
