@@ -2,35 +2,21 @@
 
 Rate and latencies depend on what else the machine does; CPU per request (both servers and their store) does not, and is
 what the targets speak of. ``python -m bench.plcapi [SCALE]``: 1 is the data set that the original was measured with.
+``python -m bench.plcapi growth`` compares the CPU per returned row of that data set with one ten times as large.
 """
 
-import http.client
-import os
 import secrets
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 from bench.measure import Figure
-from planetlab import auth_text, keys, openpgp, tls, xmlrpc
-from planetlab.both.founding import found
-from planetlab.both.passwords import md5_crypt
-from planetlab.names import Hrn
-from planetlab.registry.plc import Plc
+from bench.plc import ADMIN, Client, Round, authorities, fill, fill_beside, run
+from planetlab import auth_text, xmlrpc
 
-ADMIN = {"AuthMethod": "password", "Username": "root@plc.example", "AuthString": "bench"}
 SECONDS = 3.0
-TICKS = os.sysconf("SC_CLK_TCK")
-KEY = "ssh-rsa " + "A" * 372
 
 # CPU ms per request, database and server together: the original as deployed, and its stand-alone form.
 ORIGINAL = {
@@ -45,147 +31,7 @@ ORIGINAL = {
     "AddSliceToNodes 50": (33.0, 18.3),
 }
 TARGETS = {name: 0.2 if " all" in name else 0.1 for name in ORIGINAL}
-
-
-@frozen
-class Round:
-    """What one round of one call gave: latencies in seconds, and CPU seconds of the servers."""
-
-    latencies: tuple[float, ...]
-    elapsed: float
-    cpu: float
-
-    @property
-    def rate(self) -> float:
-        """Calls per second."""
-        return len(self.latencies) / self.elapsed
-
-    def at(self, part: float) -> float:
-        """The latency that this part of the calls stayed under, in ms."""
-        return sorted(self.latencies)[min(len(self.latencies) - 1, int(part * len(self.latencies)))] * 1000
-
-    @property
-    def cpu_ms(self) -> float:
-        """CPU of one call, in ms."""
-        return self.cpu / len(self.latencies) * 1000
-
-
-class Client:
-    """One keep-alive connection; answers are read and not parsed while the clock runs."""
-
-    def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def post(self, body: bytes) -> bytes:
-        """The answer's octets."""
-        self.connection.request("POST", "/PLCAPI/", body, {"Content-Type": "text/xml"})
-        return self.connection.getresponse().read()
-
-    def call(self, method: str, *args: Any) -> Any:
-        """The answer's value, as the administrator."""
-        return xmlrpc.loads_answer(self.post(xmlrpc.dumps_call(method, (ADMIN, *args))))
-
-
-@contextmanager
-def authorities() -> Iterator[tuple[dict[str, int], list[int]]]:
-    """A slice and a management authority in a folder of their own; their plain ports and process numbers."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        ports = _write(place)
-        services = [
-            subprocess.Popen(
-                [sys.executable, "-m", name, "--config", str(place / f"{name}.toml"), "--log-level", "error"]
-            )
-            for name in ("slice_authority", "mgmt_authority")
-        ]
-        try:
-            for port in ports.values():
-                _wait(port)
-            yield ports, [service.pid for service in services]
-        finally:
-            for service in services:
-                service.terminate()
-                service.wait(10)
-
-
-def _write(place: Path) -> dict[str, int]:
-    now, hrn = time.time(), Hrn.parse("plc")
-    ca = tls.make_ca(hrn, now)
-    pair = tls.issue(ca, names=("127.0.0.1",), now=now)
-    for name, data in (
-        ("ca.pem", ca.certificate_pem),
-        ("server.pem", pair.certificate_pem),
-        ("server.key", pair.key_pem),
-        ("ticket.key", keys.private_pem(keys.new_rsa())),
-        ("pgp.sec", openpgp.new_key("bench <bench@plc.example>")),
-    ):
-        (place / name).write_bytes(data)
-    password = md5_crypt(ADMIN["AuthString"], "saltsalt")
-    found(str(place / "registry.db"), Plc(hrn=hrn), ADMIN["Username"], password, now)
-    ports = {"slice_authority": _free(), "mgmt_authority": _free()}
-    secure = {name: _free() for name in ports}
-    for name, port in ports.items():
-        other = next(one for one in ports if one != name)
-        lines = [
-            'hrn = "plc"', f'registry = "{place}/registry.db"', f'certificate = "{place}/server.pem"',
-            f'key = "{place}/server.key"', f'ca = "{place}/ca.pem"', f'plain = ["tcp:{port}:interface=127.0.0.1"]',
-            f'listen = ["tcp:{secure[name]}:interface=127.0.0.1"]', f'sibling = "https://127.0.0.1:{secure[other]}/"',
-        ]  # fmt: skip
-        if name == "slice_authority":
-            lines += [f'ticket_key = "{place}/ticket.key"', f'pgp_secret = "{place}/pgp.sec"']
-        (place / f"{name}.toml").write_text("\n".join(lines))
-    return ports
-
-
-def _free() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError(f"nobody listens at port {port}")
-
-
-def fill(sa: Client, ma: Client, scale: float) -> float:
-    """Make the data set through the interface; how many seconds it took."""
-    began = time.perf_counter()
-    sites, nodes, people, slices = (max(1, int(count * scale)) for count in (300, 1000, 1000, 500))
-    spread = min(50, nodes)
-    for i in range(sites):
-        said = {"name": f"Site {i}", "abbreviated_name": f"S{i}", "login_base": f"site{i}", "max_slices": 1000}
-        sa.call("AddSite", said)
-    for i in range(nodes):
-        ma.call("AddNode", f"site{i % sites}", {"hostname": f"n{i}.site{i % sites}.example.org", "boot_state": "boot"})
-        ma.call(
-            "AddInterface", i + 1, {"type": "ipv4", "method": "dhcp", "ip": f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}"}
-        )
-        ma.call("AddNodeTag", i + 1, "arch", "x86_64" if i % 3 else "i386")
-    password = md5_crypt("user", "saltsalt")
-    for i in range(people):
-        email = f"p{i}@site{i % sites}.example.org"
-        said = {"email": email, "first_name": "Per", "last_name": f"Son{i}", "password": password}
-        number = sa.call("AddPerson", said)
-        sa.call("UpdatePerson", number, {"enabled": True})
-        sa.call("AddPersonToSite", number, f"site{i % sites}")
-        for role in ("user", "pi") if i < sites else ("user", "tech") if i < 2 * sites else ("user",):
-            sa.call("AddRoleToPerson", role, number)
-        sa.call("AddPersonKey", number, {"key_type": "ssh", "key": f"{KEY} {email}"})
-    for i in range(slices):
-        number = sa.call(
-            "AddSlice", {"name": f"site{i % sites}_s{i}", "url": "https://x.example/", "description": "bench"}
-        )
-        sa.call("AddSliceToNodes", number, [1 + (i * 7 + n) % nodes for n in range(spread)])
-        for n in range(3):
-            sa.call("AddPersonToSlice", 3 + (i * 3 + n) % people, number)
-        for tag, value in (("cpu_pct", "25"), ("net_max_rate", "1000"), *((("vsys", "x"),) if i % 5 == 0 else ())):
-            sa.call("AddSliceTag", number, tag, value)
-    return time.perf_counter() - began
+GROWTH = 1.3  # times the CPU per row of the small data set
 
 
 def beside(port: int, pids: list[int], heavy: Callable[[], bytes], light: Callable[[], bytes]) -> Round:
@@ -199,7 +45,7 @@ def beside(port: int, pids: list[int], heavy: Callable[[], bytes], light: Callab
 
     thread = threading.Thread(target=work)
     thread.start()
-    measured_ = run(port, pids, light, 1)
+    measured_ = run(port, pids, light, 1, SECONDS)
     thread.join()
     return measured_
 
@@ -214,40 +60,6 @@ def poll(ma: Client, sa: Client) -> bytes:
 
     first = xmlrpc.loads_answer(sa.post(signed(0)))
     return signed(first["stamp"])
-
-
-def cpu_of(pids: list[int]) -> float:
-    """Seconds of CPU that these processes have had."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def run(port: int, pids: list[int], bodies: Callable[[], bytes], clients: int, seconds: float = SECONDS) -> Round:
-    """Call for some seconds with this many clients."""
-    latencies: list[float] = []
-    Client(port).post(bodies())
-    began, spent = time.perf_counter(), cpu_of(pids)
-    until = began + seconds
-
-    def work() -> None:
-        client = Client(port)
-        while time.perf_counter() < until:
-            body = bodies()
-            start = time.perf_counter()
-            answer = client.post(body)
-            latencies.append(time.perf_counter() - start)
-            if b"<fault>" in answer[:200]:
-                raise RuntimeError(answer[:500].decode())
-
-    threads = [threading.Thread(target=work) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return Round(tuple(latencies), time.perf_counter() - began, cpu_of(pids) - spent)
 
 
 def cases(scale: float) -> dict[str, tuple[str, Callable[[], bytes]]]:
@@ -291,24 +103,56 @@ def figures() -> Iterator[Figure]:
 def measured(scale: float, seconds: float) -> Iterator[tuple[str, Round, Round]]:
     """Each call with 1 and with 8 clients."""
     with authorities() as (ports, pids):
-        spent = fill(Client(ports["slice_authority"]), Client(ports["mgmt_authority"]), scale)
-        print(f"filled in {spent:.1f} s", file=sys.stderr, flush=True)
+        sa, ma = Client(ports["slice_authority"]), Client(ports["mgmt_authority"])
+        say(f"filled in {fill(sa.call, ma.call, scale):.1f} s")
         service, small = cases(scale)["AuthCheck"]
-        busy = beside(ports[service], pids, cases(scale)["GetSlices all"][1], small)
-        told = f"AuthCheck beside GetSlices: p50 {busy.at(0.5):.1f} ms, p99 {busy.at(0.99):.1f} ms"
-        print(told, file=sys.stderr, flush=True)
-        asked = poll(Client(ports["mgmt_authority"]), Client(ports["slice_authority"]))
+        for what, one in (
+            ("alone", run(ports[service], pids, small, 1, SECONDS)),
+            ("beside GetSlices", beside(ports[service], pids, cases(scale)["GetSlices all"][1], small)),
+        ):
+            p50, p99 = one.at(0.5), one.at(0.99)
+            say(f"AuthCheck {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99/p50 {p99 / p50:.1f}")
+        asked = poll(ma, sa)
         nothing = run(ports["slice_authority"], pids, lambda: asked, 1, seconds)
-        told = f"a poll that finds nothing new: p50 {nothing.at(0.5):.2f} ms, CPU {nothing.cpu_ms:.2f} ms"
-        print(told, file=sys.stderr, flush=True)
+        say(f"a poll that finds nothing new: p50 {nothing.at(0.5):.2f} ms, CPU {nothing.cpu_ms:.2f} ms")
         for name, (service, bodies) in cases(scale).items():
             port = ports[service]
             yield name, run(port, pids, bodies, 1, seconds), run(port, pids, bodies, 8, seconds)
 
 
-def main() -> None:
-    """Print the table."""
-    scale = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+def per_row(scale: float, seconds: float) -> dict[str, float]:
+    """CPU microseconds per returned row of the whole listings."""
+    with authorities(lambda path: fill_beside(path, scale)) as (ports, pids):
+        found = {}
+        for name, (service, bodies) in cases(scale).items():
+            if " all" in name:
+                rows = len(xmlrpc.loads_answer(Client(ports[service]).post(bodies()), octets=1 << 28, values=1 << 26))
+                found[name] = run(ports[service], pids, bodies, 1, seconds).cpu_ms * 1000 / rows
+        return found
+
+
+def growth(small: float, large: float, seconds: float) -> Iterator[tuple[str, float, float]]:
+    """Each listing's CPU per row, in microseconds, of a small and of a large data set."""
+    few, many = per_row(small, seconds), per_row(large, seconds)
+    for name, cost in few.items():
+        yield name, cost, many[name]
+
+
+def say(line: str) -> None:
+    """Print beside the table."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_growth() -> None:
+    """Print how the cost of a row grows from 1,000 nodes and 500 slices to ten times as many."""
+    print(f"{'CPU per returned row':<22}{'small us':>10}{'large us':>10}{'ratio':>8}")
+    for name, few, many in growth(1.0, 10.0, 2 * SECONDS):
+        met = "met" if many < few * GROWTH else "missed"
+        print(f"{name:<22}{few:>10.2f}{many:>10.2f}{many / few:>8.2f}  {met}", flush=True)
+
+
+def print_speed(scale: float) -> None:
+    """Print each call's rate, latencies and CPU beside what was measured of the original."""
     print(f"{'call':<22}{'1: req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'8: req/s':>10}{'p50':>8}{'p99':>8}{'CPU ms':>9}"
           f"{'deployed':>10}{'target':>8}{'alone/2':>9}")  # fmt: skip
     for name, one, eight in measured(scale, SECONDS):
@@ -317,6 +161,14 @@ def main() -> None:
         print(f"{name:<22}{one.rate:>10.1f}{one.at(0.5):>9.1f}{one.at(0.99):>9.1f}{eight.rate:>10.1f}"
               f"{eight.at(0.5):>8.1f}{eight.at(0.99):>8.1f}{one.cpu_ms:>9.2f}{deployed:>10.1f}"
               f"{deployed * TARGETS[name]:>8.1f}{alone / 2:>9.1f}  {met}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    """Print the table that is asked for."""
+    if sys.argv[1:] == ["growth"]:
+        print_growth()
+    else:
+        print_speed(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
 
 
 if __name__ == "__main__":
