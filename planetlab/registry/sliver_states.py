@@ -14,6 +14,7 @@ class State:
     slice_id: int
     node_id: int
     state: str  # allocated, provisioned
+    since: int
     expires: int
     client_id: str = ""
     kind: str = ""
@@ -23,7 +24,7 @@ class State:
 def of_slice(store: Store, slice_id: int) -> dict[int, State]:
     """By node, what was said of a slice's slivers."""
     rows = store.ask(
-        "SELECT slice_id, node_id, state, expires, client_id, kind, attributes FROM sliver_states "
+        "SELECT slice_id, node_id, state, since, expires, client_id, kind, attributes FROM sliver_states "
         "WHERE slice_id = ? ORDER BY node_id",
         [slice_id],
     )
@@ -37,11 +38,21 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
 def put(store: Store, one: State) -> None:
     """Say it of a sliver, in place of what was said before."""
     store.change(
-        "INSERT INTO sliver_states (slice_id, node_id, state, expires, client_id, kind, attributes) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slice_id, node_id) DO UPDATE SET state = excluded.state, "
+        "INSERT INTO sliver_states (slice_id, node_id, state, since, expires, client_id, kind, attributes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (slice_id, node_id) DO UPDATE SET state = excluded.state, "
+        "since = excluded.since, "
         "expires = excluded.expires, client_id = excluded.client_id, kind = excluded.kind, "
         "attributes = excluded.attributes",
-        [one.slice_id, one.node_id, one.state, one.expires, one.client_id, one.kind, json.dumps(one.attributes)],
+        [
+            one.slice_id,
+            one.node_id,
+            one.state,
+            one.since,
+            one.expires,
+            one.client_id,
+            one.kind,
+            json.dumps(one.attributes),
+        ],
     )
 
 
@@ -55,7 +66,7 @@ def drop(store: Store, slice_id: int, node_ids: list[int]) -> None:
 def over(store: Store) -> list[State]:
     """The slivers whose time has passed."""
     rows = store.ask(
-        "SELECT slice_id, node_id, state, expires, client_id, kind, attributes FROM sliver_states WHERE expires <= ?",
+        "SELECT slice_id, node_id, state, since, expires, client_id, kind, attributes FROM sliver_states WHERE expires <= ?",
         [int(store.now)],
     )
     return [State(**{**row, "attributes": _pairs(row["attributes"])}) for row in rows]

@@ -139,6 +139,7 @@ def opened(store: Store, text: bytes, trust: Roots) -> Credential:
 
 
 def must_stand(store: Store, chain: Sequence[Gid]) -> None:
+    """Refuse a certificate whose key, or one above it, was revoked. Raises `BadCredential`."""
     why = papers.revoked(store, "key", [keys.fingerprint(gid.key) for gid in chain])
     if why is not None:
         raise BadCredential("revoked", f"a key of {chain[0].hrn}: {why}")

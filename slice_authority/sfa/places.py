@@ -24,3 +24,7 @@ class Places:
     aggregate: str = ""
     registries: tuple[Neighbour, ...] = ()
     aggregates: tuple[Neighbour, ...] = ()
+
+    def versions(self, url: str) -> dict[int, str]:
+        """Where each version of GENI's interface is served, beside the address itself."""
+        return {number: f"{url.rstrip('/')}/am/{number}.0" for number in (1, 2, 3)} if url else {2: url}

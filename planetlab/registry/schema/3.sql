@@ -780,6 +780,7 @@ CREATE TABLE sliver_states (
     slice_id INTEGER NOT NULL REFERENCES slices,
     node_id INTEGER NOT NULL REFERENCES nodes,
     state TEXT NOT NULL,                        -- allocated, provisioned
+    since INTEGER NOT NULL,                     -- when this state began
     expires INTEGER NOT NULL,
     client_id TEXT NOT NULL,                    -- what the request calls the node
     kind TEXT NOT NULL,                         -- the sliver type that was asked for
