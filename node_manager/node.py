@@ -275,10 +275,15 @@ class Node:
         await self.rounds.each(there, self.make)
 
     async def pause(self, paused: bool) -> None:
-        """Stop every sliver at once, or let those run again that should; holds over restarts."""
-        self.wishes.pause(paused)
-        if paused:
-            await self.rounds.halt()
+        """Stop every sliver at once, or let those run again that should; holds over restarts.
+
+        Raises `DatabaseError` where that cannot be written down; a pause is in force then, but until a restart only.
+        """
+        try:
+            self.wishes.pause(paused)
+        finally:
+            if paused:
+                await self.rounds.halt()
         await self.round()
 
     async def reserve(self, reservations: Reservations) -> None:

@@ -36,6 +36,7 @@ class Wishes:
         self._giving = giving
         self._watch = watch
         self._script = _script(settings.initscript)
+        self.is_paused = books.fact("paused") == "1"  # whether the owner has paused everything
         told = json.loads(books.fact("reservations") or "{}")
         self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
 
@@ -80,14 +81,11 @@ class Wishes:
         idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
         return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the owner has paused everything."""
-        return self._books.fact("paused") == "1"
-
     def pause(self, paused: bool) -> None:
-        """Let nobody run, or those again that should; holds over restarts."""
+        """Let nobody run, or those again that should; holds over restarts. Raises `DatabaseError`; then until one."""
+        self.is_paused = paused or self.is_paused
         self._books.set_fact("paused", "1" if paused else "")
+        self.is_paused = paused
 
     def reserve(self, reservations: Reservations) -> None:
         """Go by these leases from now on; holds over restarts."""

@@ -1,20 +1,20 @@
 """What the ledger keeps, as values: wishes, what was begun, watermarks, receipts, deletions, leases."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 from attrs import frozen
 
 from pl_conf.memory import Gone
+from planetlab import ticket_log
 from planetlab.names import Hrn, SliceName
 
 MEMORY = 90 * 86400.0  # seconds that a deletion is remembered when no ticket is known that outlives it
 
 
 def digest_of(sealed: bytes) -> str:
-    """By what two tickets are the same ticket: SHA-256 of their bytes, hex."""
-    return sha256(sealed).hexdigest()
+    """By what two tickets are the same ticket, here and in their issuer's public log."""
+    return ticket_log.digest(sealed)
 
 
 @frozen(kw_only=True)

@@ -303,6 +303,15 @@ class Ledger:
         ).fetchall()
         return [Receipt(**dict(row)) for row in reversed(rows)]
 
+    def taken(self, after: int, most: int, authority: Hrn | None = None) -> list[Receipt]:
+        """The first receipts beyond number ``after`` of tickets that took effect; of one authority when it is named."""
+        rows = self._db.execute(
+            "select * from receipts where number > ? and deed in ('created', 'renewed') and (? = '' or authority = ?)"
+            " order by number limit ?",
+            (after, str(authority or ""), str(authority or ""), most),
+        )
+        return [Receipt(**dict(row)) for row in rows]
+
     def about(self, key: str, default: str = "") -> str:
         """A single value kept with the ledger."""
         row = self._db.execute("select value from about where key = ?", (key,)).fetchone()

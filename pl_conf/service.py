@@ -30,6 +30,7 @@ from pl_conf.redeem import Redeemer
 from pl_conf.rules import OwnersRules
 from pl_conf.settings import Settings
 from pl_conf.steady import SteadyTime
+from pl_conf.witness import Witness
 from planetlab import ask, tls
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
@@ -41,6 +42,7 @@ log = Logger()
 
 HOUR = 3600.0
 REPORT, REPORT_AFTER = "ReportRunlevel", 5.0  # seconds from the start, so that the first poll has a session
+WITNESS_AFTER = 10.0  # seconds from the start
 OF_NODES = (REPORT, "GetSlivers")  # calls of the half of an authority that knows nodes
 BASE64 = 4 / 3  # how much larger a ticket is on the wire
 CALL = 65_536  # octets of a call beside its ticket
@@ -76,6 +78,7 @@ class PlConf:
         self.manager: NodeManager = Remote(ask.Ask(settings.node_manager, timeout=settings.timeout, reactor=reactor))
         self.redeemer = Redeemer(self.ledger, self.manager, self.rules, self.time, self._keys_changed)
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
+        self.witness = Witness(self.ledger, self.time.wall)
         self.polls: dict[str, Poll] = {}
         self.failures: dict[str, int] = {}
         self._orphans: dict[str, float] = {}
@@ -113,6 +116,8 @@ class PlConf:
         self._every("forget", HOUR, HOUR, self._forget)
         if said.report:
             self._every("report", REPORT_AFTER, said.report_every, self._report)
+        if said.witness_every:
+            self._every("witness", WITNESS_AFTER, said.witness_every, self._witness)
         self._policy_changed()
 
     def close(self) -> None:
@@ -244,7 +249,7 @@ class PlConf:
         """
         said = self.settings
         ca = self.rules.path.parent / root.ca if root.ca else None
-        slices = ask.Ask(root.poll, ca=ca, timeout=said.timeout, tries=1, reactor=self.reactor)
+        slices = self._openly(root)
         report_ca = self.place / said.report_ca if said.report_ca else ca
         url = root.poll.removesuffix("SA/") + "PLCAPI/" if said.report in ("", "auto") else said.report
         nodes = ask.Ask(url, ca=report_ca, timeout=said.timeout, tries=1, reactor=self.reactor)
@@ -265,6 +270,22 @@ class PlConf:
         for poll in self.polls.values():
             if poll.root.name.governs(node) and isinstance(poll.source, Session):
                 await poll.source.call(REPORT, {"run_level": "boot"})
+
+    async def _witness(self) -> None:
+        """Put what was redeemed here into the public, and look whether it was given out in public."""
+        node = Hrn.parse(self.settings.hrn)
+        for poll in list(self.polls.values()):
+            root, name = poll.root, poll.root.name
+            if name.governs(node) and isinstance(poll.source, Session):
+                await self.witness.report(poll.source.call)
+            trusted = self.rules.roots.find(name)
+            if trusted is not None:
+                await self.witness.look(name, self._openly(root).call, trusted.keys)
+
+    def _openly(self, root: Root) -> ask.Ask:
+        """The slice authority of ``root``, called by nobody in particular."""
+        ca = self.rules.path.parent / root.ca if root.ca else None
+        return ask.Ask(root.poll, ca=ca, timeout=self.settings.timeout, tries=1, reactor=self.reactor)
 
     # health
 

@@ -67,6 +67,10 @@ class Settings:
         default="", metadata=_said("PEM file: the CA that this address's certificate must come from")
     )
     report_every: float = field(default=600.0, metadata=_said("seconds between two reports that this node runs"))
+    witness_every: float = field(
+        default=600.0,
+        metadata=_said("seconds between two looks whether tickets stand in their issuers' public logs; 0: never"),
+    )
     timeout: float = field(default=30.0, metadata=_said("seconds that an authority or the node manager has to answer"))
     sweep: float = field(default=30.0, metadata=_said("seconds between looks for what has expired"))
     reconcile: float = field(default=60.0, metadata=_said("seconds between comparisons with the node manager"))

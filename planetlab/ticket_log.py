@@ -1,11 +1,12 @@
 """What an authority's public log of tickets says: entries, signed heads, and what a reader checks.
 
 Each authority keeps one log. It has an entry for every ticket that the authority issued, and for every ticket, whoever
-issued it, that a node of the authority redeemed. A ticket is named by the SHA-256 of its sealed bytes. Whoever reads
+issued it, that a node of the authority redeemed. A ticket is named by its `digest`. Whoever reads
 the log keeps the last head that was believed: from then on nothing that was said can be taken back unseen, and a ticket
 that was redeemed but stands in no log of its issuer was issued in secret.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -90,6 +91,11 @@ class Proof:
     size: int
     entry: bytes = field(repr=False)
     path: tuple[bytes, ...] = field(repr=False)
+
+
+def digest(sealed: bytes) -> str:
+    """The name of a ticket: SHA-256, in hex, of its bytes without the white space around them."""
+    return hashlib.sha256(sealed.strip()).hexdigest()
 
 
 def open_head(sealed: bytes, log: Hrn, believed: Sequence[keys.PublicKey], now: float) -> Head:

@@ -5,6 +5,7 @@ the lowest free slot is taken, so a sliver that stays keeps both. With ``keep`` 
 real ones would: one file per sliver, replaced whole, half made between two writes.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -49,12 +50,16 @@ class MemoryDriver:
         self._keep = keep
         self._slivers: dict[SliceName, _Kept] = {}
         self._slots: set[int] = set()
+        self._unwritten: set[SliceName] = set()  # what has no room in its file yet
         self._lock = RLock()
         if keep is not None:
             self._remember_all(keep)
 
     def look(self) -> dict[SliceName, Found]:
         with self._lock:
+            for name in self._unwritten & self._slivers.keys():
+                with contextlib.suppress(OSError):
+                    self._put(self._slivers[name])
             return {name: kept.found for name, kept in self._slivers.items()}
 
     def look_at(self, name: SliceName) -> Found | None:
@@ -97,8 +102,12 @@ class MemoryDriver:
                 self._become(kept, State.STOPPED)
 
     def halt(self) -> None:
-        for name in list(self._slivers):
-            self.stop(name)
+        for name, kept in list(self._slivers.items()):
+            try:
+                self.stop(name)
+            except OSError:  # a full disk must not keep the owner from stopping his node
+                self._unwritten.add(name)
+                self._slivers[name] = evolve(kept, found=evolve(kept.found, state=State.STOPPED, since=self._now()))
 
     def destroy(self, name: SliceName) -> None:
         with self._lock:
@@ -171,6 +180,7 @@ class MemoryDriver:
             os.replace(beside, self._file(name))
         self._slivers[name] = kept
         self._slots.add(kept.slot)
+        self._unwritten.discard(name)
 
     def _file(self, name: SliceName) -> Path:
         return Path(self._keep or "", f"{name}.json")

@@ -160,6 +160,7 @@ class NodePlace:
             "owner_uids": [os.getuid()],
             "period": self.poll_period,
             "jitter": self.poll_jitter,
+            "witness_every": self.poll_period,
         }
 
     def auditd(self) -> dict[str, Any]:

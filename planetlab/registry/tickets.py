@@ -1,12 +1,10 @@
 """Tickets that were issued, and the standing ones that nodes fetch; what changed since when."""
 
-from hashlib import sha256
-
 from attrs import frozen
 
 from planetlab.registry import ticket_log
 from planetlab.registry.store import Store
-from planetlab.ticket_log import ISSUED, Entry
+from planetlab.ticket_log import ISSUED, Entry, digest
 from planetlab.tickets import Ticket
 
 
@@ -87,7 +85,7 @@ def record(
     holders = (("person", person_id), ("peer", peer_id))
     entry = Entry(
         kind=ISSUED,
-        digest=sha256(sealed).hexdigest(),
+        digest=digest(sealed),
         issuer=str(ticket.issuer),
         slice=str(ticket.slice),
         serial=ticket.serial,

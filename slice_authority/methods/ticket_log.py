@@ -57,7 +57,10 @@ def GetTicketLogEntries(call: Call, first: Number, most: Number) -> list[str]:
 
 @api.method(auth=None, reads=True, example=("00" * 32, "issued", 1))
 def GetTicketLogProof(call: Call, digest: Digest, kind: str, size: Number) -> Proven:
-    """Prove that a ticket was ``issued`` or ``redeemed``, by its SHA-256 in hex, to who knows the head of ``size``."""
+    """Prove that a ticket was ``issued`` or ``redeemed`` to whoever knows the head of ``size`` entries.
+
+    A ticket is named by the SHA-256, in hex, of its bytes without the white space around them.
+    """
     _must_be_known(call, size)
     number = log.find(call.store, _kind(kind), _digest(digest, "digest"))
     if number is None or number >= size:
@@ -80,7 +83,7 @@ def GetTicketLogConsistency(call: Call, first: Number, second: Number) -> list[s
 def ReportRedeemed(call: Call, redeemed: Redeemed) -> int:
     """Put into the log of tickets what the calling node redeemed, whoever issued it; how many were new to the log.
 
-    Each struct has the ticket's ``digest`` (SHA-256 of its sealed bytes, hex), its ``issuer`` (an hrn), ``slice``,
+    Each struct has the ticket's ``digest`` (as in `GetTicketLogProof`), its ``issuer`` (an hrn), ``slice``,
     ``serial``, and when it was redeemed, ``at``.
     """
     assert isinstance(call.caller, NodeCaller)

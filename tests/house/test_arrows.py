@@ -29,6 +29,7 @@ LAYERS = {
             "health",
             "launch",
             "limits",
+            "log_reader",
             "logs",
             "mail",
             "registry",

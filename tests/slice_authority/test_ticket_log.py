@@ -1,6 +1,5 @@
 """The public log of tickets: whatever is issued or redeemed stands in it, provably and for good."""
 
-import hashlib
 import json
 import sqlite3
 from typing import Any
@@ -48,7 +47,7 @@ class TheLog(Ticketed):
         head = self.head()
         self.assertEqual(4, head.size)
         for each in sealed:
-            entry = self.proven(hashlib.sha256(each).hexdigest(), "issued", head)
+            entry = self.proven(ticket_log.digest(each), "issued", head)
             self.assertEqual(("plc", "princeton_codeen", int(NOW)), (entry.issuer, entry.slice, entry.at))
         number = self.world.get("Persons", "user@princeton.example")["person_id"]
         self.assertEqual([f"person {number}"] * 3 + ["nodes"], [one.holder for one in self.all()])
