@@ -38,6 +38,16 @@ from slice_authority.sfa.standing import slivers as slivers
 HOLD = 600.0  # seconds that an allocated sliver waits to be provisioned, unless the caller asks for less
 MOST_NODES = 2000  # of one request
 START, STOP, RESTART, UPDATE_USERS = "geni_start", "geni_stop", "geni_restart", "geni_update_users"
+FOR_STRANGERS = frozenset(
+    (
+        *("arch", "cpu_cores", "cpu_pct", "cpu_share", "disk_max"),
+        *("fcdistro", "initscript", "net_i2_max_kbyte", "net_i2_max_rate", "net_i2_min_rate"),
+        *("net_i2_share", "net_i2_thresh_kbyte", "net_max_kbyte", "net_max_rate", "net_min_rate"),
+        *("net_share", "net_thresh_kbyte", "pldistro", "vref"),
+    )
+)
+"""Attributes of a slice of another authority: amounts and images. What gives power over a node only an admin sets."""
+
 _SHUT = "sfa_shutdown"
 
 
@@ -184,7 +194,7 @@ def _set_attributes(call: Call, one: Row, said: State) -> None:
         if call.caller is not None:
             tagging.add_to_slice(call, one, kind, value, scope)
             continue
-        call.must("user" in kind["roles"], f"attribute {name} is set by {', '.join(kind['roles']) or 'admins only'}")
+        call.must("user" in kind["roles"] and name in FOR_STRANGERS, f"attribute {name} is not one that strangers set")
         tagging.must_fit(call.store, kind, value)
         row = {"slice_id": one["slice_id"], "tag_type_id": kind["tag_type_id"], "value": value}
         call.store.insert(tags.OF["Slice"], {**row, "node_id": said.node_id})

@@ -10,15 +10,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from planetlab import gids, keys
+from planetlab import gids, keys, openpgp
 from planetlab.calls import Call, dispatch
 from planetlab.errors import PlanetLabError
 from planetlab.gids import Gid, Subject
 from planetlab.methods import Api, Role, unite
 from planetlab.names import Hrn
 from planetlab.presented import Presented
+from planetlab.privileges import DEFAULTS, Privilege
 from planetlab.trust import Root
-from slice_authority.sfa import older, registry
+from slice_authority.issuing import Sealer
+from slice_authority.sfa import older, registry, slivers
 from slice_authority.sfa.identity import Identity
 from slice_authority.sfa.places import Places
 from slice_authority.sfa.replies import Replies
@@ -84,6 +86,10 @@ def showing(chain: tuple[Gid, ...]) -> Presented:
 
 
 whole = unite(registry.api, older.api)
+aggregates = Api(auth=None)
+for _method in slivers.api.values():
+    aggregates.add(_method)
+PGP = functools.cache(lambda: openpgp.new_key("plc <support@plc.example>"))
 
 
 class SfaWorld(Princeton):
@@ -92,16 +98,18 @@ class SfaWorld(Princeton):
     api: Api = whole
 
     def __init__(self, **plc: Any) -> None:
-        said = {"sfa": identity("plc", "epfl"), "sfa_places": Places(host="plc.example")}
+        seal = Sealer(ROOTS["plc"], key("ticket"), PGP())
+        said = {"sfa": identity("plc", "epfl"), "sfa_places": Places(host="plc.example"), "seal": seal}
         super().__init__(**{**said, **plc})
         for name, auth in (("user", self.user), ("pi", self.pi)):
             email = auth["Username"]
             self.call("AddPersonKey", auth, email, {"key_type": "ssh", "key": ssh(name)})
         self.dialect = Replies()
 
-    def sfa(self, who: Presented | None, name: str, *args: Any) -> Any:
-        """What a method answers to who shows this. Raises what it raises."""
-        method = self.api.find(name)
+    def sfa(self, who: Presented | None, name: str, *args: Any, api: Api | None = None) -> Any:
+        """What a method of the registry, or of another interface, answers to who shows this. Raises what it raises."""
+        table = api or self.api
+        method = table.find(name)
 
         def greet(of: Any, given: tuple[Any, ...]) -> Call:
             visitor = Visitor(who, is_modern(of, given))
@@ -109,12 +117,16 @@ class SfaWorld(Princeton):
                 lambda store: Call(visitor, frozenset({Role.ANONYMOUS}), store, store.now, of.name, "192.0.2.9")
             )
 
-        return self.desk.run_now(method, lambda: dispatch(self.api, name, args, greet))
+        return self.desk.run_now(method, lambda: dispatch(table, name, args, greet))
 
-    def refusal(self, who: Presented | None, name: str, *args: Any) -> PlanetLabError:
+    def am(self, who: Presented | None, name: str, *args: Any) -> Any:
+        """What the aggregate answers."""
+        return self.sfa(who, name, *args, api=aggregates)
+
+    def refusal(self, who: Presented | None, name: str, *args: Any, api: Api | None = None) -> PlanetLabError:
         """The error that a call ends with."""
         try:
-            value = self.sfa(who, name, *args)
+            value = self.sfa(who, name, *args, api=api)
         except PlanetLabError as error:
             return error
         raise AssertionError(f"{name} was not refused but answered {value!r:.300}")
@@ -133,3 +145,29 @@ class SfaWorld(Princeton):
 SLICE = "plc.princeton.codeen"
 USER, PI = "plc.princeton.user", "plc.princeton.pi"
 ROOT_ADMIN = ADMIN
+
+
+ANN = "epfl.lab.ann"
+
+
+def ann() -> tuple[Gid, ...]:
+    """A user of another authority."""
+    return below(ANN, "user", "ann", (root("epfl"),), "epfl")
+
+
+def anns_slice(name: str = "epfl.lab.cdn", life: float = 30 * 86_400.0, rights: str = "slice") -> str:
+    """The credential that the authority epfl gives its user on one of its slices."""
+    target = below(name, "slice", "nobody", (root("epfl"),), "epfl")
+    held = tuple(Privilege(one, True) for one in DEFAULTS[rights])
+    return identity("epfl").sign(ann(), target, held, NOW + life, "1").decode()
+
+
+def request(*hosts: str, authority: str = "plc", tags: str = "") -> str:
+    """A request in the field's most used spelling for slivers on these nodes of Princeton."""
+    nodes = "".join(
+        f'<node client_id="{host.split(".")[0]}" component_manager_id="urn:publicid:IDN+{authority}+authority+cm" '
+        f'component_id="urn:publicid:IDN+{authority}:princeton+node+{host}" exclusive="false">'
+        f'<sliver_type name="plab-vserver">{tags}</sliver_type></node>'
+        for host in hosts
+    )
+    return f'<rspec type="request" xmlns="http://www.geni.net/resources/rspec/3">{nodes}</rspec>'
