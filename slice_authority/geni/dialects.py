@@ -17,6 +17,9 @@ from planetlab.errors import (
     Unavailable,
 )
 from planetlab.refusals import BadCredential, BadPaper
+from planetlab.rspecs.versions import BadVersion
+from slice_authority.sfa.aggregate import Unsupported
+from slice_authority.sfa.replies import UNSUPPORTED, geni_code
 
 # Common Federation API v2, appendix: the code, the name that stands in the output, the errors that it tells of.
 _FEDERATION: tuple[tuple[int, str, tuple[type[PlanetLabError], ...]], ...] = (
@@ -28,6 +31,7 @@ _FEDERATION: tuple[tuple[int, str, tuple[type[PlanetLabError], ...]], ...] = (
     (4, "DATABASE", (DatabaseError,)),
 )
 _SERVER = (101, "SERVER")
+BAD_VERSION = 4  # of the aggregate manager API: a spelling of RSpecs that is not spoken
 _OURS = 111  # the code of an error that has an incident's number, and that is nobody's business but ours
 
 
@@ -65,3 +69,30 @@ class Bare:
     def refuse(self, error: Exception, method: str, call: Call | None) -> Any:
         code = error.code if isinstance(error, PlanetLabError) else _OURS
         return Fault(code, f"{method}: {error}")
+
+
+@frozen
+class Geni:
+    """The dialect of the aggregate manager API from version 2 on: codes in a struct, and never a fault.
+
+    ``api`` stands beside every answer, where old clients look for it in that of GetVersion.
+    """
+
+    api: int
+
+    def answer(self, value: Any) -> Any:
+        return self._struct(0, value, "")
+
+    def refuse(self, error: Exception, method: str, call: Call | None) -> Any:
+        return self._struct(am_code(error), "", str(error))
+
+    def _struct(self, code: int, value: Any, output: str) -> dict[str, Any]:
+        said = {"geni_code": code, "am_type": "plfed", "am_code": code}
+        return {"code": said, "value": value, "output": output, "geni_api": self.api}
+
+
+def am_code(error: Exception) -> int:
+    """The number that tells of an error in the aggregate manager API."""
+    if isinstance(error, BadVersion):
+        return BAD_VERSION
+    return UNSUPPORTED if isinstance(error, Unsupported) else geni_code(error)

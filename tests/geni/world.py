@@ -7,7 +7,7 @@ from planetlab.calls import Call, dispatch
 from planetlab.errors import PlanetLabError
 from planetlab.methods import Api, Role
 from planetlab.presented import Presented
-from slice_authority.geni import clearinghouse, dialects, ma, sa
+from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, sa
 from slice_authority.sfa.places import Places
 from slice_authority.sfa.visitor import Visitor
 from tests.registry.world import ADMIN
@@ -27,6 +27,9 @@ class GeniWorld(SfaWorld):
         "sa": (sa.api, dialects.Federation()),
         "ma": (ma.api, dialects.Federation()),
         "ch": (clearinghouse.api, dialects.Bare()),
+        "am1": (am2.first, dialects.Bare()),
+        "am2": (am2.api, dialects.Geni(2)),
+        "am3": (am3.api, dialects.Geni(3)),
     }
 
     def __init__(self, **plc: Any) -> None:
@@ -69,3 +72,13 @@ class GeniWorld(SfaWorld):
         assert code, f"{name} was not refused but answered {said['value']!r:.300}"
         assert said["output"], name
         return int(code)
+
+    def credential(self, who: str, urn: str = CODEEN) -> list[dict[str, str]]:
+        """The credentials that a person shows to an aggregate, got at the authority's services."""
+        service = "ma" if "+user+" in urn else "sa"
+        found: list[dict[str, str]] = self.value(who, service, "get_credentials", urn, [], {})
+        return found
+
+    def text(self, who: str, urn: str = CODEEN) -> list[str]:
+        """As `credential`, as clients of version 2 hand them in."""
+        return [one["geni_value"] for one in self.credential(who, urn)]
