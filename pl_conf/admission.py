@@ -84,16 +84,18 @@ def asked(ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def told(record: Mapping[str, Any], policy: Policy, now: float) -> tuple[dict[str, Any], list[str]]:
+def told(record: Mapping[str, Any], policy: Policy, now: float, cut: str = "") -> tuple[dict[str, Any], list[str]]:
     """The record as the owner's rules leave it, and a line for each thing they took.
 
     A slice that the owner has barred since, or an authority that is trusted no more, keeps its place but stands still
-    and lets nobody in.
+    and lets nobody in; so does one whose ticket counts no more, which ``cut`` gives the reason of.
     """
     authority, name = Hrn.parse(record["authority"]), SliceName.parse(record["name"])
     rspec, bound = dict(record["rspec"]), dict(record)
     bound["rspec"] = rspec
     try:
+        if cut:
+            raise NotAdmitted("revoked", cut)
         root = policy.admits_name(authority, name)
     except NotAdmitted as refusal:
         rspec["enabled"], bound["keys"] = 0, []

@@ -14,6 +14,8 @@ from planetlab.names import Hrn, SliceName, longest_governing
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = 86400.0  # seconds
+SESSION, RELAYED = "session", "relayed"
+AUTHS = (SESSION, RELAYED, "none")
 
 
 def _said(doc: str) -> dict[str, str]:
@@ -36,7 +38,16 @@ class Root:
     legacy: bool = field(default=False, metadata=_said("take RSA-SHA1 signatures from it; each use is logged"))
     poll: str = field(default="", metadata=_said("address of its slice authority to poll; empty: it is push only"))
     ca: str = field(default="", metadata=_said("PEM file: the CA that its address's certificate must come from"))
-    auth: str = field(default="session", metadata=_said("how to poll: session (this node is registered there) or none"))
+    auth: str = field(
+        default="session",
+        metadata=_said("how to poll: session (this node is registered there), relayed (by its own authority), or none"),
+    )
+    statement: str = field(
+        default="", metadata=_said("address of its signed statement; empty: beside its poll address, or by relay")
+    )
+    follows: bool = field(
+        default=True, metadata=_said("stop its slivers while this node's authority has suspended or ended the peering")
+    )
     share: float = field(default=1.0, metadata=_said("fraction of what is not reserved that its guarantees may take"))
     max_slivers: int = field(default=1000, metadata=_said("slivers at once"))
     max_lifetime: float = field(default=0.0, metadata=_said("days that one ticket may run from now; 0: any"))
@@ -204,8 +215,8 @@ def _check_root(root: Root, where: str) -> None:
         raise BadArgument(f"expected a subtree of {root.hrn}, got {root.subtree}", f"{where}.subtree")
     if not 0.0 <= root.share <= 1.0:
         raise BadArgument(f"expected a fraction from 0 to 1, got {root.share}", f"{where}.share")
-    if root.auth not in ("session", "none"):
-        raise BadArgument(f"expected session or none, got {root.auth!r}", f"{where}.auth")
+    if root.auth not in AUTHS:
+        raise BadArgument(f"expected {', '.join(AUTHS)}, got {root.auth!r}", f"{where}.auth")
     if not (root.ticket_key or root.gid or root.pgp or root.dslice):
         raise BadArgument(
             "expected at least one of ticket_key, gid, pgp, dslice: without a key no ticket can be checked", where

@@ -44,6 +44,10 @@ class Rules(Protocol):
     def node(self) -> Hrn:
         """This node's name, for tickets that name whom they are for."""
 
+    @property
+    def cut(self) -> Mapping[str, str]:
+        """Digests of tickets in force that count no more, and why."""
+
     def testify(self, sealed: bytes) -> None:
         """Let a ticket fresh from its authority confirm a clock that is in doubt."""
 
@@ -289,7 +293,7 @@ class Redeemer:
         wish = self.ledger.wish(seen.authority, seen.slice)
         if wish is None:
             return False
-        bound, notes = told(wish.asked, self.rules.policy, self.time.wall())
+        bound, notes = told(wish.asked, self.rules.policy, self.time.wall(), self.rules.cut.get(wish.digest, ""))
         if bound == wish.told:
             return False
         try:
@@ -331,9 +335,12 @@ class Redeemer:
             found = there.get(key)
             if found is None or found.rcap != wish.handle:
                 async with self._alone(wish.slice):
-                    handle = await self.manager.instantiate(wish.told)
-                    if handle != wish.handle:
-                        self.ledger.rebound(evolve(wish, handle=handle))
+                    current = self.ledger.wish(wish.authority, wish.slice)
+                    if current is None or current.rcap != wish.rcap:
+                        continue  # it was deleted while we waited, and stays so
+                    handle = await self.manager.instantiate(current.told)
+                    if handle != current.handle:
+                        self.ledger.rebound(evolve(current, handle=handle))
         begun = {(str(intent.authority), str(intent.slice)) for intent in self.ledger.begun()}
         return [sliver for key, sliver in there.items() if sliver.authority and key not in wishes and key not in begun]
 

@@ -4,6 +4,7 @@ The file is read at the start, on SIGHUP, and when it has changed. One that cann
 force, and says so in the log; at the start it is an error.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from attrs import define, field
@@ -14,12 +15,15 @@ from pl_conf.policy import DAY, Policy, Root
 from pl_conf.refusals import BY_WORD, NotAdmitted
 from pl_conf.steady import SteadyTime
 from planetlab import keys, openpgp, settings, tickets, trust, xmldsig
-from planetlab.errors import BadArgument, BadSettings
+from planetlab.errors import BadArgument, BadSettings, DatabaseError
 from planetlab.names import Hrn
 from planetlab.refusals import BadPaper
 from planetlab.tickets import Ticket
 
 log = Logger()
+
+CUTTING = frozenset({"revoked", "suspended", "forged", "chain-broken"})
+"""Refusals that a ticket which was believed once meets only when its authority, or the peering with it, has changed."""
 
 
 @define
@@ -33,6 +37,9 @@ class OwnersRules:
     policy: Policy = field(factory=Policy, init=False)
     agents: tuple[Agent, ...] = field(default=(), init=False)
     roots: trust.Roots = field(factory=trust.Roots, init=False)
+    pinned: tuple[trust.Root, ...] = field(default=(), init=False)
+    cut: dict[str, str] = field(factory=dict, init=False)  # digests of tickets that count no more, and why
+    heard: Callable[[tuple[trust.Root, ...]], tuple[trust.Root, ...]] = field(default=lambda roots: roots, init=False)
     _seen: tuple[int, int] = field(default=(0, 0), init=False)
 
     def load(self) -> None:
@@ -47,16 +54,42 @@ class OwnersRules:
             policy.check()
         except BadArgument as error:
             raise BadSettings(f"{self.path}: {error}") from error
-        roots: tuple[trust.Root, ...] = tuple(self._root(root) for root in policy.root)
+        pinned = tuple(self._root(root) for root in policy.root)
         self.agents = tuple(self._agent(root) for root in policy.root if root.dslice)
-        self.roots = trust.Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+        self.pinned = pinned
+        self.hear()
         self.policy = policy
 
+    def hear(self) -> None:
+        """Take up what the authorities say of their keys, beside what the owner has pinned."""
+        roots = self.heard(self.pinned)
+        self.roots = trust.Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+
+    def judge(self, wishes: Iterable[tuple[str, bytes]]) -> None:
+        """Look again at tickets that are in force, by digest: a key behind them may have been revoked since."""
+        self.cut = {}
+        for digest, sealed in wishes:
+            verdict = self._verdict(sealed, self.time.wall())
+            if isinstance(verdict, NotAdmitted) and verdict.reason.word in CUTTING:
+                self.cut[digest] = str(verdict)
+
     def say(self, policy: Policy) -> None:
-        """Make ``policy`` the owner's word, in the file too. Raises `BadSettings`; then nothing has changed."""
+        """Make ``policy`` the owner's word, in the file too.
+
+        Raises `BadSettings`, or `DatabaseError` where the file cannot be written; then nothing has changed.
+        """
+        before = self.policy
         self._use(policy)
-        settings.write(policy, self.path)
+        try:
+            settings.write(policy, self.path)
+        except (BadSettings, OSError) as error:
+            self._use(before)
+            raise DatabaseError(f"{self.path}: the owner's word cannot be written: {error}") from error
         self._seen = self._look()
+
+    def say_for_now(self, policy: Policy) -> None:
+        """Make ``policy`` the owner's word until the next start or the next change of the file."""
+        self._use(policy)
 
     def changed(self) -> bool:
         """Whether the file is another than the one that was read."""

@@ -22,11 +22,13 @@ from pl_conf.figures import DOUBT, SLIVERS
 from pl_conf.keys import Keys, KeySensor
 from pl_conf.ledger import Ledger
 from pl_conf.methods import local, public
+from pl_conf.news import News, fetching
 from pl_conf.node import NodeManager, Remote
 from pl_conf.owner import Owner
-from pl_conf.policy import Root
+from pl_conf.policy import RELAYED, SESSION, Root
 from pl_conf.poll import Poll, Session
 from pl_conf.redeem import Redeemer
+from pl_conf.relayed import Relayed
 from pl_conf.rules import OwnersRules
 from pl_conf.settings import Settings
 from pl_conf.steady import SteadyTime
@@ -34,6 +36,7 @@ from pl_conf.witness import Witness
 from planetlab import ask, tls
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
+from planetlab.failpoints import failpoint
 from planetlab.launch import Running
 from planetlab.names import Hrn, SliceName
 from planetlab.serve import PLC, ApiResource, Limits, hardened_site
@@ -80,6 +83,10 @@ class PlConf:
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
         self.witness = Witness(self.ledger, self.time.wall)
         self.polls: dict[str, Poll] = {}
+        kept = place / f"{settings.ledger}.statements"
+        self.news = News(kept, self.time.wall, fetching(reactor, settings.timeout))
+        self.news.load()
+        self.rules.heard = self.news.applied
         self.failures: dict[str, int] = {}
         self._orphans: dict[str, float] = {}
         self._delayed: dict[str, IDelayedCall] = {}
@@ -114,6 +121,8 @@ class PlConf:
         self._every("sweep", said.sweep, said.sweep, self._sweep)
         self._every("watch", said.watch, said.watch, self._watch)
         self._every("forget", HOUR, HOUR, self._forget)
+        self._take_up_news()
+        self._every("statements", 0.0, said.period, self._hear)
         if said.report:
             self._every("report", REPORT_AFTER, said.report_every, self._report)
         if said.witness_every:
@@ -206,6 +215,24 @@ class PlConf:
         else:
             log.info("the owner's rules are read again; {n} slivers changed", n=changed)
 
+    # what authorities say of themselves
+
+    async def _hear(self) -> None:
+        """Ask for statements; what is new applies at once, to what is here too."""
+        if await self.news.ask(self.rules.policy, self.rules.pinned, self.rules.path.parent, self._own_session()):
+            self._take_up_news()
+            await self.redeemer.rebind()
+
+    def _take_up_news(self) -> None:
+        self.rules.hear()
+        self.rules.judge((wish.digest, wish.sealed) for wish in self.ledger.wishes())
+
+    def _own_session(self) -> Session | None:
+        """The session at the authority that this node belongs to; None while it polls none."""
+        node = Hrn.parse(self.settings.hrn)
+        own = [poll.source for poll in self.polls.values() if poll.root.name.governs(node)]
+        return next((source for source in own if isinstance(source, Session)), None)
+
     # polls
 
     def _keys_changed(self, name: SliceName, said: tuple[str, ...] | None) -> None:
@@ -216,7 +243,9 @@ class PlConf:
 
     def _policy_changed(self) -> None:
         """Begin and end polls as the roots now say."""
-        wanted = {root.hrn: root for root in self.rules.policy.root if root.poll and root.auth == "session"}
+        polled = [root for root in self.rules.policy.root if root.poll and root.auth == SESSION]
+        polled += [root for root in self.rules.policy.root if root.auth == RELAYED]
+        wanted = {root.hrn: root for root in polled}
         if not self.settings.node_id:
             wanted = {}
         for name in [name for name, poll in self.polls.items() if wanted.get(name) != poll.root]:
@@ -232,7 +261,8 @@ class PlConf:
     def _begin_polling(self, root: Root) -> None:
         said = self.settings
         guards = Guards(answers=said.absent_answers, shrink=said.shrink_limit)
-        poll = Poll(root, self._session(root), self.redeemer, guards, said.most_ticket)
+        source = self._session(root) if root.auth == SESSION else Relayed(root.hrn, self._own_session)
+        poll = Poll(root, source, self.redeemer, guards, said.most_ticket)
         self.polls[root.hrn] = poll
 
         async def run() -> None:
@@ -269,7 +299,9 @@ class PlConf:
         node = Hrn.parse(self.settings.hrn)
         for poll in self.polls.values():
             if poll.root.name.governs(node) and isinstance(poll.source, Session):
+                failpoint("report.begun")
                 await poll.source.call(REPORT, {"run_level": "boot"})
+                failpoint("report.sent")
 
     async def _witness(self) -> None:
         """Put what was redeemed here into the public, and look whether it was given out in public."""
