@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import audit, edge, fleet, node, papers, wire
+from bench import archive, audit, edge, fleet, node, papers, wire
 
 PARTS = {
+    "archive": archive.figures,
     "audit": audit.figures,
     "edge": edge.figures,
     "fleet": fleet.figures,

@@ -49,11 +49,10 @@ def conditions(question: Question) -> tuple[list[str], list[Any]]:
     parts: list[str] = []
     values: list[Any] = []
     if question.to is not None:
-        (low_hi, low_lo), (high_hi, high_lo) = (halves(question.to[at]) for at in (0, -1))
-        if low_hi == high_hi:
-            parts += ["d_hi = ?", *_between("d_lo", low_lo, high_lo, values, [signed(low_hi)])]
-        else:
-            parts += _between("d_hi", low_hi, high_hi, values, [])
+        for half, low, high in range_of(question.to):
+            both = "AND" if low <= high else "OR"  # a range of two's complement may cross the sign: then it is two
+            parts.append(f"({half} >= ? {both} {half} <= ?)")
+            values += [low, high]
     for column, value in (("slice", question.slice), ("node", question.node)):
         if value:
             parts.append(f"{column} = ?")
@@ -65,13 +64,12 @@ def conditions(question: Question) -> tuple[list[str], list[Any]]:
     return parts, values
 
 
-def _between(column: str, low: int, high: int, values: list[Any], before: list[Any]) -> list[str]:
-    """A range of unsigned halves over a signed column: two ranges where it crosses the sign."""
-    values += before
-    values += [signed(low), signed(high)]
-    if signed(low) <= signed(high):
-        return [f"{column} BETWEEN ? AND ?"]
-    return [f"({column} >= ? OR {column} <= ?)"]
+def range_of(to: Network) -> list[tuple[str, int, int]]:
+    """A prefix as ranges of the columns of its halves, lowest and highest in two's complement, both included."""
+    (low_hi, low_lo), (high_hi, high_lo) = (halves(to[at]) for at in (0, -1))
+    if low_hi == high_hi:
+        return [("d_hi", signed(low_hi), signed(low_hi)), ("d_lo", signed(low_lo), signed(high_lo))]
+    return [("d_hi", signed(low_hi), signed(high_hi))]
 
 
 def halves(address: Any) -> tuple[int, int]:

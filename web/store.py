@@ -315,7 +315,7 @@ def write_hour(engine: Any, select: str, bound: Sequence[Any], hour: Hour) -> No
     beside.parent.mkdir(parents=True, exist_ok=True)
     engine.execute(
         f"COPY ({select} ORDER BY d_hi, d_lo, first) TO {_quoted(str(beside))} (FORMAT parquet, COMPRESSION zstd, "
-        f"ROW_GROUP_SIZE 131072, WRITE_BLOOM_FILTER false, KV_METADATA {{plfed: {_quoted(told)}}})",
+        f"ROW_GROUP_SIZE 65536, WRITE_BLOOM_FILTER false, KV_METADATA {{plfed: {_quoted(told)}}})",
         bound,
     )
     with open(beside, "rb") as file:

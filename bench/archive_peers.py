@@ -1,0 +1,200 @@
+"""The same flows in nfdump's files, filled by nfcapd over UDP, and in SQLite with three indexes; and in the archive.
+
+Each peer answers the four questions in its own words. Its answers are counted against ours; where datagrams were lost
+on the way to nfcapd, the line says how many flows it has, and that its counts differ.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from auditd import export
+from auditd.rows import Rows
+from bench import archive, made_flows
+from bench.made_flows import BEGIN, HOUR, HOURS
+from web.questions import halves, signed
+from web.store import Archive
+
+Report = Callable[..., None]
+_SLICE = made_flows.FIRST_SLICE + 7
+_PAUSE = 32  # datagrams between two short rests: nfcapd's buffer holds some thousands
+_NAMES = (
+    "last", "first", "node", "slice", "proto", "s_hi", "s_lo", "d_hi", "d_lo", "sport", "dport", "flags", "packets",
+    "octets",
+)  # fmt: skip
+
+
+def compare(folder: Path, flows: int, report: Report) -> None:
+    """Fill and ask all three. Figures are seconds, best of three after one that warms."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = dict(archive.measured(folder, flows))
+    report(f"archive, {flows:,} flows: bytes a flow", f"{ours['size']:.1f}")
+    home = Archive(folder / "archive")
+    asked = archive.questions(home)
+    expected = {name: len(ask()) for name, ask in asked.ask(home).items()}
+    expected["who"] = sum(struct["flows"] for struct in home.senders(asked.who))
+    home.close()
+    bed = made_flows.testbed()
+    for peer in (_Sqlite(folder / "peer.sqlite"), _Nfdump(folder / "nfdump")):
+        if peer.lacking:
+            report(peer.name, "skipped", peer.lacking)
+            continue
+        began = time.perf_counter()
+        for number in range(HOURS):
+            peer.fill(*made_flows.hour(bed, number, flows // HOURS), number)
+        peer.filled()
+        took = time.perf_counter() - began
+        report(
+            f"{peer.name}: bytes a flow",
+            f"{peer.octets() / flows:.1f}",
+            f"ratio {peer.octets() / flows / ours['size']:.1f}",
+        )
+        report(f"{peer.name}: filling", f"{flows / took / 1000:,.0f} k flows/s")
+        address = asked.who.to[0]  # type: ignore[index]  # it has one
+        for name, ask in peer.asks(address).items():
+            seconds, count = archive.best(ask)
+            told = f"ratio {seconds / ours[name]:.1f}"
+            if count != expected[name]:  # nfdump's files of a day lack what went on past midnight
+                told += f", {count} rows for our {expected[name]}"
+            report(f"{peer.name}: {name}", f"{seconds * 1000:.1f} ms", told)
+        peer.close()
+
+
+class _Sqlite:
+    name = "SQLite, 3 indexes"
+    lacking = ""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;")
+        self._db.execute(f"CREATE TABLE flows ({', '.join(f'{name} INTEGER' for name in _NAMES)})")
+
+    def fill(self, found: Rows, node: Any, number: int) -> None:
+        """Add an hour's flows."""
+        numbers = ("last", "first", "slice", "proto", "flags", "packets", "octets")
+        column = {name: found[name].astype("i8").tolist() for name in numbers}
+        column |= {name: found[name].copy().view("i8").tolist() for name in ("s_hi", "s_lo", "d_hi", "d_lo")}
+        column["node"] = node.tolist()
+        column["sport"], column["dport"] = (found["ports"] >> 16).tolist(), (found["ports"] & 0xFFFF).tolist()
+        self._db.execute("BEGIN")
+        marks = ", ".join("?" * len(_NAMES))
+        self._db.executemany(
+            f"INSERT INTO flows VALUES ({marks})", zip(*(column[name] for name in _NAMES), strict=True)
+        )
+        self._db.execute("COMMIT")
+
+    def filled(self) -> None:
+        """Make the indexes."""
+        for name, columns in (("by_destination", "d_lo, d_hi, last"), ("by_slice", "slice, last"), ("by_time", "last")):
+            self._db.execute(f"CREATE INDEX {name} ON flows ({columns})")
+        self._db.execute("ANALYZE")
+
+    def octets(self) -> int:
+        """Bytes on disk."""
+        return self._path.stat().st_size
+
+    def asks(self, address: Any) -> dict[str, Callable[[], Any]]:
+        """The four questions; each gives how many rows its answer has."""
+        hi, lo = map(signed, halves(address))
+        day = f"last >= {BEGIN * 1_000_000} AND first <= {(BEGIN + 24 * HOUR) * 1_000_000}"
+        since, until = (BEGIN + 10 * HOUR) * 1_000_000, (BEGIN + 16 * HOUR) * 1_000_000 - 1
+        rows = {
+            "who": "SELECT slice, node, min(first), max(last), sum(packets), count(*) FROM flows WHERE "
+            f"d_lo = {lo} AND d_hi = {hi} AND last >= {since} AND first <= {until} GROUP BY slice, node",
+            "many": "SELECT slice, count(*) AS n FROM (SELECT DISTINCT slice, d_hi, d_lo FROM flows WHERE "
+            f"{day}) GROUP BY slice HAVING n > {archive.LEAST}",
+            "ports": f"SELECT proto, dport, count(*) FROM flows WHERE slice = {_SLICE} AND {day} GROUP BY proto, dport",
+            "octets": f"SELECT slice, last / 3600000000, sum(octets) FROM flows WHERE {day} GROUP BY 1, 2",
+        }
+
+        def ask(name: str) -> int:
+            told = self._db.execute(rows[name]).fetchall()
+            return sum(row[-1] for row in told) if name == "who" else len(told)
+
+        return {name: lambda name=name: ask(name) for name in rows}  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._db.close()
+
+
+class _Nfdump:
+    name = "nfdump"
+
+    def __init__(self, folder: Path) -> None:
+        self.lacking = "" if shutil.which("nfcapd") else "nfcapd (package nfdump) is not installed"
+        self._folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def fill(self, found: Rows, node: Any, number: int) -> None:
+        """Send an hour's flows to a collector of its own, so that hours are files of their own."""
+        place = self._folder / f"{number:02d}"
+        place.mkdir(parents=True)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        words = ["nfcapd", "-w", str(place), "-p", str(port), "-b", "127.0.0.1", "-t", "86400", "-B", "64000000", "-z"]
+        collector = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while f":{port:04X} " not in Path("/proc/net/udp").read_text():
+                time.sleep(0.02)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.connect(("127.0.0.1", port))
+                now = BEGIN + (number + 1) * HOUR
+                sender.send(export.templates(10, 7, 0, now))
+                for count, (data, _) in enumerate(export.messages(found, 10, 7, 0, now)):
+                    sender.send(data)
+                    if count % _PAUSE == 0:
+                        time.sleep(0.001)
+            time.sleep(0.5)
+        finally:
+            collector.send_signal(signal.SIGTERM)
+            collector.wait(timeout=60)
+
+    def filled(self) -> None:
+        """Nothing more is needed."""
+
+    def octets(self) -> int:
+        """Bytes on disk."""
+        return sum(path.stat().st_size for path in self._folder.rglob("nfcapd*"))
+
+    def asks(self, address: Any) -> dict[str, Callable[[], Any]]:
+        """The four questions; the slice stands in the ingress interface."""
+
+        def dump(hours: range, words: list[str], form: str) -> list[str]:
+            lines: list[str] = []
+            for number in hours:
+                place = str(self._folder / f"{number:02d}")
+                command = ["nfdump", "-R", place, "-q", "-N", *words, "-o", f"fmt:{form}"]
+                utc = {**os.environ, "TZ": "UTC"}
+                done = subprocess.run(command, capture_output=True, text=True, check=True, env=utc)
+                lines += [f"{number} {line.strip()}" for line in done.stdout.splitlines() if line.strip()]
+            return lines
+
+        def many() -> int:
+            pairs = {line.split(" ", 1)[1] for line in dump(range(24), ["-A", "inif,dstip"], "%in %da")}
+            return sum(count > archive.LEAST for count in Counter(pair.split()[0] for pair in pairs).values())
+
+        def ports() -> int:
+            told = dump(range(24), ["-A", "proto,dstport", f"in if {_SLICE}"], "%pr %dp")
+            return len({line.split(" ", 1)[1] for line in told})
+
+        def who() -> int:
+            found = dump(range(10, 17), [f"dst ip {address}"], "%ts")
+            return sum(line.split(" ", 1)[1] < "2026-01-10 16" for line in found)  # each began before the end
+
+        return {"who": who, "many": many, "ports": ports,
+                "octets": lambda: len(dump(range(24), ["-A", "inif"], "%in %byt"))}  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing is open."""
