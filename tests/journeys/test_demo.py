@@ -202,6 +202,14 @@ class ADemo(SynchronousTestCase):
         self.assertIn("the story came out well", self.well("story"))
         self.assertIn("checks well", self.well("doctor"))
 
+    def test_what_the_nodes_redeem_comes_into_the_public_log_and_an_audit_finds_it_issued(self) -> None:
+        def audited() -> bool:
+            plc, *others = json.loads(self.well("log", "audit", "--json"))
+            self.assertEqual([], [text for each in (plc, *others) for text in each["wrong"]])
+            return bool(plc["redeemed"] and plc["issued"])
+
+        self.demo.until(audited, "in public", 60)
+
     def test_a_service_that_dies_in_the_middle_of_the_story_does_not_end_it(self) -> None:
         for victim in ("slice_authority plc", "pl_conf node1.plc.example", "node_manager node1.plc.example"):
             story = subprocess.Popen(
