@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from pl_conf.refusals import NotAdmitted
-from planetlab.errors import PeerError, Refused
+from planetlab.errors import DatabaseError, PeerError, Refused
 
 
 @frozen(kw_only=True)
@@ -83,6 +83,8 @@ class Remote:
 
 def _refusal(refused: Refused) -> NotAdmitted:
     """A fault of the node manager; one that says to ask again means that the work goes on."""
+    if refused.fault_code == DatabaseError.code:
+        return NotAdmitted("disk", f"the node manager says: {refused}; ask again when there is room")
     goes_on = refused.fault_code == NOT_NOW and "ask again" in str(refused)
     return NotAdmitted("node-silent" if goes_on else "node-refused", f"the node manager says: {refused}")
 

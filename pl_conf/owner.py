@@ -15,7 +15,7 @@ from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.redeem import Redeemer
 from pl_conf.refusals import NotAdmitted
 from pl_conf.rules import OwnersRules
-from planetlab.errors import BadArgument, NotFound
+from planetlab.errors import BadArgument, DatabaseError, NotFound
 from planetlab.names import Hrn
 
 log = Logger()
@@ -44,8 +44,19 @@ class Owner:
         return await self._apply("read again")
 
     async def pause(self, paused: bool) -> int:
-        """Stop everything, or let it run again."""
-        return await self._say(evolve(self.rules.policy, paused=paused), "paused" if paused else "resumed")
+        """Stop everything, or let it run again.
+
+        Raises `DatabaseError` where that cannot be written down; a pause is in force then all the same.
+        """
+        policy = evolve(self.rules.policy, paused=paused)
+        try:
+            return await self._say(policy, "paused" if paused else "resumed")
+        except DatabaseError as error:
+            if not paused:
+                raise
+            self.rules.say_for_now(policy)
+            await self._stop_all()
+            raise DatabaseError(f"everything is stopped, but until the next start only: {error}") from error
 
     async def deny(self, name: str) -> int:
         """Bar a slice or an authority."""
@@ -98,6 +109,13 @@ class Owner:
             ledger.set_about(PAUSED, "1" if paused else "")
         except NotAdmitted as refusal:
             log.warn("the node manager does not stop all slivers in one step: {text}", text=str(refusal))
+
+    async def _stop_all(self) -> None:
+        """Have the node manager stop everything though nothing can be written down."""
+        try:
+            await self.redeemer.manager.call("Pause")
+        except NotAdmitted as refusal:
+            log.warn("the node manager stops everything, if it heard: {text}", text=str(refusal))
 
     async def _apply(self, what: str) -> int:
         await self.settle()

@@ -12,6 +12,13 @@ import time
 from attrs import define
 
 NAMES = {
+    "request.read": "a whole call was read, not looked at",
+    "request.parsed": "a call's method and values are known, not its caller",
+    "write.begun": "the transaction of a call that changes something was opened, nothing written",
+    "write.greeted": "its caller is known and was not answered under this key before, nothing written",
+    "write.done": "what it changes was written, not its answer, mails and event, nothing committed",
+    "write.before-commit": "its answer, mails and event were written, not committed",
+    "write.after-commit": "it was committed, the answer not sent",
     "create.begun": "a slice's transaction was opened, nothing written",
     "create.quota-checked": "the site may have one more slice, nothing written",
     "create.slice-row": "the slice's row was written, not its event",
@@ -25,6 +32,7 @@ NAMES = {
     "renew.after-commit": "a slice's new expiry was committed, the answer not sent",
     "ticket.signed": "a ticket was signed, its row not stored",
     "ticket.stored": "a ticket's row was stored, the answer not sent",
+    "request.begun": "a connection is up, TLS included where it is spoken, and a request's head was read",
     "redeem.received": "pl_conf read a ticket's bytes",
     "redeem.verified": "its signature was found good",
     "redeem.admitted": "the owner's policy admitted it",
@@ -36,6 +44,9 @@ NAMES = {
     "delete.recorded": "the ledger holds the end, the answer not sent",
     "sliver.journalled": "the node manager's books hold a sliver that is not made yet",
     "sliver.half": "a sliver's files are half made",
+    "sliver.made": "a sliver's files are made, nothing is bound to it",
+    "sliver.bound": "a sliver's limits are bound, nobody is let in",
+    "sliver.keys": "of a sliver's keys a part is written",
     "sliver.done": "a sliver runs, the answer not sent",
     "release.journalled": "the books hold that a sliver shall go, it still runs",
     "round.created": "a sliver's files are there, it was not started",
@@ -45,6 +56,10 @@ NAMES = {
     "refresh.planned": "what a peer's answer means was planned, nothing is written",
     "refresh.before-commit": "a peer's objects were taken over, not committed",
     "refresh.after-commit": "a peer's objects were committed, the answer not sent",
+    "report.begun": "a node's state was looked at, its authority was told nothing",
+    "report.sent": "the authority was told, the next report is not set",
+    "mail.taken": "the relay took a mail, the outbox does not know",
+    "answer.half": "half of an answer was handed to the transport",
     "answer.sent": "an answer was handed to the transport",
     "journal.noted": "the audit's journal holds what arrived",
     "journal.checkpoint": "the audit's journal was replaced by the flows that are open",
@@ -80,6 +95,12 @@ def read(said: str) -> dict[str, _Armed]:
 
 
 _armed = read(os.environ.get("PLFED_FAILPOINT", "")) if os.environ.get("PLFED_TESTING") == "1" else {}
+
+
+def arm(said: str) -> None:
+    """Arm what ``said`` names, as ``PLFED_FAILPOINT`` would have at the start, and nothing else."""
+    _armed.clear()
+    _armed.update(read(said))
 
 
 def failpoint(name: str) -> None:

@@ -18,6 +18,8 @@ from twisted.web import http
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from planetlab.failpoints import failpoint
+
 _log = Logger()
 _SWEEP = 0.25  # seconds between two looks at who is late
 _LINGER = 2.0  # seconds that a refused sender may go on before it is cut off
@@ -185,6 +187,7 @@ class _Channel(http.HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         self._wait(self.site.limits.content + (self.length or 0) / 65536)
+        failpoint("request.begun")
         super().allHeadersReceived()  # type: ignore[no-untyped-call]
 
     def _send100Continue(self) -> None:

@@ -225,12 +225,16 @@ def write(settings: Any, path: str | os.PathLike[str], mode: int = 0o600) -> Non
     """Write ``settings`` to ``path``, whole or not at all; ``mode`` keeps secrets from others."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    text = dumps(settings)
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(dumps(settings))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

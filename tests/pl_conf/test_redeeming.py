@@ -303,6 +303,24 @@ class ANodeManagerThatFails(SynchronousTestCase):
         now(self.world.redeemer.delete(rcap, "its holder deleted it"))
         self.assertEqual([], self.world.node.names)
 
+    def test_by_losing_everything_is_not_told_of_what_is_deleted_meanwhile(self) -> None:
+        """The agreement wrote back what it had read before the deletion, and the old ticket's sliver was here again."""
+        other = PLC_SIGNS.xmldsig(ticket(slice=SliceName("princeton", "later"), serial="2"))
+        rcaps = [now(self.world.redeemer.redeem(each, "push")).rcap for each in (self.sealed, other)]
+        self.world.node.there.clear()
+        instantiate = self.world.node.instantiate
+
+        async def slow(record: Any) -> str:
+            handle = await instantiate(record)
+            await self.world.redeemer.delete(rcaps[1], "its holder deleted it")
+            return f"{handle[:-1]}x"
+
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
+        now(self.world.redeemer.agree())
+        self.assertEqual(["princeton_codeen"], [str(wish.slice) for wish in self.world.ledger.wishes()])
+        error = self.assertRaises(NotAdmitted, now, self.world.redeemer.redeem(other, "push"))
+        self.assertEqual("replayed-after-delete", error.reason.word)
+
     def test_by_having_a_sliver_that_no_ticket_stands_behind_is_found_out(self) -> None:
         now(self.world.redeemer.redeem(self.sealed, "push"))
         (self.world.place / "ledger.db").unlink()

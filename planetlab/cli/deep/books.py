@@ -20,7 +20,7 @@ class Wish:
     slice: str
     serial: str
     expires: float
-    digest: str  # SHA-256 of the ticket's bytes as it was written beside them
+    digest: str  # SHA-256 of the ticket's bytes without white space around them, as it was written beside them
     sealed: bytes
     instantiation: str
     handle: str  # the rcap by which the node manager knows it

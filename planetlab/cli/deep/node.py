@@ -113,7 +113,7 @@ def evidence(node: Node) -> Iterator[str]:
     """Rule 4, on the node's side: every ticket in force is kept as it came, its serial noted; none counts twice."""
     noted = {(authority, serial) for authority, serial, _, _ in node.ledger.serials}
     for wish in node.ledger.wishes:
-        if sha256(wish.sealed).hexdigest() != wish.digest:
+        if sha256(wish.sealed.strip()).hexdigest() != wish.digest:
             yield f"{wish.slice}: the ticket that is kept is not the one that was redeemed"
         if wish.serial and (wish.authority, wish.serial) not in noted:
             yield f"{wish.slice}: serial {wish.serial} is in force and not noted as redeemed"
