@@ -189,7 +189,7 @@ def _verified(level: etree._Element, signature: etree._Element, trust: Roots, no
     if not hmac.compare_digest(xmldsig.DIGESTS[digest_method](content).digest(), digest):
         raise BadCredential("forged", f"{level.get(_ID)} was changed after it was signed (its digest differs)")
     chain = _certificates(key_info)
-    anchor = gids.verify(chain, _anchors(trust), now)
+    anchor = _vouched(chain, trust, now)
     c14n = str(info[0].get("Algorithm"))
     if c14n not in (xml_text.INCLUSIVE, xml_text.EXCLUSIVE):
         raise BadCredential("forged", f"canonicalised by {c14n!r:.80}, which proves nothing here")
@@ -202,8 +202,11 @@ def _verified(level: etree._Element, signature: etree._Element, trust: Roots, no
     return Level(xml_text.parse(content), chain, hashlib.sha256(content).hexdigest())
 
 
-def _anchors(trust: Roots) -> list[Gid]:
-    return [root.gid for root in trust.roots if root.gid is not None]
+def _vouched(chain: Sequence[Gid], trust: Roots, now: float) -> Gid:
+    """The root that a chain leads to; no key of the chain was revoked."""
+    anchor = gids.verify(chain, trust.anchors(chain[0].hrn), now)
+    trust.must_not_be_revoked(chain)
+    return anchor
 
 
 def _certificates(key_info: etree._Element) -> tuple[Gid, ...]:
@@ -219,7 +222,7 @@ def _judged(levels: Sequence[Level], trust: Roots, now: float) -> Credential:
     for level in reversed(levels):
         credential = _read(level, credential)
         for chain in (credential.owner, credential.target):
-            gids.verify(chain, _anchors(trust), now)
+            _vouched(chain, trust, now)
         if now > credential.expires + SLACK:
             ago = f"{now - credential.expires:.0f} s ago (slack {SLACK:.0f} s)"
             raise BadCredential("expired", f"the credential on {credential.object.hrn} expired {ago}")

@@ -57,5 +57,6 @@ class Presented:
     def vouched(self, trust: Roots, now: float) -> tuple[Gid, ...]:
         """The client's GID and what is above it, once they lead to a trusted root. Raises `BadGid`."""
         chain = self.chain()
-        gids.verify(chain, [root.gid for root in trust.roots if root.gid is not None], now)
+        gids.verify(chain, trust.anchors(chain[0].hrn), now)
+        trust.must_not_be_revoked(chain)
         return chain

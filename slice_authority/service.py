@@ -32,6 +32,7 @@ from slice_authority.methods import (
     peering as peer_methods,
 )
 from slice_authority.settings import Settings
+from slice_authority.sfa import listening
 
 api = unite(
     both.api,
@@ -65,12 +66,16 @@ async def main(running: Running[Settings]) -> None:
     peers = peering.of(running)
     said, sealers = federation.of(stated.federation, _sealer(running), running.clock.now(), stated.legacy_signatures)
     peers.federation = said
-    desk = serving.open_desk(running, "slice", stated.plc(seal=sealers, peers=peers))
+    sfa, places = listening.identity(running, said), listening.places(stated.sfa)
+    plc = stated.plc(seal=sealers, peers=peers, sfa=sfa, sfa_places=places)
+    desk = serving.open_desk(running, "slice", plc)
     peers.desk = desk
     more = {} if said is None else {"federation": federation.tree(said)}
     await serving.serve(running, desk, "SA", unite(api, old), older, more)
     if said is not None:
         serving.every(running, federation.LOOK_EVERY, lambda: said.look(desk), "looking at the authority's folder")
+    if sfa is not None:
+        await listening.serve(running, desk, sfa)
     if stated.agent.is_on:
         await agent.serve(running, stated.agent, desk, stated.certificate, stated.key, SystemRandom().shuffle)
     serving.every(running, serving.TIDY_EVERY, lambda: desk.job(tidying.tidy), "tidying")

@@ -23,6 +23,7 @@ from slice_authority.methods import placement, slices
 from slice_authority.sfa import foreign, registering, rights
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.foreign import User
+from slice_authority.sfa.replies import Unsupported as Unsupported
 from slice_authority.sfa.standing import FIELDS
 from slice_authority.sfa.standing import Sliver as Sliver
 from slice_authority.sfa.standing import here as here
@@ -319,10 +320,6 @@ def perform(
     else:
         switch(call, one, action == START, None if node_ids is None else [each.node_id for each in chosen])
     return slivers(call, one, [each.node_id for each in chosen])
-
-
-class Unsupported(BadArgument):
-    """This is not done here."""
 
 
 def switch(call: Call, one: Row, on: bool, node_ids: Sequence[int] | None) -> None:

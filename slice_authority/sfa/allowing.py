@@ -23,7 +23,7 @@ from planetlab.registry import papers
 from planetlab.registry.store import Store
 from planetlab.trust import Roots
 from slice_authority.sfa import rights, speaking
-from slice_authority.sfa.identity import Identity
+from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.visitor import Visitor
 
 MOST = 20  # credentials in one call
@@ -58,6 +58,7 @@ class Shown:
 def identity(store: Store) -> Identity:
     """Who we are. Raises `Forbidden` where this authority has no SFA interfaces."""
     found = store.plc.sfa
+    found = found.now if isinstance(found, Kept) else found
     if not isinstance(found, Identity):
         raise Forbidden(
             "this authority has no papers for the SFA interfaces; its operator must set sfa.gid and sfa.key"

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import field, frozen
-from cryptography.exceptions import InvalidSignature
+from attrs import define, field, frozen
 
 from planetlab import credential_xml, gids, keys
 from planetlab.credentials import Credential
@@ -97,17 +96,36 @@ class Identity:
         return credential_xml.issue(owner, target, privileges, expires, serial, self.chain, self.key)
 
     def has_certified(self, gid: Gid) -> bool:
-        """Whether a certificate is this authority's own word, and not that of one below it."""
-        try:
-            gid.certificate.verify_directly_issued_by(self.chain[0].certificate)
-        except (InvalidSignature, ValueError, TypeError):
-            return False
-        return True
+        """Whether a certificate that leads to a trusted root is this authority's own word, by whatever key of it."""
+        return gid.certificate.issuer == self.chain[0].certificate.subject
 
     def has_signed(self, credential: Credential) -> bool:
-        """Whether the word at the bottom of a credential is this authority's own."""
+        """Whether the word at the bottom of a verified credential is this authority's own, by whatever key of it."""
         first = list(credential.levels)[-1]
-        return first.signer is not None and keys.same(first.signer.key, self.chain[0].key)
+        return first.signer is not None and first.signer.hrn == self.hrn
+
+
+@define
+class Kept:
+    """The identity in the authority's folder as it is now: a key that was activated there signs from then on."""
+
+    load: Callable[[], Identity]
+    files: tuple[Path, ...]
+    now: Identity = field(init=False)
+    _seen: tuple[int, ...] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._seen, self.now = self._stamp(), self.load()
+
+    def look(self) -> None:
+        """Take up what changed. Raises `BadSettings`, and then what was stays in use."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self.now = self.load()
+            self._seen = stamp
+
+    def _stamp(self) -> tuple[int, ...]:
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in self.files)
 
 
 def _own(chain: tuple[Gid, ...]) -> tuple[Root, ...]:

@@ -23,6 +23,11 @@ from planetlab.faults import fault
 from planetlab.refusals import BadCredential, BadPaper
 from slice_authority.sfa.visitor import Visitor
 
+
+class Unsupported(BadArgument):
+    """This is not done here."""
+
+
 NONE, BADARGS, ERROR, FORBIDDEN, SERVER, REFUSED, DATABASE, RPC = 0, 1, 2, 3, 5, 7, 9, 10
 SEARCH_FAILED, UNSUPPORTED, EXISTS = 12, 13, 17
 
@@ -32,6 +37,7 @@ _CODES: tuple[tuple[type[PlanetLabError], int], ...] = (
     (NotAuthenticated, FORBIDDEN),
     (Forbidden, FORBIDDEN),
     (BadPaper, FORBIDDEN),
+    (Unsupported, UNSUPPORTED),
     (NotFound, SEARCH_FAILED),
     (Conflict, EXISTS),
     (BadArgument, BADARGS),

@@ -9,6 +9,7 @@ from planetlab.refusals import BadCredential
 from planetlab.registry import papers
 from planetlab.registry.store import Row, Store
 from slice_authority.sfa import things
+from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.things import Thing
 
 
@@ -46,7 +47,7 @@ def must_be_current(store: Store, gid: Gid) -> Row | None:
         return None
     found = things.find(store, gid.hrn, "user")
     if found is None or not found.is_ours:
-        if store.plc.sfa.has_certified(gid):
+        if _me(store).has_certified(gid):
             raise BadCredential("revoked", f"{gid.hrn} is in this registry no more")
         return None
     person = found.row
@@ -59,6 +60,12 @@ def must_be_current(store: Store, gid: Gid) -> Row | None:
     if registered or papers.gid(store, str(gid.urn), mark) is None:
         raise BadCredential("revoked", f"the key is not one that {gid.hrn} has registered")
     return person
+
+
+def _me(store: Store) -> Identity:
+    found = store.plc.sfa
+    me: Identity = found.now if isinstance(found, Kept) else found
+    return me
 
 
 def must_hold(store: Store, given: Credential, operation: str) -> None:
