@@ -7,7 +7,7 @@ from planetlab.calls import Call, dispatch
 from planetlab.errors import PlanetLabError
 from planetlab.methods import Api, Role
 from planetlab.presented import Presented
-from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, sa, sr
+from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogeni, sa, sr
 from slice_authority.sfa.places import Places
 from slice_authority.sfa.visitor import Visitor
 from tests.registry.world import ADMIN
@@ -28,6 +28,7 @@ class GeniWorld(SfaWorld):
         "ma": (ma.api, dialects.Federation()),
         "sr": (sr.api, dialects.Federation()),
         "ch": (clearinghouse.api, dialects.Bare()),
+        "pg": (protogeni.api, protogeni.ProtoGeni()),
         "am1": (am2.first, dialects.Bare()),
         "am2": (am2.api, dialects.Geni(2)),
         "am3": (am3.api, dialects.Geni(3)),
