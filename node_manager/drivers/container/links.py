@@ -6,15 +6,14 @@ them namespace and link are gone. Neighbours are written down on both sides, so 
 """
 
 import os
+import socket
 from ipaddress import IPv4Address, IPv4Network
 
-from node_manager.drivers import DriverError
 from node_manager.drivers.container import kernel, netlink
 from node_manager.drivers.container.room import Room
-from node_manager.drivers.container.run import run
 from node_manager.drivers.container.settings import ContainerSettings, Slot
 
-GATEWAY = "169.254.0.1"  # the node as each sliver sees it; link-local, so no address of the world is shadowed
+GATEWAY = IPv4Address("169.254.0.1")  # the node as slivers see it; link-local, so no address of the world is shadowed
 
 _SYSCTLS = (
     ("ipv4/ip_unprivileged_port_start", "0"),  # low ports are the sliver's own here
@@ -52,11 +51,8 @@ def make(room: Room, settings: ContainerSettings, slot: Slot) -> int:
 
 
 def remove(slot: Slot) -> None:
-    """Take the link away, should it be there."""
-    if slot.interface in counters():
-        run("ip", "link", "del", slot.interface, allowed=(0, 1, 2))  # the kernel may be faster, as its namespace ends
-        if slot.interface in counters():
-            raise DriverError(f"interface {slot.interface} cannot be removed")
+    """Take the link away, should it be there; the kernel may be faster, as its namespace ends."""
+    netlink.ask([netlink.no_link(slot.interface)])
 
 
 def counters() -> dict[str, tuple[int, int]]:
@@ -72,32 +68,34 @@ def _furnish(room: Room, settings: ContainerSettings, slot: Slot) -> None:
     for switch, value in _SYSCTLS:
         _write_switch(switch, value)
     outer, inner = _macs(slot)
-    node = f"/proc/{os.getpid()}/fd/{room.network}"
-    lines = (
-        f"link add eth0 address {inner} type veth peer name {slot.interface} address {outer} netns {node}",
-        "link set lo up",
-        f"addr add {address(settings, slot)}/32 dev eth0",
-        # One segment per packet: an htb quantum below a 64 kB super-packet means nothing.
-        "link set eth0 gso_max_segs 1 up",
-        f"neigh replace {GATEWAY} lladdr {outer} dev eth0 nud permanent",
-        f"route add {GATEWAY} dev eth0",
-        f"route add default via {GATEWAY}",
+    netlink.ask([netlink.veth("eth0", inner, slot.interface, outer, room.network)])
+    link = socket.if_nametoindex("eth0")
+    netlink.ask(
+        [
+            netlink.up(netlink.LOOPBACK),
+            netlink.own_address(link, address(settings, slot)),
+            # One segment per packet: an htb quantum below a 64 kB super-packet means nothing.
+            netlink.up(link, segments=1),
+            netlink.neighbour(link, GATEWAY, outer),
+            netlink.route(link, GATEWAY),
+            netlink.route(link, None, via=GATEWAY),
+        ]
     )
-    run("ip", "-batch", "-", given="\n".join(lines) + "\n")
 
 
 def _attach(settings: ContainerSettings, slot: Slot) -> None:
     """The node's end."""
     _, inner = _macs(slot)
-    own, name = address(settings, slot), slot.interface
-    lines = (
-        f"addr add {GATEWAY}/32 dev {name}",
-        f"link set {name} up",
-        f"route replace {own}/32 dev {name}",
+    own, link = address(settings, slot), socket.if_nametoindex(slot.interface)
+    _write_switch(f"ipv6/conf/{slot.interface}/disable_ipv6", "1")
+    netlink.ask(
+        [
+            netlink.own_address(link, GATEWAY),
+            netlink.up(link),
+            netlink.route(link, own),
+            netlink.neighbour(link, own, inner),
+        ]
     )
-    run("ip", "-batch", "-", given="\n".join(lines) + "\n")
-    netlink.neighbour(name, own, inner)
-    _write_switch(f"ipv6/conf/{name}/disable_ipv6", "1")
 
 
 def _write_switch(name: str, value: str) -> None:

@@ -27,6 +27,7 @@ _PART, _MOST = 20, 4 << 30  # by itself it takes this part of what is free, and 
 # include/uapi/linux/btrfs.h; simple quotas since Linux 6.7
 _QUOTA_CTL, _SIMPLE, _FULL = 0xC0109428, 4, 1
 _QGROUP_LIMIT, _REFERENCED = 0x8030942B, 1
+_SUBVOLUME_CREATE, _SUBVOLUME_DELETE = 0x5000940E, 0x5000940F
 _INO_LOOKUP, _FIRST_OBJECT = 0xD0009412, 256
 
 
@@ -66,7 +67,7 @@ class Pool:
         """Room for ``octets`` bytes of the sliver's own files."""
         if not self.why_not:
             if not (self._where / str(name)).is_dir():
-                run("btrfs", "subvolume", "create", str(self._where / str(name)))
+                _ioctl(str(self._where), _SUBVOLUME_CREATE, _by_name(name))
             self.bind(name, octets)
 
     def bind(self, name: SliceName, octets: int) -> bool:
@@ -79,7 +80,7 @@ class Pool:
     def remove(self, name: SliceName) -> None:
         """Delete the sliver's own files, should they be here."""
         if self.folder(name) != self._records.folder(name):
-            run("btrfs", "subvolume", "delete", str(self._where / str(name)))
+            _ioctl(str(self._where), _SUBVOLUME_DELETE, _by_name(name))
 
     def used(self, name: SliceName) -> int | None:
         """Bytes that the sliver's own files take; None where nobody counts."""
@@ -126,6 +127,11 @@ def _limit(top: Path, subvolume: Path, octets: int) -> None:
     asked = struct.pack("QQ", 0, _FIRST_OBJECT).ljust(4096, b"\0")
     number = struct.unpack_from("Q", _ioctl(str(subvolume), _INO_LOOKUP, asked))[0]
     _ioctl(str(top), _QGROUP_LIMIT, struct.pack("6Q", number, _REFERENCED, max(1, octets), 0, 0, 0))
+
+
+def _by_name(name: SliceName) -> bytes:
+    """A subvolume as the kernel is told of it (struct btrfs_ioctl_vol_args)."""
+    return struct.pack("q4088s", 0, str(name).encode())
 
 
 def _ioctl(path: str, number: int, argument: bytes) -> bytes:
