@@ -4,12 +4,14 @@ A peer may be slow, silent or wrong. Each try ends after ``timeout`` seconds wha
 in size and read as strictly as calls are, redirects are not followed, and TLS is checked by `planetlab.tls`. What did
 not work is `Refused` (the peer answered with a fault), `Unreachable` (no connection, no answer, not the peer that was
 called) or `PeerError` (an answer that is none). A call is tried again only if nothing was sent, or if the peer said
-that it did nothing, or if the call may be repeated without harm: that is so for the methods that only read, and for all
-calls of ``ask.repeatable``.
+that it did nothing, or if the call may be repeated without harm: that is so for the methods that only read, for all
+calls of ``ask.repeatable``, and for all calls of an authority that is ``keyed``: what comes again with the same
+Idempotency-Key it does once.
 """
 
 import random
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
@@ -40,6 +42,8 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 MOST = 64 << 20  # octets of an answer
+KEY = b"idempotency-key"
+"""Header that names a call: a service that is ``keyed`` does a call once, however often it comes with the same one."""
 _READS = re.compile(r"Get|Resolve|Retrieve|List|system\.(list|method)|(version|AuthCheck|Slivers|Wishes)$")
 
 
@@ -74,7 +78,8 @@ class Ask:
     """Another service's API at ``url``: ``https://…``, ``http://…`` or ``unix:/path``.
 
     ``ca`` is whom TLS trusts, ``client_cert`` a pair of certificate and key, PEM or paths. ``timeout`` is of one try,
-    in seconds; ``tries`` is how many. ``auth`` is put before the arguments of every call.
+    in seconds; ``tries`` is how many. ``auth`` is put before the arguments of every call. ``keyed`` says that the
+    service knows Idempotency-Key, as authorities do: calls that change something carry one, the same at every try.
     """
 
     url: str
@@ -86,6 +91,7 @@ class Ask:
     reactor: Any = field(default=None, repr=False)
     may_repeat: Callable[[str], bool] = field(default=_reads, repr=False)
     most: int = MOST
+    keyed: bool = False
 
     @property
     def repeatable(self) -> "Ask":
@@ -99,7 +105,9 @@ class Ask:
     async def call(self, method: str, *args: Any) -> Any:
         """What ``method`` answers. Raises `Refused`, `Unreachable` or `PeerError`, which names the service."""
         whole = args if self.auth is None else (self.auth.struct(args), *args)
-        answer = await self.post(xmlrpc.dumps_call(method, whole), repeat=self.may_repeat(method))
+        repeat = self.may_repeat(method)
+        headers = {KEY: secrets.token_hex(16).encode()} if self.keyed and not repeat else {}
+        answer = await self.post(xmlrpc.dumps_call(method, whole), repeat or bool(headers), headers)
         try:
             return xmlrpc.loads_answer(answer, octets=self.most)
         except Fault as fault:

@@ -4,6 +4,7 @@ A relay that is slow, silent or away costs its sender at most ``TIMEOUT`` second
 `Unreachable` (try again) or `BadArgument` (an address was refused for good), so that a caller can keep and retry it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,10 +14,13 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.mail.smtp import ESMTPSenderFactory, SMTPClientError
 
 from planetlab.errors import BadArgument, Unreachable
 from planetlab.names import Email
+
+log = Logger()
 
 _POLICY = SMTP.clone(linesep="\n", cte_type="7bit")  # Twisted's sender makes CRLF of each LF itself
 TIMEOUT = 30.0  # seconds for one message, from connecting to the relay's last word
@@ -94,28 +98,41 @@ class Relay:
     sender: str
     reactor: Any
 
-    async def send(self, letter: Letter, now: float, message_id: str) -> None:
-        """Hand ``letter`` in. Raises `Unreachable` when it may be tried again, `BadArgument` when never."""
+    async def send(self, letter: Letter, now: float, message_id: str) -> tuple[str, ...]:
+        """Hand ``letter`` in; the recipients for whom the relay asks to try again, having taken it for the others.
+
+        Raises `Unreachable` when nobody's was taken and it may be tried again, `BadArgument` when never.
+        """
         data = compose(letter, self.sender, now, message_id)
         sent: Deferred[Any] = Deferred()
         address = Email.parse(self.sender.rpartition("<")[2].rstrip(">")).text
         factory = ESMTPSenderFactory(
             None, None, address, list(letter.recipients), BytesIO(data), sent,
-            retries=0, timeout=TIMEOUT, requireAuthentication=False, requireTransportSecurity=False,
+            retries=0, timeout=None, requireAuthentication=False, requireTransportSecurity=False,
         )  # fmt: skip
         factory.noisy = False
         connector = self.reactor.connectTCP(self.host, self.port, factory, timeout=TIMEOUT)
         sent.addTimeout(TIMEOUT, self.reactor)
         try:
-            await sent
+            _, told = await sent
         except SMTPClientError as error:
-            if 500 <= error.code < 600:
+            if 500 <= error.code < 600 and not _later(getattr(error, "addresses", None) or ()):
                 raise BadArgument(f"the relay {self.host}:{self.port} refused the letter: {_said(error)}") from None
             raise Unreachable(f"the relay {self.host}:{self.port} did not take the letter: {_said(error)}") from None
         except Exception as error:  # every way in which a relay can be away; the letter stays with the caller
             raise Unreachable(f"the relay {self.host}:{self.port} did not answer: {error}") from error
         finally:
+            factory.sendFinished = True  # what ends from here on is not told to `sent`, which is over
             connector.disconnect()
+        for address, code, said in told:
+            if code >= 500:
+                log.warn("the relay refused mail for {to}: {code} {said}", to=address, code=code, said=said)
+        return _later(told)
+
+
+def _later(told: Sequence[tuple[bytes, int, bytes]]) -> tuple[str, ...]:
+    """The addresses for which a relay said to come again."""
+    return tuple(address.decode("ascii", "replace") for address, code, _ in told if 400 <= code < 500)
 
 
 def _said(error: SMTPClientError) -> str:

@@ -22,7 +22,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from planetlab import introspection, reference, xmlrpc
-from planetlab.ask import Ask
+from planetlab.ask import KEY, Ask
 from planetlab.calls import Call, dispatch
 from planetlab.errors import BadArgument, BadArgumentCount, PeerError, PlanetLabError
 from planetlab.failpoints import failpoint
@@ -127,7 +127,9 @@ class ApiResource(Resource):
     async def _respond(self, request: Request) -> None:
         try:
             assert request.content is not None
-            answer = await self._serve(request, request.content.read())
+            body = request.content.read()
+            failpoint("request.read")
+            answer = await self._serve(request, body)
             if request.channel is not None:  # else the caller went away meanwhile
                 self._send(answer, request)
         except Exception:
@@ -143,8 +145,11 @@ class ApiResource(Resource):
         else:
             request.setHeader(b"Content-Type", b"text/xml; charset=utf-8")
         request.setHeader(b"Content-Length", b"%d" % sum(map(len, answer)))
-        for piece in answer:
+        *most, last = answer
+        for piece in (*most, last[: len(last) // 2]):
             request.write(piece)
+        failpoint("answer.half")
+        request.write(last[len(last) // 2 :])
         request.finish()
         failpoint("answer.sent")
 
@@ -159,6 +164,7 @@ class ApiResource(Resource):
             return None
         except BadArgument as error:
             return _written(fault(error))
+        failpoint("request.parsed")
         if self._is_elsewhere(name, request):
             return [await self._forward(name, body, request)]
         answer = await self._answer(name, args, request)
@@ -179,7 +185,10 @@ class ApiResource(Resource):
         """The other half's answer, octet by octet."""
         assert self.elsewhere is not None
         try:
-            return await self.elsewhere.post(body, headers={FORWARDED: address_of(request).encode() or _UNNAMED})
+            headers, key = {FORWARDED: address_of(request).encode() or _UNNAMED}, request.getHeader(KEY)
+            if key is not None:
+                headers[KEY] = key
+            return await self.elsewhere.post(body, repeat=key is not None, headers=headers)
         except PeerError as error:
             _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
             return b"".join(_written(self.dialect.refuse(error, name, None)))
@@ -263,8 +272,10 @@ class ApiResource(Resource):
             raise BadArgument("expected array", "calls")
         if len(calls) > self.limits.inner:
             raise BadArgument(f"expected at most {self.limits.inner} calls, got {len(calls)}", "calls")
-        answers = []
-        for call in calls:
+        answers, key = [], request.getHeader(KEY)
+        for place, call in enumerate(calls):
+            if key is not None:  # two equal calls in it are two
+                request.requestHeaders.setRawHeaders(KEY, [b"%s.%d" % (key, place)])
             answer = await self._inner(call, request)
             failed = isinstance(answer, Fault)
             answers.append({"faultCode": answer.faultCode, "faultString": answer.faultString} if failed else [answer])

@@ -7,7 +7,7 @@ transaction, and the call begins again. When the disk is slow, writers wait and 
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -22,7 +22,7 @@ from planetlab.both.callers import NodeCaller, PersonCaller
 from planetlab.both.greeting import FailedNode, Greeter, SlowPassword
 from planetlab.calls import Call
 from planetlab.errors import DatabaseError
-from planetlab.failpoints import failpoint
+from planetlab.failpoints import NAMES, failpoint
 from planetlab.methods import Method
 from planetlab.registry import answers, events
 from planetlab.registry.opening import Connection, connect
@@ -105,6 +105,8 @@ class Desk:
         if key and not method.reads:
             self._local.key = answers.name(call.caller, method.name, args[1:], key)
             answers.must_be_new(store, self._local.key)
+        if not method.reads:
+            failpoint("write.greeted")
         return call
 
     def greet_by(self, recognise: Callable[[Store], Call]) -> Call:
@@ -215,15 +217,14 @@ class Desk:
         point = _FAILPOINTS.get(name, "")
         try:
             db.execute("BEGIN IMMEDIATE")
-            if point == "create":
-                failpoint("create.begun")
+            _pass(name, point, "begun")
             result = thunk()
-            if self._local.key:
+            _pass(name, "", "done")
+            if self._local.key and not isinstance(result, Awaitable):  # what is done afterwards may be done again
                 answers.keep(store, self._local.key, result)
             if name and (store.touched or store.message):
                 self._record(store, name)
-            if point:
-                failpoint(f"{point}.before-commit")
+            _pass(name, point, "before-commit")
             db.execute("COMMIT")
         except FailedNode as failed:
             db.rollback()
@@ -242,8 +243,7 @@ class Desk:
         except BaseException:
             db.rollback()
             raise
-        if point:
-            failpoint(f"{point}.after-commit")
+        _pass(name, point, "after-commit")
         return result
 
     def _open(self, db: Connection, reads_only: bool = False) -> Store:
@@ -285,6 +285,14 @@ class Desk:
             setattr(self._local, kind, there)
             self._opened.append(there)
         return there
+
+
+def _pass(name: str, point: str, place: str) -> None:
+    """Pass the failpoints of a call that writes: its own kind's, if it has one, and those of every call."""
+    if point and f"{point}.{place}" in NAMES:
+        failpoint(f"{point}.{place}")
+    if name:
+        failpoint(f"write.{place}")
 
 
 def _ready(answer: Any, written: bool) -> Any:

@@ -1,9 +1,9 @@
 """Handing the outbox's mails to the relay, outside of every call and transaction.
 
-Each mail goes once, those of one recipient in the order they were written. While the relay is away they wait in the
-registry; one that the relay refuses for good is told in the log and not tried again; one that waited ``mails.PATIENCE``
-is given up. A relay that takes a mail and dies before it says so may get it a second time, under the same Message-ID.
-Of the processes that share a registry the one that claims the outbox first posts, until it ends.
+Each mail goes once to each recipient, those of one in the order they were written. While the relay is away they wait
+in the registry; one that the relay refuses for good is told in the log and not tried again; one that waited
+``mails.PATIENCE`` is given up. A relay that takes a mail and dies before it says so may get it a second time, under the
+same Message-ID. Of the processes that share a registry the one that claims the outbox first posts, until it ends.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ from twisted.logger import Logger
 from planetlab.both.desk import Desk
 from planetlab.both.settings import Common
 from planetlab.errors import BadArgument, BadSettings, PeerError
+from planetlab.failpoints import failpoint
 from planetlab.launch import Running
 from planetlab.mail import Letter, Relay
 from planetlab.registry import mails
 from planetlab.registry.mails import Mail
 from planetlab.registry.opening import hold
-from planetlab.registry.store import Store
 
 log = Logger()
 
@@ -54,32 +54,34 @@ class Post:
         for mail in await self._desk.look(mails.waiting):
             if held & set(mail.everybody):
                 continue
-            if await self._hand_in(mail):
-                taken, failures = taken + 1, 0
-                continue
-            held |= set(mail.everybody)
-            failures += 1
+            waiting = await self._hand_in(mail)
+            held |= waiting
+            if waiting == set(mail.everybody):
+                failures += 1
+            else:
+                taken, failures = taken + (not waiting), 0
             if failures == FAILURES:
                 break
         return taken
 
-    async def _hand_in(self, mail: Mail) -> bool:
+    async def _hand_in(self, mail: Mail) -> set[str]:
+        """Offer a mail to the relay; for whom it waits still."""
         letter = Letter(mail.recipients, mail.subject, mail.body, cc=mail.copies, reply_to=self._reply_to)
-        outcome = mails.sent
+        waiting, keep = set[str](), mails.sent
         try:
-            await self._relay.send(letter, self._clock.now(), f"<{mail.mail_id}.{self._name}>")
+            waiting = set(await self._relay.send(letter, self._clock.now(), f"<{mail.mail_id}.{self._name}>"))
+            failpoint("mail.taken")
         except BadArgument as error:
             log.warn("mail {number} can never be sent: {error}", number=mail.mail_id, error=str(error))
-            outcome = mails.refused
+            keep = mails.refused
         except PeerError as error:
             log.warn("mail {number} waits: {error}", number=mail.mail_id, error=str(error))
-            outcome = mails.failed
-
-        def keep(store: Store) -> None:
-            outcome(store, mail.mail_id)
-
-        await self._desk.job(keep)
-        return outcome is not mails.failed
+            waiting = set(mail.everybody)
+        if waiting:
+            await self._desk.job(lambda store: mails.failed(store, mail, waiting))
+        else:
+            await self._desk.job(lambda store: keep(store, mail.mail_id))
+        return waiting
 
     def _is_ours(self) -> bool:
         if self._claim is None:

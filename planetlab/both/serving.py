@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from planetlab.ask import Ask
+from planetlab.ask import KEY, Ask
 from planetlab.both.desk import Desk
 from planetlab.both.greeting import Greeter, Maintenance
 from planetlab.both.settings import Common
@@ -52,21 +52,27 @@ def open_desk(running: Running[Any], half: str, plc: Plc) -> Desk:
 
 
 async def serve(
-    running: Running[Any], desk: Desk, path: str, own: Api, old: Api, more: Mapping[str, Resource] | None = None
+    running: Running[Any],
+    desk: Desk,
+    path: str,
+    own: Api,
+    old: Api,
+    more: Mapping[str, Resource] | None = None,
+    whole_kind: Callable[..., ApiResource] = ApiResource,
 ) -> None:
     """Serve ``own`` at ``path``, and the whole API with its ``old`` spellings at PLCAPI, until told to stop.
 
-    ``more`` are pages beside them, by path.
+    ``more`` are pages beside them, by path; ``whole_kind`` is what serves the whole API.
     """
     stated: Common = running.settings
 
     def greet(method: Method, args: tuple[Any, ...], request: Request) -> Call:
-        key = (request.getHeader("idempotency-key") or "").encode("latin-1", "replace").decode("ascii", "replace")
+        key = (request.getHeader(KEY) or b"").decode("ascii", "replace")
         return desk.greet(method, args, address_of(request), key)
 
     def tree() -> Resource:
         half = ApiResource(own, greet, run=desk.run_written, limits=BULK)
-        whole = ApiResource(
+        whole = whole_kind(
             unite(own, old), greet, run=desk.run_written, elsewhere=_sibling(stated, running), limits=BULK
         )
         return mount({path: half, "PLCAPI": whole, **(more or {})})

@@ -9,4 +9,4 @@ from planetlab.cli.target import Target
 def authority(target: Target, reactor: Any) -> Ask:
     """The interface that ``target`` names, called as it says."""
     auth = None if target.username is None else Password(target.username, target.password or "")
-    return Ask(target.url, ca=target.ca, auth=auth, reactor=reactor)
+    return Ask(target.url, ca=target.ca, auth=auth, reactor=reactor, keyed=True)

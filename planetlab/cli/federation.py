@@ -181,7 +181,7 @@ class Federation:
         """The authority's PLC API, called as its administrator."""
         there, who = self.authorities[hrn], self.plan.authority(hrn).email("admin")
         url, ca = there.url("sa", "PLCAPI"), str(there.path / "ca.pem")
-        return Ask(url, ca=ca, auth=Password(who, PASSWORD), reactor=self.reactor)
+        return Ask(url, ca=ca, auth=Password(who, PASSWORD), reactor=self.reactor, keyed=True)
 
     async def _populate(self, each: AuthorityPlan) -> None:
         await populate.authority(self.admin(each.hrn), each)

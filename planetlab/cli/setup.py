@@ -186,7 +186,7 @@ def node_init(
 
     async def work(reactor: Any) -> int:
         auth = Password(user, password_file.read_text().strip())
-        ask = Ask(ma, ca=str(ca), auth=auth, reactor=reactor)
+        ask = Ask(ma, ca=str(ca), auth=auth, reactor=reactor, keyed=True)
         node_id, key = await register(ask, host, login_base)
         root = TrustedRoot(hrn=authority, papers=trusted.absolute(), share=1.0, poll=sa)
         there = NodePlace(

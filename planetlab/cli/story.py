@@ -67,7 +67,7 @@ class Story:
         known = self.facts["authorities"][authority]
         who = known["persons"][person]
         auth = Password(who["Username"], who["AuthString"])
-        return Ask(known["plcapi"], ca=known["ca"], auth=auth, reactor=self.reactor)
+        return Ask(known["plcapi"], ca=known["ca"], auth=auth, reactor=self.reactor, keyed=True)
 
     def bare(self, url: str) -> Ask:
         """A client of a node's interface."""

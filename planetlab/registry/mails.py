@@ -73,9 +73,14 @@ def refused(store: Store, mail_id: int) -> None:
     store.change("UPDATE outbox SET sent = ?, tries = -1 WHERE mail_id = ?", [int(store.now), mail_id])
 
 
-def failed(store: Store, mail_id: int) -> None:
-    """A mail was not taken; it will be tried again."""
-    store.change("UPDATE outbox SET tries = tries + 1 WHERE mail_id = ?", [mail_id])
+def failed(store: Store, mail: Mail, waiting: set[str]) -> None:
+    """A mail was not taken for those in ``waiting``; it will be tried again for them, and for nobody else."""
+    to = [each for each in mail.recipients if each in waiting]
+    copies = [each for each in mail.copies if each in waiting]
+    store.change(
+        "UPDATE outbox SET tries = tries + 1, recipients = ?, copies = ? WHERE mail_id = ?",
+        [json.dumps(to or copies), json.dumps(copies if to else []), mail.mail_id],
+    )
 
 
 def forget(store: Store, before: float) -> int:

@@ -53,21 +53,22 @@ def SliceTicketGet(call: Call, slice_id_or_name: SliceKey) -> str:
 def GetNodeTickets(call: Call, since: Since) -> dict[str, object]:
     """Give the calling node the tickets of its slices that changed after the stamp ``since``; 0 for all.
 
-    ``stamp`` is to be sent next time. Nothing new: ``unchanged`` is true. Else ``tickets`` holds sealed tickets, and
-    ``deleted`` the names of slices that left this node. Slices that are delegated are not among them: their tickets
-    are brought by whoever holds them.
+    ``stamp`` is to be sent next time, ``now`` is our time. Nothing new: ``unchanged`` is true. Else ``tickets`` holds
+    sealed tickets, and ``deleted`` the names of slices that left this node. Slices that are delegated are not among
+    them: their tickets are brought by whoever holds them.
     """
     assert isinstance(call.caller, NodeCaller)
     store, node_id = call.store, call.caller.node_id
     stamp = issued.version(store)
     known = since if 0 <= since <= stamp else 0
     if known and not issued.changed_for(store, node_id, known):
-        return {"stamp": stamp, "unchanged": True}
+        return {"stamp": stamp, "now": call.now, "unchanged": True}
     sealed = []
     for standing in issued.standing(store, node_id, known):
         sealed.append(_seal_standing(call, standing.slice_id) if standing.sealed is None else standing.sealed)
     return {
         "stamp": stamp,
+        "now": call.now,
         "tickets": [text.decode() for text in sealed],
         "deleted": issued.departed(store, node_id, known),
     }

@@ -30,6 +30,12 @@ class Odd(protocol.Protocol):
             self.transport.write(said)
 
 
+def _header(request: bytes, name: bytes) -> bytes | None:
+    """What a request's header says."""
+    lines = (line.partition(b": ") for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n"))
+    return next((value for said, _, value in lines if said.lower() == name), None)
+
+
 class OddPeer(TestCase):
     timeout = 30
 
@@ -123,6 +129,18 @@ class Retries(OddPeer):
 
     async def test_unless_the_caller_says_that_it_may_be_repeated(self) -> None:
         self.assertEqual(3, await self.ask(None, THREE).repeatable.call("Instantiate"))
+
+    async def test_or_the_service_does_a_call_with_one_key_once(self) -> None:
+        self.assertEqual(3, await self.ask(None, None, THREE, keyed=True).call("AddSlice"))
+        keys = [_header(request, b"idempotency-key") for request in self.factory.requests]
+        self.assertEqual((3, 1), (len(keys), len(set(keys))))
+        self.factory.requests.clear()
+        self.assertEqual(3, await self.ask(THREE, keyed=True).call("AddSlice"))
+        self.assertNotIn(_header(self.factory.requests[0], b"idempotency-key"), {None, *keys})
+
+    async def test_a_call_that_only_reads_needs_no_key(self) -> None:
+        self.assertEqual(3, await self.ask(None, THREE, keyed=True).call("GetNodes"))
+        self.assertEqual([None, None], [_header(request, b"idempotency-key") for request in self.factory.requests])
 
     async def test_or_the_peer_says_that_it_did_nothing(self) -> None:
         for status in (b"503 Service Unavailable", b"429 Too Many Requests"):

@@ -9,6 +9,7 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from planetlab import mail
 from planetlab.cli.mailbox import Mailbox
 from planetlab.errors import BadArgument, Unreachable
 from planetlab.mail import Attachment, Letter, Relay, compose
@@ -51,6 +52,13 @@ class Silent(Protocol):
         self.transport.loseConnection()
 
 
+class Stalled(Protocol):
+    """A relay that greets and then says nothing any more."""
+
+    def connectionMade(self):
+        self.transport.write(b"220 relay.example\r\n")
+
+
 class Refusing(Protocol):
     """A relay that takes nobody's mail."""
 
@@ -61,7 +69,7 @@ class Refusing(Protocol):
 
 class Sending(TestCase):
     def listen(self, factory):
-        watched = Watched(factory)
+        watched = self.watched = Watched(factory)
         port = reactor.listenTCP(0, watched, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.addCleanup(lambda: gatherResults([one.gone for one in watched.ones]))
@@ -84,6 +92,13 @@ class Sending(TestCase):
         relay = self.listen(Factory.forProtocol(Silent))
         self.assertIn("did not", await self.refused(relay, Unreachable))
         self.assertIn("refused", await self.refused(Relay("127.0.0.1", 1, SENDER, reactor), Unreachable))
+
+    async def test_a_relay_that_stalls_costs_its_time_and_leaves_no_error_behind(self):
+        self.patch(mail, "TIMEOUT", 0.1)
+        relay = self.listen(Factory.forProtocol(Stalled))
+        self.assertIn("did not", await self.refused(relay, Unreachable))
+        await gatherResults([one.gone for one in self.watched.ones])
+        self.assertEqual([], self.flushLoggedErrors())
 
     async def test_a_refusal_for_good_is_told_as_one(self):
         self.assertIn("554", await self.refused(self.listen(Factory.forProtocol(Refusing)), BadArgument))

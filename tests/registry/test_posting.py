@@ -103,6 +103,16 @@ class Posting(TestCase):
         waiting = await self.desk.look(mails.waiting)
         self.assertEqual(["one", "three"], [mail.subject for mail in waiting])
 
+    async def test_a_mail_that_some_recipients_wait_for_goes_again_to_them_only(self):
+        post = self.post(self.listen(picky=True).getHost().port)
+        everybody = [f"{to}@princeton.example" for to in ("later", "never", "pi")]
+        await self.desk.job(lambda store: mails.write(store, everybody, "one", "text", ["tech@princeton.example"]))
+        for _ in range(2):
+            self.assertEqual(0, await post.round())
+            self.assertEqual([("pi", "one"), ("tech", "one")], sorted(self.arrived()))
+            (waiting,) = await self.desk.look(mails.waiting)
+            self.assertEqual(("later@princeton.example",), waiting.everybody)
+
     async def test_what_is_refused_for_good_is_not_tried_again_and_holds_nothing(self):
         post = self.post(self.listen(picky=True).getHost().port)
         await self.write(("never", "one"), ("pi", "two"))
@@ -134,6 +144,7 @@ class Posting(TestCase):
             async def send(self, letter, now, message_id):
                 begun.callback(None)
                 await slow
+                return ()
 
         post._relay = Thinking()
         waiting = Deferred.fromCoroutine(post.round())

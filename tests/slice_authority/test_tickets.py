@@ -77,7 +77,7 @@ class Fetching(Ticketed):
         first = self.fetched()
         self.assertEqual(["princeton_codeen"], self.names(first))
         again = self.fetched(first["stamp"])  # type: ignore[arg-type]
-        self.assertEqual({"stamp": first["stamp"], "unchanged": True}, again)
+        self.assertEqual({"stamp": first["stamp"], "now": NOW, "unchanged": True}, again)
 
     def test_a_sealed_ticket_is_kept_until_what_it_says_changes(self) -> None:
         self.assertEqual(self.fetched()["tickets"], self.fetched()["tickets"])
