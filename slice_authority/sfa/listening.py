@@ -27,7 +27,7 @@ from planetlab.tls import visitor_options
 from planetlab.trust import Root, Roots
 from planetlab.visitors import VisitedResource
 from slice_authority.federation import Federation
-from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, sa
+from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogeni, sa, sr
 from slice_authority.sfa import aggregate, older, registry, slivers
 from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.places import Neighbour, Places
@@ -106,7 +106,10 @@ def registry_tree(desk: Desk) -> Resource:
         {
             "SA": _resource(desk, sa.api, dialects.Federation()),
             "MA": _resource(desk, ma.api, dialects.Federation()),
+            "SR": _resource(desk, sr.api, dialects.Federation()),
             "CH": _resource(desk, clearinghouse.api, dialects.Bare()),
+            "protogeni/xmlrpc/sa": _resource(desk, protogeni.api, protogeni.ProtoGeni()),
+            "protogeni/xmlrpc/ch": _resource(desk, protogeni.api, protogeni.ProtoGeni()),
         },
     )
 
@@ -122,6 +125,7 @@ def geni(desk: Desk) -> dict[str, Resource]:
         "am/1.0": _resource(desk, am2.first, dialects.Bare()),
         "am/2.0": _resource(desk, am2.api, dialects.Geni(2)),
         "am/3.0": _resource(desk, am3.api, dialects.Geni(3)),
+        "protogeni/xmlrpc/am": _resource(desk, am2.first, dialects.Bare()),
     }
 
 
