@@ -1,0 +1,249 @@
+"""How programs of the field call, over TLS with certificates that openssl made, to processes of ours."""
+
+import pathlib
+import time
+import xmlrpc.client
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from planetlab.credentials import print_time
+from tests.papers.programs import NEEDS_XMLSEC1, run
+from tests.sfa.ground import Ground, Person, openssl
+
+GENI3 = {"type": "GENI", "version": "3"}
+SLICE, URN = "plc.lab.cdn", "urn:publicid:IDN+plc:lab+slice+cdn"
+
+
+def request(*nodes: tuple[str, str]) -> str:
+    """A request for nodes given as (authority, host)."""
+    said = "".join(
+        f'<node client_id="{host}" component_manager_id="urn:publicid:IDN+{authority}+authority+cm" exclusive="false" '
+        f'component_id="urn:publicid:IDN+{authority}:lab+node+{host}"><sliver_type name="plab-vserver"/></node>'
+        for authority, host in nodes
+    )
+    return f'<rspec type="request" xmlns="http://www.geni.net/resources/rspec/3">{said}</rspec>'
+
+
+_shared: list[Ground] = []
+
+
+def setUpModule() -> None:
+    _shared.append(Ground())
+
+
+def tearDownModule() -> None:
+    _shared.pop().stop()
+
+
+class Field(SynchronousTestCase):
+    """Processes that the tests of this module share."""
+
+    @property
+    def ground(self) -> Ground:
+        return _shared[0]
+
+    def proxy(self, person: Person, url: str, certificate: pathlib.Path | None = None) -> Any:
+        made = person.at(url, certificate)
+        self.addCleanup(made("close"))
+        return made
+
+    def gid_of(self, person: Person, hrn: str) -> tuple[pathlib.Path, str]:
+        """First contact as sfi makes it: a self-signed certificate, a credential, then the certificate proper."""
+        registry = self.proxy(person, self.ground.plc.url("registry"))
+        own = registry.GetSelfCredential(person.own.read_text(), hrn, "user")
+        (record,) = registry.Resolve(hrn, own)
+        path = person.folder / f"{hrn}.gid"
+        path.write_text(record["gid"])
+        return path, own
+
+    def wrapped(self, credential: str, version: str = "3") -> dict[str, Any]:
+        return {"geni_type": "geni_sfa", "geni_version": version, "geni_value": credential}
+
+    def ok(self, answer: dict[str, Any]) -> Any:
+        self.assertEqual(0, answer["code"]["geni_code"], answer["output"])
+        return answer["value"]
+
+
+class AsSfiCalls(Field):
+    """The sequence of sfi 3.1 and 4.0, and of sfi 2.1 before it."""
+
+    def test_a_slices_whole_life(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        gid, own = self.gid_of(user, "plc.lab.user")
+        registry, aggregate = (self.proxy(user, plc.url(one), gid) for one in ("registry", "aggregate"))
+        self.assertEqual("registry", registry.GetVersion()["interface"])
+        said = aggregate.GetVersion({})["value"]
+        self.assertEqual(("aggregate", "plc"), (said["interface"], said["hrn"]))
+        held = registry.GetCredential([own], SLICE, "slice")
+        options = {"geni_rspec_version": GENI3, "call_id": "7-plc.lab.user", "cached": True}
+        advertisement = self.ok(aggregate.ListResources([self.wrapped(own)], options))
+        self.assertIn(plc.hosts[0], advertisement)
+        users = [{"urn": "urn:publicid:IDN+plc:lab+user+user", "keys": [user.ssh]}]
+        creds = [self.wrapped(held)]
+        manifest = self.ok(aggregate.CreateSliver(URN, creds, request(("plc", plc.hosts[0])), users, {"call_id": "8"}))
+        self.assertIn("lab_cdn", manifest)
+        self.assertIn(self.ok(aggregate.SliverStatus(URN, creds, {}))["geni_status"], ("configuring", "ready"))
+        self.assertIs(True, self.ok(aggregate.RenewSliver(URN, creds, print_time(time.time() + 9 * 86_400), {})))
+        self.assertEqual([URN], self.ok(aggregate.ListSlices([self.wrapped(own)], {})))
+        self.assertIs(True, self.ok(aggregate.DeleteSliver(URN, creds, {})))
+
+    def test_the_third_versions_names_at_the_same_address(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        gid, own = self.gid_of(user, "plc.lab.user")
+        aggregate = self.proxy(user, plc.url("aggregate"), gid)
+        creds = [self.wrapped(self.proxy(user, plc.url("registry")).GetCredential([own], SLICE, "slice"))]
+        made = self.ok(aggregate.Allocate(URN, creds, request(("plc", plc.hosts[1])), {}))
+        (sliver,) = made["geni_slivers"]
+        self.assertEqual("geni_allocated", sliver["geni_allocation_status"])
+        self.ok(aggregate.Provision([URN], creds, {"geni_rspec_version": GENI3}))
+        self.assertTrue(self.ok(aggregate.Describe([URN], creds, {"geni_rspec_version": GENI3}))["geni_rspec"])
+        self.assertTrue(self.ok(aggregate.Status([URN], creds, {}))["geni_slivers"])
+        self.ok(aggregate.PerformOperationalAction([URN], creds, "geni_stop", {}))
+        self.assertTrue(self.ok(aggregate.Delete([URN], creds, {})))
+
+    def test_pis_keep_records(self) -> None:
+        plc, pi = self.ground.plc, self.ground.plc.pi
+        gid, own = self.gid_of(pi, "plc.lab.pi")
+        registry = self.proxy(pi, plc.url("registry"), gid)
+        held = registry.GetCredential([own], "plc.lab", "authority")
+        record = {
+            "hrn": "plc.lab.two",
+            "type": "slice",
+            "reg-researchers": ["plc.lab.user"],
+            "url": "https://x.example/",
+        }
+        self.assertIn("BEGIN CERTIFICATE", registry.Register(record, [held]))
+        self.assertIn("plc.lab.two", [one["hrn"] for one in registry.List("plc.lab", own, {"recursive": False})])
+        self.assertEqual(1, registry.Update({**record, "description": "two"}, [held]))
+        self.assertEqual(1, registry.Remove("plc.lab.two", [held], "slice"))
+
+    def test_mistakes_are_faults_with_a_sentence(self) -> None:
+        registry = self.proxy(self.ground.plc.user, self.ground.plc.url("registry"))
+        calls: dict[int, Any] = {
+            100: lambda: registry.Nothing(),
+            101: lambda: registry.Resolve(),
+            115: lambda: registry.Resolve("plc", "x"),
+            103: lambda: registry.GetSelfCredential(None, "plc.lab.pi", "user"),
+        }
+        for code, call in calls.items():
+            with self.assertRaises(xmlrpc.client.Fault) as raised:
+                call()
+            self.assertEqual(code, raised.exception.faultCode, raised.exception.faultString)
+            self.assertNotIn("Traceback", raised.exception.faultString)
+
+
+class AsProgramsOf2009Call(Field):
+    def test_the_positional_forms(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        registry = self.proxy(user, plc.url("registry") + "RPC2")
+        own = registry.get_self_credential(user.own.read_text(), "user", "plc.lab.user")
+        held = registry.get_credential(own, "slice", SLICE)
+        self.assertEqual(SLICE, registry.resolve(own, SLICE)[0]["hrn"])
+        self.assertIn(SLICE, [one["hrn"] for one in registry.list(own, "plc.lab")])
+        aggregate = self.proxy(user, plc.url("aggregate"))
+        self.assertIn("<rspec", aggregate.CreateSliver(SLICE, held, request(("plc", plc.hosts[0])), []))
+        self.assertEqual(1, aggregate.DeleteSliver(SLICE, held))
+
+
+class AsOmniAndGeniLibCall(Field):
+    """omni with its own clearinghouse and with the Federation API; geni-lib, which sends credentials as base64."""
+
+    def test_omni_with_the_old_clearinghouse(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        clearinghouse = self.proxy(user, plc.url("registry"))
+        own = clearinghouse.CreateUserCredential(user.own.read_text())
+        held = clearinghouse.CreateSlice(URN)
+        for number in (2, 3):
+            manager = self.proxy(user, f"{plc.url('aggregate')}am/{number}.0")
+            self.assertEqual(number, manager.GetVersion()["geni_api"])
+            credential: Any = own if number == 2 else self.wrapped(own)
+            said = self.ok(manager.ListResources([credential], {"geni_rspec_version": GENI3, "geni_compressed": False}))
+            self.assertIn(plc.hosts[0], said)
+        manager = self.proxy(user, f"{plc.url('aggregate')}am/2.0")
+        self.ok(manager.CreateSliver(URN, [held], request(("plc", plc.hosts[0])), [], {}))
+        self.assertTrue(self.ok(manager.SliverStatus(URN, [held], {}))["geni_resources"])
+        self.ok(manager.DeleteSliver(URN, [held], {}))
+
+    def test_omni_with_the_federation_api(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        members, slices = (self.proxy(user, plc.url("registry") + one) for one in ("MA", "SA"))
+        for service in (members, slices):
+            self.assertEqual(0, service.get_version()["code"])
+        answer = members.get_credentials("urn:publicid:IDN+plc:lab+user+user", [], {})
+        self.assertEqual(0, answer["code"], answer)
+        creds = [one for one in answer["value"] if one["geni_type"] == "geni_sfa"]
+        answer = slices.get_credentials(URN, creds, {})
+        self.assertEqual(0, answer["code"], answer)
+        held = answer["value"][:1]
+        manager = self.proxy(user, f"{plc.url('aggregate')}am/3.0")
+        self.ok(manager.Allocate(URN, held, request(("plc", plc.hosts[0])), {}))
+        self.ok(manager.Delete([URN], held, {}))
+
+    def test_geni_lib_sends_base64(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        own = self.proxy(user, plc.url("registry")).GetSelfCredential(None, "plc.lab.user", "user")
+        manager = self.proxy(user, f"{plc.url('aggregate')}am/3.0")
+        creds = [{**self.wrapped(own), "geni_value": xmlrpc.client.Binary(own.encode())}]
+        self.assertIn(plc.hosts[0], self.ok(manager.ListResources(creds, {"geni_rspec_version": GENI3})))
+
+    def test_scripts_of_the_first_version_get_bare_answers(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        own = self.proxy(user, plc.url("registry")).GetSelfCredential(None, "plc.lab.user", "user")
+        manager = self.proxy(user, f"{plc.url('aggregate')}am/1.0")
+        self.assertIn("<rspec", manager.ListResources([own], {"geni_rspec_version": GENI3}).lower())
+
+
+class AcrossTheBorder(Field):
+    """One user, one credential, the nodes of another PLC that never met the user."""
+
+    def test_a_slice_of_plc_stands_on_nodes_of_epfl(self) -> None:
+        plc, epfl, user = self.ground.plc, self.ground.epfl, self.ground.plc.user
+        gid, own = self.gid_of(user, "plc.lab.user")
+        held = self.proxy(user, plc.url("registry")).GetCredential([own], SLICE, "slice")
+        aggregate = self.proxy(user, epfl.url("aggregate"), gid)
+        users = [{"urn": "urn:publicid:IDN+plc:lab+user+user", "keys": [user.ssh]}]
+        creds = [self.wrapped(held)]
+        manifest = self.ok(aggregate.CreateSliver(URN, creds, request(("epfl", epfl.hosts[0])), users, {}))
+        self.assertIn("plc8lab_cdn", manifest)
+        self.assertIn("configuring", self.ok(aggregate.SliverStatus(URN, creds, {}))["geni_status"])
+        self.assertIs(True, self.ok(aggregate.DeleteSliver(URN, creds, {})))
+
+    def test_the_same_key_without_a_credential_gets_nothing_there(self) -> None:
+        epfl, user = self.ground.epfl, self.ground.plc.user
+        aggregate = self.proxy(user, epfl.url("aggregate"))
+        answer = aggregate.CreateSliver(URN, [], request(("epfl", epfl.hosts[0])), [], {})
+        self.assertEqual(3, answer["code"]["geni_code"], answer)
+
+
+class ThirdPartiesVerify(Field):
+    """xmlsec1 and openssl on what the processes hand out."""
+
+    @NEEDS_XMLSEC1
+    def test_xmlsec1_verifies_credentials_and_tickets(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        registry, aggregate = (self.proxy(user, plc.url(one)) for one in ("registry", "aggregate"))
+        own = registry.GetSelfCredential(None, "plc.lab.user", "user")
+        held = registry.GetCredential([own], SLICE, "slice")
+        root = plc.place.path / "gid.pem"
+        for name, text in (("own", own), ("held", held)):
+            path = self.ground.folder / f"{name}.xml"
+            path.write_text(text)
+            run("xmlsec1", "--verify", "--node-id", "Sig_ref0", "--trusted-pem", str(root), str(path))
+        ticket = self.ground.folder / "ticket.xml"
+        ticket.write_text(aggregate.GetTicket(SLICE, [held], request(("plc", plc.hosts[0])), []))
+        key = self.ground.folder / "ticket.pub"
+        key.write_text(openssl("pkey", "-in", str(plc.place.path / "ticket.key"), "-pubout"))
+        run("xmlsec1", "--verify", "--pubkey-pem", str(key), str(ticket))
+        aggregate.DeleteSliver(SLICE, [held])
+
+    def test_openssl_verifies_the_chains(self) -> None:
+        plc, user = self.ground.plc, self.ground.plc.user
+        gid, own = self.gid_of(user, "plc.lab.user")
+        root = str(plc.place.path / "gid.pem")
+        self.assertIn("OK", openssl("verify", "-x509_strict", "-CAfile", root, "-untrusted", str(gid), str(gid)))
+        said = openssl("x509", "-in", str(gid), "-noout", "-text")
+        for part in ("URI:urn:publicid:IDN+plc:lab+user+user", "URI:urn:uuid:", "email:user@plc.example", "CA:FALSE"):
+            self.assertIn(part, said)
+        (trusted, *_) = self.proxy(user, plc.url("registry")).get_trusted_certs()
+        self.assertIn("BEGIN CERTIFICATE", trusted)
