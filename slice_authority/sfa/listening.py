@@ -28,7 +28,7 @@ from planetlab.trust import Root, Roots
 from planetlab.visitors import VisitedResource
 from slice_authority.federation import Federation
 from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogeni, sa, sr
-from slice_authority.sfa import aggregate, older, registry, slivers
+from slice_authority.sfa import aggregate, older, older_slivers, registry, slivers
 from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.places import Neighbour, Places
 from slice_authority.sfa.replies import Replies
@@ -116,7 +116,7 @@ def registry_tree(desk: Desk) -> Resource:
 
 def aggregate_tree(desk: Desk) -> Resource:
     """What the aggregate's port answers, and where."""
-    return tree(_resource(desk, *at_the_bare_address(slivers.api)), geni(desk))
+    return tree(_resource(desk, *at_the_bare_address(together(slivers.api, older_slivers.api))), geni(desk))
 
 
 def geni(desk: Desk) -> dict[str, Resource]:

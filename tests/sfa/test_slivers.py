@@ -236,6 +236,38 @@ class OurSlices(World):
         self.assertEqual("revoked", getattr(self.refused("Stop", SLICE, [control], who=self.ann), "reason", ""))
 
 
+class OldCalls(World):
+    """The aggregate's forms of 2009."""
+
+    def test_a_slice_comes_and_goes(self) -> None:
+        held, own = self.held(), self.world.own("user")
+        self.assertIn("RSpec", self.am("get_resources", own))
+        self.assertIn("<RSpec", self.am("get_resources", held, SLICE, None))
+        self.assertIn("<rspec", self.am("create_slice", held, SLICE, request(self.hosts[1])))
+        self.assertIn("<rspec", self.am("update_slice", held, SLICE, request(*self.hosts[:2]), "plc.princeton.user"))
+        self.assertEqual([[SLICE], [SLICE]], [self.am("get_slices", own), self.am("list_slices", own)])
+        self.assertEqual(3, len(self.am("list_nodes", own)))
+        for name in ("stop_slice", "start_slice", "delete_slice"):
+            self.assertEqual(1, self.am(name, held, SLICE), name)
+        self.assertEqual([], self.nodes())
+        self.assertIn("princeton_codeen", self.am("get_ticket", held, SLICE, request(self.hosts[0])))
+        self.assertEqual([], self.am("get_aggregates", own))
+
+    def test_every_call_of_the_catalogue_exists_with_its_arguments(self) -> None:
+        counts = {
+            "ListSlices": (1, 2), "ListResources": (2, 3), "CreateSliver": (3, 5), "UpdateSliver": (3, 5),
+            "DeleteSliver": (2, 3), "SliverStatus": (2, 3), "RenewSliver": (3, 4), "Start": (2, 2), "Stop": (2, 2),
+            "Shutdown": (2, 3), "GetTicket": (2, 5), "RedeemTicket": (2, 2), "reset_slice": (2, 3),
+            "get_slices": (1, 2),
+            "create_slice": (3, 4), "delete_slice": (2, 3), "get_resources": (1, 3), "get_ticket": (2, 4),
+            "start_slice": (2, 3), "stop_slice": (2, 3), "get_aggregates": (1, 2), "get_registries": (1, 2),
+            "redeem_ticket": (2, 2), "get_trusted_certs": (0, 1), "GetVersion": (0, 1),
+        }  # fmt: skip
+        for name, bounds in counts.items():
+            accepts = aggregates[name].accepts
+            self.assertEqual(bounds, (sum(not one.optional for one in accepts), len(accepts)), name)
+
+
 class OthersSlices(World):
     """Slices of an authority that we believe, made here by their own credential."""
 

@@ -20,7 +20,7 @@ from planetlab.presented import Presented
 from planetlab.privileges import DEFAULTS, Privilege
 from planetlab.trust import Root
 from slice_authority.issuing import Sealer
-from slice_authority.sfa import older, registry, slivers
+from slice_authority.sfa import older, older_slivers, registry, slivers
 from slice_authority.sfa.identity import Identity
 from slice_authority.sfa.places import Places
 from slice_authority.sfa.replies import Replies
@@ -87,7 +87,7 @@ def showing(chain: tuple[Gid, ...]) -> Presented:
 
 whole = unite(registry.api, older.api)
 aggregates = Api(auth=None)
-for _method in slivers.api.values():
+for _method in (*slivers.api.values(), *older_slivers.api.values()):
     aggregates.add(_method)
 PGP = functools.cache(lambda: openpgp.new_key("plc <support@plc.example>"))
 
