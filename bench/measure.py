@@ -15,11 +15,29 @@ class Figure:
 
     what: str
     microseconds: float
+    paper: float = 0.0  # microseconds that the PlanetLab papers tell of the same; 0 where they tell none
 
     @property
     def line(self) -> str:
         """The figure for people."""
-        return f"{self.what:<52} {self.microseconds:>12,.1f} us {1e6 / self.microseconds:>12,.0f} /s"
+        times = f"  paper {self.paper:,.0f} us, {self.paper / self.microseconds:,.0f} x" if self.paper else ""
+        return f"{self.what:<52} {self.microseconds:>12,.1f} us {1e6 / self.microseconds:>12,.0f} /s{times}"
+
+
+@frozen
+class Amount:
+    """What there is, and how much of it."""
+
+    what: str
+    amount: float
+    unit: str
+    paper: float = 0.0  # of the same unit, as the PlanetLab papers tell; 0 where they tell nothing
+
+    @property
+    def line(self) -> str:
+        """The figure for people."""
+        times = f"  paper {self.paper:,.0f} {self.unit}, {self.paper / self.amount:,.0f} x" if self.paper else ""
+        return f"{self.what:<52} {self.amount:>12,.3f} {self.unit}{times}"
 
 
 def figure(what: str, work: Callable[[], object]) -> Figure:

@@ -1,158 +1,167 @@
-"""The node: what a sliver costs from its record to its running, over the real socket, with each driver."""
+"""The node: what a sliver costs from its ticket to its running, over the real sockets, with each driver.
+
+``PLFED_BENCH_SLIVERS`` says how many are to be alive at once, 1,000 unless told.
+"""
 
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
-from bench.measure import Figure
-from node_manager.records import Record
-from node_manager.settings import Settings
-from planetlab import xmlrpc
-from planetlab.names import Hrn, SliceName
-from planetlab.settings import dumps
+from attrs import frozen
 
-IMAGES = Path(os.environ.get("PLFED_IMAGES", "/var/lib/plfed/images"))
-KEYS = ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJk user@example.org",)
-NETNS = f"plfed-bench-{os.getpid()}"
-MANY = {"memory": 1000, "container": 100}
+from bench import sliver_steps
+from bench.measure import Amount, Figure
+from bench.node_under import NodeUnder, network, slice_name
 
+ALIVE = int(os.environ.get("PLFED_BENCH_SLIVERS", "1000"))
+ONE_BY_ONE, AT_ONCE = 30, 8
 
-class Manager:
-    """A node manager of its own, and calls to it."""
-
-    def __init__(self, place: Path, driver: str, netns: str) -> None:
-        self.socket = place / "nm.sock"
-        me = os.getuid()
-        config = place / "nm.toml"
-        config.write_text(
-            dumps(
-                Settings(
-                    socket=f"unix:{self.socket}:mode=666",
-                    tcp="",
-                    sensors="",
-                    slicestat="",
-                    driver=driver,
-                    books=str(place / "books.db"),
-                    work=str(place / "slivers"),
-                    images=str(IMAGES),
-                    max_slivers=2000,
-                    pl_conf_uid=me,
-                    owner_uids=(me,),
-                    at_once=8,
-                    cgroup="plfed-bench",
-                    netns=netns,
-                    uplink="up0",
-                )  # fmt: skip
-            )
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "node_manager", "--config", str(config)], stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stderr
-        said = ""
-        while "ready" not in (line := self.process.stderr.readline()):
-            if not line:
-                raise RuntimeError(said)
-            said = line.strip()
-        Thread(target=self.process.stderr.read, daemon=True).start()  # a full pipe would hold it up
-
-    def call(self, method: str, *args: Any) -> Any:
-        """One call on a connection of its own."""
-        body = xmlrpc.dumps_call(method, args)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60.0)
-            connection.connect(str(self.socket))
-            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
-
-    def sliver(self, number: int) -> str:
-        """The rcap of a new sliver."""
-        now = time.time()
-        name = SliceName("bench", f"s{number}")
-        record = Record(name=name, authority=Hrn(("plc",)), expires=now + 9e5, timestamp=now, keys=KEYS)
-        return str(self.call("Instantiate", record.wire()))
-
-    def end(self) -> None:
-        """End the process; what slivers there are, stay."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+# OSDI 2006 and NSDI 2004, on a Pentium of 1.2 GHz
+PAPER_CALLS, PAPER_WARM = 0.15, 9.66  # seconds
+PAPER_DISK = 29e6  # bytes
 
 
-def figures() -> Iterator[Figure]:
-    """One figure after the other. Real slivers have a network namespace of their own, so nothing of ours is shaped."""
-    if os.getuid() == 0:
-        _ip("netns", "add", NETNS)
-        _ip("-n", NETNS, "link", "add", "up0", "type", "veth", "peer", "name", "up1")
-        _ip("-n", NETNS, "link", "set", "up0", "up")
-    try:
-        yield from _figures()
-    finally:
-        if os.getuid() == 0:
-            _ip("netns", "del", NETNS)
+def figures() -> Iterator[Figure | Amount]:
+    """One figure after the other."""
+    with network() as netns:
+        for driver in ("memory", "container"):
+            with tempfile.TemporaryDirectory() as place:
+                try:
+                    node = NodeUnder(Path(place), driver, netns if driver == "container" else "")
+                except RuntimeError as reason:
+                    print(f"node     no figures for {driver}: {reason}", file=sys.stderr)
+                    continue
+                try:
+                    yield from _of(node, driver)
+                finally:
+                    for each in node.call("Slivers"):
+                        node.call("Release", each["rcap"])
+                    node.end()
+                if driver == "container":
+                    yield from sliver_steps.figures(Path(place, "steps"), netns)
 
 
-def _ip(*words: str) -> None:
-    subprocess.run(("ip", *words), check=True)
+def _of(node: NodeUnder, driver: str) -> Iterator[Figure | Amount]:
+    rcaps: list[str] = [node.redeem(node.ticket(0))]  # warm
+    tickets = {number: node.ticket(number) for number in range(1, ALIVE)}
+    real = driver == "container"
 
+    def make(number: int) -> float:
+        began = time.perf_counter()
+        rcaps.append(node.redeem(tickets[number]))
+        return time.perf_counter() - began
 
-def _figures() -> Iterator[Figure]:
-    for driver in MANY:
-        with tempfile.TemporaryDirectory() as place:
-            try:
-                manager = Manager(Path(place), driver, NETNS if driver == "container" else "")
-            except RuntimeError as reason:
-                print(f"node     no figures for {driver}: {reason}", file=sys.stderr)
-                continue
-            try:
-                yield from _of(manager, driver)
-            finally:
-                for each in manager.call("Slivers"):
-                    manager.call("Release", each["rcap"])
-                manager.end()
-
-
-def _of(manager: Manager, driver: str) -> Iterator[Figure]:
-    most = MANY[driver]
-    rcaps = [manager.sliver(0)]
-
-    def make(number: int) -> None:
-        rcaps.append(manager.sliver(number))
-
-    calls = [_timed(lambda: _pool(manager)) for _ in range(30)]
-    yield from _spread(f"{driver}: acquire, SplitPool, Bind, GetRspec and Release together", calls)
-    one_by_one = most // 10
-    yield from _spread(
-        f"{driver}: record to running sliver, one by one",
-        [_timed(partial(make, n)) for n in range(1, one_by_one)],
-    )
+    yield from _spread(f"{driver}: acquire, SplitPool and Bind together", _pools(node), PAPER_CALLS)
+    before = _Used.by(node)
     began = time.perf_counter()
-    with ThreadPoolExecutor(8) as eight:
-        times = list(eight.map(lambda n: _timed(partial(make, n)), range(one_by_one, most)))
-    yield from _spread(f"{driver}: the same, eight at once", times)
-    yield Figure(f"{driver}: each of {most} slivers, eight at once", (time.perf_counter() - began) / len(times) * 1e6)
-    yield from _spread(f"{driver}: a renewal", [_timed(partial(manager.sliver, n)) for n in range(20)])
-    yield from _spread(
-        f"{driver}: stop and destroy", [_timed(partial(manager.call, "Release", rcap)) for rcap in rcaps]
+    one_by_one = [make(number) for number in range(1, ONE_BY_ONE)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        many = list(pool.map(make, range(ONE_BY_ONE, ALIVE)))
+    took = time.perf_counter() - began
+    yield from _spread(f"{driver}: ticket to running sliver, one by one", one_by_one, PAPER_WARM)
+    yield from _spread(f"{driver}: the same, {AT_ONCE} at once", many, PAPER_WARM)
+    yield Amount(f"{driver}: {ALIVE} slivers alive, in all", took, "s", PAPER_WARM * ALIVE if real else 0.0)
+    yield from _held(node, driver, before)
+    yield Figure(f"{driver}: a round in which nothing changed, of {ALIVE}", _round(node) * 1e6)
+    yield from _spread(f"{driver}: a renewal", [_timed(partial(node.redeem, node.ticket(n))) for n in range(20)])
+    if real:
+        with suppress(FileNotFoundError):  # no ssh on this machine
+            node.ssh(slice_name(0))
+            someones = [partial(node.ssh, slice_name(number)) for number in (1, 2, 3, ALIVE // 2, ALIVE - 1)]
+            yield from _spread("container: ssh into a slice, a command and out", list(map(_timed, someones)))
+    began = time.perf_counter()
+    each = [_timed(partial(node.call, "Release", rcap)) for rcap in rcaps[:ONE_BY_ONE]]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(partial(node.call, "Release"), rcaps[ONE_BY_ONE:]))
+    yield from _spread(f"{driver}: stop and destroy, one by one", each)
+    yield Amount(f"{driver}: stop and destroy all {ALIVE}", time.perf_counter() - began, "s")
+
+
+def _pools(node: NodeUnder) -> list[float]:
+    """Seconds of the three calls, again and again; what they made is given back outside of the time."""
+    took = []
+    for _ in range(30):
+        began = time.perf_counter()
+        pool = node.call("acquire", {"cpu_pct": 1})
+        part = node.call("SplitPool", pool, {"cpu_pct": 1})
+        node.call("Bind", part, str(slice_name(0)))
+        took.append(time.perf_counter() - began)
+        node.call("Release", part)
+        node.call("Release", pool)
+    return took
+
+
+@frozen(kw_only=True)
+class _Used:
+    """Memory and disk, bytes."""
+
+    manager: int  # of the node manager alone
+    firsts: int  # of all first processes, each alone
+    count: int  # of first processes
+    disk: int  # slivers' files and descriptions
+    machine: int  # memory of everything, the kernel's own too
+
+    @classmethod
+    def by(cls, node: NodeUnder) -> "_Used":
+        work = node.place / "slivers"
+        firsts = [int(path.read_text("ascii")) for path in work.glob("slivers/*/init.pid")]
+        with open("/proc/meminfo", encoding="ascii") as rows:
+            free = next(int(row.split()[1]) * 1024 for row in rows if row.startswith("MemAvailable"))
+        return cls(
+            manager=_private(node.manager),
+            firsts=sum(map(_private, firsts)),
+            count=len(firsts),
+            disk=_taken(work / "slivers") + max(map(_taken, _pools_of(node.manager)), default=0),
+            machine=-free,
+        )
+
+
+def _private(pid: int) -> int:
+    """Bytes of memory that only this process has."""
+    rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    return sum(int(row.split()[1]) * 1024 for row in rows if row.startswith("Private_"))
+
+
+def _pools_of(manager: int) -> list[Path]:
+    """The slivers' pool, as the node manager's threads see it; only they have it mounted."""
+    return [path for path in Path(f"/proc/{manager}/task").glob("*/root/srv/pool") if path.is_dir()]
+
+
+def _taken(folder: Path) -> int:
+    """Bytes on disk of everything below."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in ("", *names):
+            with suppress(OSError):
+                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+    return total
+
+
+def _held(node: NodeUnder, driver: str, before: _Used) -> Iterator[Amount]:
+    after = _Used.by(node)
+    many = ALIVE - 1
+    yield Amount(
+        f"{driver}: node manager's memory per idle sliver", (after.manager - before.manager) / many / 1e6, "MB"
     )
+    if driver == "container":
+        firsts = after.firsts / max(1, after.count) / 1e6
+        yield Amount("container: first process's own memory per idle sliver", firsts, "MB")
+        yield Amount(
+            "container: all of the machine's per idle sliver", (after.machine - before.machine) / many / 1e6, "MB"
+        )
+        yield Amount("container: disk per idle sliver", (after.disk - before.disk) / many / 1e6, "MB", PAPER_DISK / 1e6)
 
 
-def _pool(manager: Manager) -> None:
-    pool = manager.call("acquire", {"cpu_pct": 1})
-    part = manager.call("SplitPool", pool, {"cpu_pct": 1})
-    manager.call("Bind", part, "bench_s0")
-    manager.call("GetRspec", part)
-    manager.call("Release", pool)
+def _round(node: NodeUnder) -> float:
+    """Seconds of the node manager's last round, once one has ended that began after everything was made."""
+    time.sleep(25.0)  # two rounds and a half
+    return node.metric("plfed_node_round_seconds")
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -161,7 +170,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _spread(what: str, seconds: list[float]) -> Iterator[Figure]:
+def _spread(what: str, seconds: list[float], paper: float = 0.0) -> Iterator[Figure]:
     ordered = sorted(seconds)
-    yield Figure(f"{what}, p50", ordered[len(ordered) // 2] * 1e6)
-    yield Figure(f"{what}, p99", ordered[int(len(ordered) * 0.99)] * 1e6)
+    yield Figure(f"{what}, p50", ordered[len(ordered) // 2] * 1e6, paper * 1e6)
+    yield Figure(f"{what}, p99", ordered[int(len(ordered) * 0.99)] * 1e6, paper * 1e6)

@@ -1,0 +1,155 @@
+"""A node of its own for measuring: a node manager and pl_conf as processes, and an authority whose tickets it takes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.request import urlopen
+from xmlrpc.client import Binary, ServerProxy
+
+from node_manager.settings import Settings
+from pl_conf.settings import Settings as PlConfSettings
+from planetlab import keys, xmlrpc
+from planetlab.names import Hrn, SliceName
+from planetlab.settings import dumps
+from planetlab.ticket import Ticket, User
+from planetlab.tickets import seal_xmldsig
+
+IMAGES = Path(os.environ.get("PLFED_IMAGES", "/var/lib/plfed/images"))
+MOST = 2000  # slivers that the node has room for
+_PLC = Hrn(("plc",))
+
+
+class NodeUnder:
+    """Its processes, and calls to them."""
+
+    def __init__(self, place: Path, driver: str, netns: str) -> None:
+        """Raises `RuntimeError` with the last words of a process that does not come up."""
+        self.socket, self.place = place / "nm.sock", place
+        self.ssh_port, self._port, self._operator = free_port(), free_port(), free_port()
+        me = os.getuid()
+        self._key = keys.new_p256()
+        self._user_key = _ssh_key(place / "user_key")
+        manager = Settings(
+            socket=f"unix:{self.socket}:mode=666", tcp="", sensors="", slicestat="",
+            operator=f"tcp:{self._operator}:interface=127.0.0.1", driver=driver, books=str(place / "books.db"),
+            work=str(place / "slivers"), images=str(IMAGES), max_slivers=MOST, pl_conf_uid=me, owner_uids=(me,),
+            at_once=8, cgroup="plfed-bench", netns=netns, uplink="up0",
+            ssh=f"127.0.0.1:{self.ssh_port}" if driver == "container" else "",
+        )  # fmt: skip
+        (place / "plc.pem").write_bytes(keys.public_pem(self._key.public_key()))
+        (place / "owner.toml").write_text(f'[[root]]\nhrn = "plc"\nticket_key = "{place}/plc.pem"\n')
+        pl_conf = PlConfSettings(
+            hrn="plc.princeton.node1\\.plc\\.example", hostname="node1.plc.example", policy=str(place / "owner.toml"),
+            ledger=str(place / "ledger.db"), deletions=str(place / "deletions.log"), listen_keys=(),
+            listen=(f"tcp:{self._port}:interface=127.0.0.1",), socket=f"unix:{place}/pl_conf.sock:mode=666",
+            listen_operator="", node_manager=f"unix:{self.socket}", report="", burst=100_000,
+        )  # fmt: skip
+        self._processes: list[subprocess.Popen[str]] = []
+        for package, settings in (("node_manager", manager), ("pl_conf", pl_conf)):
+            (place / f"{package}.toml").write_text(dumps(settings))
+            self._processes.append(self._started(package))
+        self.manager = self._processes[0].pid
+
+    def _started(self, package: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", package, "--config", str(self.place / f"{package}.toml")]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr
+        said = ""
+        while "ready" not in (line := process.stderr.readline()):
+            if not line:
+                self.end()
+                raise RuntimeError(said)
+            said = line.strip()
+        Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would hold it up
+        return process
+
+    def call(self, method: str, *args: Any) -> Any:
+        """One call of the node manager's, on a connection of its own."""
+        body = xmlrpc.dumps_call(method, args)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(60.0)
+            connection.connect(str(self.socket))
+            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
+
+    def ticket(self, number: int) -> bytes:
+        """A ticket for a slice of this number."""
+        now = time.time()
+        user = User(1, "user@plc.example", (self._user_key,))
+        ticket = Ticket(
+            issuer=_PLC, slice=slice_name(number), slice_id=number, serial=f"{number}-{now}", expires=now + 9e5,
+            timestamp=now, users=(user,),
+        )  # fmt: skip
+        return seal_xmldsig(ticket, self._key)
+
+    def redeem(self, ticket: bytes) -> str:
+        """Bring a ticket to pl_conf; gives the rcap once users can log in."""
+        with ServerProxy(f"http://127.0.0.1:{self._port}/", allow_none=True) as node:
+            answer: Any = node.create_sliver(Binary(ticket))
+        code, value = answer
+        if code:
+            raise RuntimeError(f"{code} {value}")
+        return str(value[0])
+
+    def ssh(self, name: SliceName) -> None:
+        """Log into a slice and run `true` there."""
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes"]
+        words = [word for option in options for word in ("-o", option)]
+        where = ["-p", str(self.ssh_port), "-i", str(self.place / "user_key"), f"{name}@127.0.0.1", "true"]
+        subprocess.run(["ssh", *words, *where], check=True, stdin=subprocess.DEVNULL)
+
+    def metric(self, name: str) -> float:
+        """A figure that the node manager tells its operator."""
+        with urlopen(f"http://127.0.0.1:{self._operator}/metrics") as page:
+            rows = (line.split() for line in page.read().decode().splitlines())
+            return next(float(row[1]) for row in rows if row and row[0] == name)
+
+    def end(self) -> None:
+        """End the processes; what slivers there are, stay."""
+        for process in reversed(self._processes):
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+def slice_name(number: int) -> SliceName:
+    """The slice of this number."""
+    return SliceName("bench", f"s{number}")
+
+
+def free_port() -> int:
+    """A TCP port that nobody has at the moment."""
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        return int(tried.getsockname()[1])
+
+
+def _ssh_key(path: Path) -> str:
+    with suppress(FileNotFoundError):  # without ssh-keygen nobody logs in either
+        subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)), check=True)
+        return path.with_suffix(".pub").read_text().strip()
+    return "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJk user@example.org"
+
+
+@contextmanager
+def network() -> Iterator[str]:
+    """A network namespace with an interface ``up0``, so that nothing of this machine's own network is shaped."""
+    if os.getuid():
+        yield ""
+        return
+    name = f"plfed-bench-{os.getpid()}"
+    for words in (("netns", "add", name), ("-n", name, *["link", "add", "up0", "type", "veth", "peer", "name", "up1"])):
+        subprocess.run(("ip", *words), check=True)
+    try:
+        subprocess.run(("ip", "-n", name, "link", "set", "up0", "up"), check=True)
+        yield name
+    finally:
+        subprocess.run(("ip", "netns", "del", name), check=True)
