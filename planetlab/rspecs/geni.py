@@ -74,10 +74,11 @@ def _read_node(element: etree._Element, spaces: tuple[str, ...], kind: Kind) -> 
         raise BadArgument("rspec: node: expected a client_id, by which its asker knows it, or a component_id")
     more = next(children(element, _PLANETLABS, "node"), element)
     available = next(children(element, spaces, "available"), None)
+    component = urn(element, "component_id")
     return Node(
-        component_id=urn(element, "component_id"),
+        component_id=component,
         client_id=client_id,
-        component_name=text(element, "component_name"),
+        component_name=text(element, "component_name") or (component.hrn.leaf if component is not None else ""),
         component_manager=urn(element, "component_manager_id", "authority"),
         site=urn(more, "site_id", "authority"),
         sliver_id=urn(element, "sliver_id"),
@@ -124,19 +125,24 @@ def _attributes(element: etree._Element) -> Tags:
 
 
 def _write_node(root: etree._Element, space: str, node: Node, kind: Kind) -> None:
-    asker = node.client_id if kind is Kind.ADVERTISEMENT else node.client_id or node.hostname or f"node{len(root)}"
+    is_offer = kind is Kind.ADVERTISEMENT
+    asker = node.client_id if is_offer else node.client_id or node.hostname or f"node{len(root)}"
     names = {"client_id": asker, "component_manager_id": node.component_manager}  # the schemas want a client_id
-    element = add(root, space, "node", **names, component_id=node.component_id, component_name=node.component_name)
+    element = add(root, space, "node", **names, component_id=node.component_id)
+    # Beside a component_id, which has the name too, the schemas speak of it in advertisements only.
+    give(element, component_name=node.component_name if is_offer or node.component_id is None else "")
     give(element, sliver_id=node.sliver_id, exclusive=node.exclusive)
     for name in node.hardware:
         add(element, space, "hardware_type", name=name)
     for sliver in node.slivers:
         _write_sliver(element, space, sliver)
-    if kind is Kind.ADVERTISEMENT and node.available is not None:
+    if is_offer and node.available is not None:
         add(element, space, "available", now=node.available)
-    parts.write_location(element, space, node.location)
-    for one in node.interfaces:
-        inner = add(element, space, "interface", component_id=one.component_id, client_id=one.client_id)
+    if is_offer:
+        parts.write_location(element, space, node.location)
+    for number, one in enumerate(node.interfaces):
+        client_id = one.client_id if is_offer else one.client_id or f"{asker}:if{number}"
+        inner = add(element, space, "interface", component_id=one.component_id, client_id=client_id)
         if one.ipv4:
             add(inner, PLANETLAB, "interface", ipv4=one.ipv4)
     parts.write_services(element, space, node)

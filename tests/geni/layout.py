@@ -51,12 +51,12 @@ def _of_a_node(kind: Kind) -> str:
     parts = [
         _leaf("hardware_type", _attribute("name", True)),
         _leaf("sliver_type", _attribute("name", True), inner=image),
-        _leaf("location", _attribute("country", True), _attribute("longitude"), _attribute("latitude")),
         _leaf("interface", _attribute("component_id", not wished), _attribute("client_id", wished)),
         _leaf("services", inner=login + execute + install),
     ]
     if kind is Kind.ADVERTISEMENT:
         parts.append(_leaf("available", _attribute("now", True, "xs:boolean")))
+        parts.append(_leaf("location", _attribute("country", True), _attribute("longitude"), _attribute("latitude")))
     return "".join(parts)
 
 

@@ -147,6 +147,14 @@ class TheSchemas(SynchronousTestCase):
         nameless = evolve(REQUEST, nodes=(evolve(REQUEST.nodes[0], client_id=""), Node()))
         self._must_be_valid(layout.schema(GENI3, Kind.REQUEST), codec.write(nameless, GENI3))
 
+    def test_what_the_schemas_know_of_advertisements_only_stands_in_no_manifest(self) -> None:
+        full = evolve(AD.nodes[0], client_id="n1", sliver_id=MANIFEST.nodes[0].sliver_id)
+        for version, kind in product((PG2, GENI3), (Kind.REQUEST, Kind.MANIFEST)):
+            text = codec.write(evolve(AD, kind=kind, nodes=(full,), links=(), expires=None), version)
+            self._must_be_valid(layout.schema(version, kind), text)
+            for word in ("<location", "<available", "component_name"):
+                self.assertNotIn(word, text)
+
     def test_the_originals_documents_keep_the_rules_too(self) -> None:
         for (word, version), kind in product((("pg2", PG2), ("geni3", GENI3)), Kind):
             name = f"{word}-{'ad' if kind is Kind.ADVERTISEMENT else kind}"
