@@ -22,6 +22,7 @@ MUCH = 50_000  # records; less is summed while the reader waits
 MOST_KEPT = 200  # sums
 MOST_STRUCTS = 10_000  # in one answer for programs
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
+MOST_PASTED = 2000  # characters of a line that is shown again
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
 Query = dict[str, str]
 
@@ -184,7 +185,8 @@ class Answers:
         own = (self.settings.address, *self.settings.addresses)
         found = pasted.matches(self.audit, own, text, viewer, steady, wall)
         told = {**self.state(steady, wall), "lines": [match.struct for match in found]}
-        facts = {"own": own, "lines": text, "most": loglines.MOST_LINES, "matches": found[:MOST_SHOWN]}
+        shown = "\n".join(line(each, MOST_PASTED) for each in text.splitlines()[: loglines.MOST_LINES])
+        facts = {"own": own, "lines": shown, "most": loglines.MOST_LINES, "matches": found[:MOST_SHOWN]}
         title = f"Did {self.settings.node} send what your log has?"
         return Answer(template="paste.html", title=title, json=told, facts=facts)
 

@@ -10,7 +10,11 @@ SECRET = re.compile(
 """Names of struct members whose values nobody but the two ends of a call may see."""
 
 PUBLIC = frozenset({"key_type", "key_id", "key_ids", "ssh_rsa_key"})
-_STRANGE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+# C0 and C1 controls; what ends a line, turns its direction, or is not seen at all. As Unicode 15 lists them.
+_STRANGE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 
 
 def redacted(value: Any, depth: int = 6, most: int = 50) -> Any:

@@ -4,11 +4,22 @@ import pathlib
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from planetlab.redact import one_line
 from web.pages import MENU
 
 HERE = pathlib.Path(__file__).parent
+MOST = 2000  # characters of any one text that is shown
+
+
+def _seen(value: Any) -> Any:
+    """Text of others without what cannot be seen; what a template has escaped itself stays."""
+    return one_line(value, MOST) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 _ENVIRONMENT = Environment(
+    finalize=_seen,
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
     undefined=StrictUndefined,

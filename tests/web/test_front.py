@@ -1,11 +1,15 @@
 """The pages as a resource: what is answered, also when the authority is silent."""
 
 import json
+import sys
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.errors import Unreachable
+from tests.auditd.hostile import TEXTS
+from tests.auditd.test_hostile_texts import Page as Seen
+from tests.auditd.test_hostile_texts import unseen
 from web.front import Front, Records
 
 RECORDS = {
@@ -77,6 +81,14 @@ class Pages(SynchronousTestCase):
         self.now -= 500.0
         self.page("/nodes")
         self.assertEqual(2, len(self.authority.asked))
+
+    def test_hostile_descriptions_break_no_page_and_no_table(self) -> None:
+        slices = [{"name": text, "description": text, "url": text, "expires": None, "node_ids": []} for text in TEXTS]
+        self.patch(sys.modules[__name__], "RECORDS", {**RECORDS, "GetSlices": slices})
+        seen = Seen(self.page("/slices").body.decode())
+        self.assertEqual(([], [], []), (seen.active, seen.open, [c for c in seen.text if unseen(c) and c != "\n"]))
+        self.assertEqual([5] * 301, seen.rows[0])
+        self.assertEqual(300, len(json.loads(self.page("/slices.json").body)))
 
     def test_the_CA_is_handed_out(self) -> None:
         self.assertEqual((b"CA", "pem"), (self.page("/ca.pem").body, self.page("/ca.pem").kind))
