@@ -30,10 +30,11 @@ from slice_authority.federation import Federation
 from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogeni, sa, sr
 from slice_authority.sfa import aggregate, older, older_slivers, registry, slivers
 from slice_authority.sfa.identity import Identity, Kept
+from slice_authority.sfa.manager import Manager
 from slice_authority.sfa.places import Neighbour, Places
 from slice_authority.sfa.replies import Replies
 from slice_authority.sfa.settings import Known, SfaPorts
-from slice_authority.sfa.visitor import greeting
+from slice_authority.sfa.visitor import greet_alone, greeting
 
 LOOK_EVERY = 2.0  # seconds between two looks at the authority's folder
 LIMITS: Limits = evolve(BULK, depth=24, values=20_000)
@@ -80,10 +81,15 @@ def places(ports: SfaPorts) -> Places:
 async def serve(running: Running[Any], desk: Desk, kept: Kept) -> None:
     """Listen where the settings say."""
     stated, ports = running.settings, running.settings.sfa
-    trees = ((ports.registry, registry_tree), (ports.aggregate, aggregate_tree))
-    for where, tree in trees:
+    manager = Manager(desk, kept, places(ports), running.reactor, running.clock.now)
+    trees = (
+        (ports.registry, registry_tree(desk)),
+        (ports.aggregate, aggregate_tree(desk)),
+        (ports.slice_interface, manager_tree(manager)),
+    )
+    for where, pages in trees:
         if where:
-            site = hardened_site(tree(desk), running.reactor, LIMITS)
+            site = hardened_site(pages, running.reactor, LIMITS)
             await running.listen(where, site, visitor_options(stated.certificate, stated.key))
 
     async def look() -> None:
@@ -117,6 +123,12 @@ def registry_tree(desk: Desk) -> Resource:
 def aggregate_tree(desk: Desk) -> Resource:
     """What the aggregate's port answers, and where."""
     return tree(_resource(desk, *at_the_bare_address(together(slivers.api, older_slivers.api))), geni(desk))
+
+
+def manager_tree(manager: Manager) -> Resource:
+    """What the slice interface's port answers."""
+    api, greet = manager.api(), greet_alone(manager.now)
+    return tree(VisitedResource(api, greet, Replies(structs=True), limits=LIMITS), {})
 
 
 def geni(desk: Desk) -> dict[str, Resource]:

@@ -1,5 +1,6 @@
 """Who calls at an SFA interface: whoever showed a certificate, of which at first only the key is known."""
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import frozen
@@ -41,6 +42,16 @@ def greeting(desk: Desk) -> GreetRequest:
         return desk.greet_by(
             lambda store: Call(visitor, frozenset({Role.ANONYMOUS}), store, store.now, method.name, address)
         )
+
+    return greet
+
+
+def greet_alone(now: Callable[[], float]) -> GreetRequest:
+    """As `greeting`, for methods that open no registry themselves."""
+
+    def greet(method: Method, args: tuple[Any, ...], request: Request) -> Call:
+        visitor = Visitor(shown_with(request), is_modern(method, args))
+        return Call(visitor, frozenset({Role.ANONYMOUS}), None, now(), method.name, address_of(request))
 
     return greet
 

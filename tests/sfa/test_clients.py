@@ -7,7 +7,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab import gids, keys
+from planetlab.credential_xml import delegate
 from planetlab.credentials import print_time
+from planetlab.privileges import DEFAULTS, Privilege
 from tests.papers.programs import NEEDS_XMLSEC1, run
 from tests.sfa.ground import Ground, Person, openssl
 
@@ -213,6 +216,65 @@ class AcrossTheBorder(Field):
         epfl, user = self.ground.epfl, self.ground.plc.user
         aggregate = self.proxy(user, epfl.url("aggregate"))
         answer = aggregate.CreateSliver(URN, [], request(("epfl", epfl.hosts[0])), [], {})
+        self.assertEqual(3, answer["code"]["geni_code"], answer)
+
+
+class ThroughTheSliceInterface(Field):
+    """One call to the PLC at home, which asks all aggregates."""
+
+    def setUp(self) -> None:
+        self.plc, self.epfl, self.user = self.ground.plc, self.ground.epfl, self.ground.plc.user
+        gid, self.own = self.gid_of(self.user, "plc.lab.user")
+        self.manager = self.proxy(self.user, self.plc.url("slice_interface"), gid)
+        held = self.proxy(self.user, self.plc.url("registry")).GetCredential([self.own], SLICE, "slice")
+        plc = gids.read_chain((self.plc.place.path / "gid.pem").read_bytes())
+        key = keys.load_private(self.user.key.read_bytes())
+        rights = tuple(Privilege(name) for name in DEFAULTS["slice"])
+        until = time.time() + 86_400
+        handed = delegate(held.encode(), plc, rights, until, "1", key).decode()
+        self.creds = [self.wrapped(held), self.wrapped(handed)]
+        self.alone = [self.wrapped(held)]
+
+    def test_it_says_that_it_is_the_slice_interface(self) -> None:
+        self.assertEqual("slicemgr", self.manager.GetVersion({})["value"]["interface"])
+
+    def test_what_is_on_offer_everywhere_is_one_advertisement(self) -> None:
+        answer = self.manager.ListResources([self.own], {"geni_rspec_version": GENI3})
+        said = self.ok(answer)
+        for host in (*self.plc.hosts, *self.epfl.hosts):
+            self.assertIn(host, said)
+        told = {one["aggregate"]: one["status"] for one in answer["statistics"]}
+        self.assertEqual({"plc": "success", "epfl": "success"}, told)
+
+    def test_a_slice_over_both_with_a_delegated_credential(self) -> None:
+        text = request(("plc", self.plc.hosts[0]), ("epfl", self.epfl.hosts[0]))
+        users = [{"urn": "urn:publicid:IDN+plc:lab+user+user", "keys": [self.user.ssh]}]
+        manifest = self.ok(self.manager.CreateSliver(URN, self.creds, text, users, {}))
+        self.assertIn("lab_cdn", manifest)
+        self.assertIn("plc8lab_cdn", manifest)
+        status = self.ok(self.manager.SliverStatus(URN, self.creds, {}))
+        self.assertEqual(2, len(status["geni_resources"]))
+        until = print_time(time.time() + 8 * 86_400)
+        self.assertIs(True, self.ok(self.manager.RenewSliver(URN, self.creds, until, {})))
+        self.assertIs(True, self.ok(self.manager.DeleteSliver(URN, self.creds, {})))
+
+    def test_where_nothing_was_delegated_the_others_are_named_and_our_own_answers(self) -> None:
+        text = request(("plc", self.plc.hosts[0]), ("epfl", self.epfl.hosts[0]))
+        answer = self.manager.CreateSliver(URN, self.alone, text, [], {})
+        self.assertIn("lab_cdn", self.ok(answer))
+        self.assertIn("epfl: ", answer["output"])
+        self.assertIn("delegated", answer["output"])
+        bare = self.manager.CreateSliver(URN, self.alone, text, [])
+        self.assertIn("<!--", bare)
+        self.manager.DeleteSliver(URN, self.alone, {})
+
+    def test_a_call_that_comes_round_again_is_answered_with_nothing(self) -> None:
+        options = {"geni_rspec_version": GENI3, "call_id": "round-1"}
+        self.assertTrue(self.ok(self.manager.ListResources([self.own], options)))
+        self.assertEqual("", self.ok(self.manager.ListResources([self.own], options)))
+
+    def test_who_may_nothing_anywhere_is_refused(self) -> None:
+        answer = self.manager.DeleteSliver(URN, [self.wrapped(self.own)], {})
         self.assertEqual(3, answer["code"]["geni_code"], answer)
 
 
