@@ -83,12 +83,12 @@ class NodeResource(ApiResource):
         self.api.find(name)
         return await super()._value(name, args, request, greet)
 
-    async def _serve(self, request: Request, body: bytes) -> bytes | None:
+    async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
         answer = await super()._serve(request, body)
         if answer is not None:
             return answer
         why = (request.responseHeaders.getRawHeaders("x-expected") or [""])[0]
-        return xmlrpc.dumps_fault(Fault(1, f"<class 'xml.parsers.expat.ExpatError'>:{why}"))
+        return [xmlrpc.dumps_fault(Fault(1, f"<class 'xml.parsers.expat.ExpatError'>:{why}"))]
 
 
 @define

@@ -15,12 +15,20 @@ from typing import Any
 
 from attrs import evolve
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IReactorTime, ITransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IHalfCloseableProtocol,
+    IListeningPort,
+    IProtocolFactory,
+    IReactorTime,
+    ITransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from planetlab.limits import HardenedSite, Limits
 from planetlab.tls import ServerTLS
@@ -28,6 +36,7 @@ from planetlab.tls import ServerTLS
 _log = Logger()
 
 
+@implementer(IHalfCloseableProtocol)
 class _Visitor(ProtocolWrapper):
     """One connection, once it is let in."""
 
@@ -52,6 +61,18 @@ class _Visitor(ProtocolWrapper):
             self.inside = False
             self.factory.leave(self)
             super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def readConnectionLost(self) -> None:
+        """The peer says no more, as `forward_api_calls` does behind its call; what is in work is answered still."""
+        channel = getattr(self.wrappedProtocol, "_channel", None)
+        if getattr(channel, "is_busy", False):
+            channel.persistent = False  # type: ignore[union-attr]  # it has calls in work, so it is one
+        else:
+            self.loseConnection()  # type: ignore[no-untyped-call]
+
+    def writeConnectionLost(self) -> None:
+        """The peer hears no more."""
+        self.loseConnection()  # type: ignore[no-untyped-call]
 
     def at_rest(self) -> bool:
         """Whether nothing of it is in work: it is idle, or has not said yet what it wants."""

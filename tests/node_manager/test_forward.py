@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from xmlrpc.client import Fault, dumps
+from xmlrpc.client import Binary, Fault, dumps
 
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase
@@ -29,6 +29,16 @@ class ToANodeManager(ServiceTest):
         with self.assertRaises(Fault) as caught:
             xmlrpc.loads_answer(told[1])
         self.assertEqual((0, 102), (told[0], caught.exception.faultCode))
+
+
+class ToANodeManagerThatTakesItsTime(ServiceTest):
+    """The shell ends its sending side behind the call; the answer was lost unless it came in the same instant."""
+
+    async def test_an_answer_that_comes_later_is_not_lost(self) -> None:
+        told = await deferToThread(forwarded, dumps((Binary(b"no ticket"),), "Ticket").encode(), str(self.socket))
+        with self.assertRaises(Fault) as caught:
+            xmlrpc.loads_answer(told[1])
+        self.assertRegex(caught.exception.faultString, "Error in call: the creation service|Ticket error")
 
 
 class ToNobody(SynchronousTestCase):
