@@ -12,6 +12,7 @@ from planetlab.credentials import print_time
 from planetlab.errors import BadArgument
 from planetlab.gids import Gid
 from planetlab.privileges import Privilege
+from planetlab.speaks_for import key_id
 from planetlab.xml_text import INCLUSIVE
 from planetlab.xmldsig import DS
 
@@ -82,6 +83,27 @@ def delegate(
     root.append(body)
     root.append(signatures)
     _sign(body, signatures, owner, key)
+    return etree.tostring(root, encoding="utf-8")
+
+
+def speaks_for(user: Sequence[Gid], tool: keys.PublicKey, expires: float, key: keys.PrivateKey) -> bytes:
+    """The word of ``user``, signed with its ``key``, that whoever has the key ``tool`` may speak in its name."""
+    root = _root()
+    body = etree.SubElement(root, "credential")
+    body.set(_ID, "ref0")
+    for name, text in (("type", "abac"), ("serial", None), ("owner_gid", None), ("target_gid", None), ("uuid", None)):
+        etree.SubElement(body, name).text = text
+    etree.SubElement(body, "expires").text = print_time(expires)
+    rule = etree.SubElement(etree.SubElement(body, "abac"), "rt0")
+    etree.SubElement(rule, "version").text = "1.1"
+    signed = key_id(user[0].key)
+    head = etree.SubElement(rule, "head")
+    etree.SubElement(etree.SubElement(head, "ABACprincipal"), "keyid").text = signed
+    etree.SubElement(head, "role").text = f"speaks_for_{signed}"
+    tail = etree.SubElement(etree.SubElement(rule, "tail"), "ABACprincipal")
+    etree.SubElement(tail, "keyid").text = key_id(tool)
+    signatures = etree.SubElement(root, "signatures")
+    _sign(body, signatures, user, key)
     return etree.tostring(root, encoding="utf-8")
 
 

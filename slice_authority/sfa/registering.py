@@ -17,7 +17,7 @@ from planetlab.filters import Compare, both
 from planetlab.names import Hrn, LoginBase, SliceName
 from planetlab.records.persons import KEY, PERSON, ROLE
 from planetlab.records.sites import SITE
-from planetlab.registry import papers, tags
+from planetlab.registry import papers, peer_papers, tags
 from planetlab.registry.store import Row, Store
 from slice_authority.methods import persons, slices
 from slice_authority.sfa import rights, things
@@ -180,6 +180,8 @@ def _add_authority(call: Call, hrn: Hrn, record: Row) -> None:
             "their own and are certified by `plfed authority`",
             "record['hrn']",
         )
+    if any(paper.hrn == hrn for paper in peer_papers.every(call.store)):
+        raise Conflict(f"{hrn} is the name of an authority that keeps its own registry", "record['hrn']")
     base = str(LoginBase.parse(hrn.leaf))
     said: Row = {name: record[name] for name in ("url", "latitude", "longitude", "max_slices") if name in record}
     title = _text(record, "name") or hrn.leaf
