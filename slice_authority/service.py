@@ -1,5 +1,6 @@
 """The slice authority, put together: its methods, its keys, its jobs."""
 
+from functools import partial
 from secrets import SystemRandom
 from typing import Any
 
@@ -11,7 +12,7 @@ from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
-from slice_authority import agent, federation
+from slice_authority import agent, federation, of_2004
 from slice_authority.issuing import Sealer
 from slice_authority.methods import (
     adm,
@@ -71,7 +72,7 @@ async def main(running: Running[Settings]) -> None:
     desk = serving.open_desk(running, "slice", plc)
     peers.desk = desk
     more = {} if said is None else {"federation": federation.tree(said)}
-    await serving.serve(running, desk, "SA", unite(api, old), older, more)
+    await serving.serve(running, desk, "SA", unite(api, old), older, more, partial(of_2004.Whole, clock=running.clock))
     if said is not None:
         serving.every(running, federation.LOOK_EVERY, lambda: said.look(desk), "looking at the authority's folder")
     if sfa is not None:
