@@ -1,5 +1,6 @@
 """A safe raw socket hears what concerns its port, for good, and nothing else of the sliver."""
 
+import contextlib
 import socket
 import struct
 
@@ -73,6 +74,29 @@ class RawSockets(Ground):
                 made.sendto(_datagram(source, STRANGER), (STRANGER, 0))
         self.assertEqual({f"{NODE} {own}": 1}, heard())
 
+    def test_what_it_sends_comes_from_its_port_only_and_is_whole(self) -> None:
+        made = self.opened(Hears.UDP, 4000)
+        made.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
+        own = self.node.stats(CODEEN).address
+        with self.program(self.world, "hear", "0.3") as heard:
+            for port, offset in ((4000, 0), (4001, 0), (4000, 0x2000), (4000, 5)):
+                with contextlib.suppress(PermissionError):  # so the kernel tells of a packet that it dropped
+                    made.sendto(_datagram(own, STRANGER, port, offset), (STRANGER, 0))
+        self.assertEqual({f"{NODE} {own}": 1}, heard())
+
+    def test_what_it_asks_carries_its_identifier_only(self) -> None:
+        made = self.opened(Hears.ICMP, 77)
+        self.assertRaises(PermissionError, made.sendto, _echo(78), (STRANGER, 0))
+
+    def test_a_sniffer_cannot_send(self) -> None:
+        made = self.opened(Hears.SNIFFER, 53)
+        for bypass in (0, 1):
+            made.setsockopt(263, 20, bypass)  # SOL_PACKET, PACKET_QDISC_BYPASS
+            with self.program(self.world, "hear", "0.3") as heard, contextlib.suppress(OSError):
+                outer = bytes.fromhex("02706c000001")
+                made.sendto(_datagram(self.node.stats(CODEEN).address, STRANGER), ("eth0", 0x0800, 0, 0, outer))
+            self.assertEqual({}, heard())
+
     def test_who_may_not_have_one_is_told_who_can_give_it(self) -> None:
         self.running(self.node, SIRIUS)
         error = self.assertRaises(DriverError, self.node.safe_raw, SIRIUS, Hears.UDP, 4000)
@@ -86,8 +110,8 @@ def _echo(identifier: int) -> bytes:
     return bare[:2] + struct.pack("!H", ~sum(struct.unpack("!4H", bare)) & 0xFFFF) + bare[4:]
 
 
-def _datagram(source: str, to: str) -> bytes:
+def _datagram(source: str, to: str, port: int = 4000, offset: int = 0) -> bytes:
     carried = source.encode()
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 28 + len(carried), 1, 0, 64, socket.IPPROTO_UDP, 0)
-    udp = struct.pack("!HHHH", 4000, 9, 8 + len(carried), 0) + carried
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 28 + len(carried), 1, offset, 64, socket.IPPROTO_UDP, 0)
+    udp = struct.pack("!HHHH", port, 9, 8 + len(carried), 0) + carried
     return head + socket.inet_aton(source) + socket.inet_aton(to) + udp

@@ -115,6 +115,28 @@ class ReservedPorts(Ground):
         self.assertEqual(State.STOPPED, self.node.look()[SIRIUS].state)
         self.assertEqual(str(CODEEN), self.calls())
 
+    def from_ports(self, name: SliceName, *ports: int) -> dict[str, int]:
+        """The source ports under which packets that a slice sends from these ports come to a stranger."""
+        words = "use Socket; for my $p (%s) { socket(S,2,2,0); bind(S, sockaddr_in($p, INADDR_ANY)) or die $!;"
+        words += " send(S, qq(from$p), 0, sockaddr_in(9, inet_aton('%s'))) }"
+        with self.program(self.world, "ports", "0.3") as heard:
+            self.node.enter(name, ("perl", "-e", words % (", ".join(map(str, ports)), STRANGER)))
+        told: dict[str, int] = heard()
+        return {word: int(port) for port, word in (key.split() for key in told)}
+
+    def test_packets_from_it_leave_as_they_are_for_its_slice_only(self) -> None:
+        own = self.from_ports(CODEEN, 8080, 53, 4000)
+        self.assertEqual({"from8080": 8080, "from53": 53, "from4000": 4000}, own)
+        others = self.from_ports(SIRIUS, 8080, 53, 22, 4001)
+        self.assertEqual(4001, others.pop("from4001"))
+        self.assertEqual({"from8080", "from53", "from22"}, others.keys())
+        self.assertEqual([], [port for port in others.values() if not 61000 <= port <= 65535])
+
+    def test_a_flow_that_had_it_before_it_was_reserved_is_cut(self) -> None:
+        self.assertEqual({"from7000": 7000}, self.from_ports(SIRIUS, 7000))
+        self.node.set_limits(CODEEN, ResourceSpec(tags={"ports": "7000"}))
+        self.assertEqual({}, self.from_ports(SIRIUS, 7000))
+
     def test_it_is_free_again_when_the_sliver_ends(self) -> None:
         self.node.destroy(CODEEN)
         self.node.set_limits(SIRIUS, ResourceSpec(tags={"ports": "8080"}))
@@ -132,6 +154,25 @@ class FlowsOfOne(Ground):
             node.enter(SIRIUS, ("perl", "-e", SEND % (STRANGER, 10, SIRIUS)))
             node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 10, CODEEN)))
         self.assertEqual({f"{NODE} {SIRIUS}": 10}, heard())
+
+
+class FlowsOfTheDead(Ground):
+    def test_nothing_is_tracked_of_a_sliver_that_ended_and_all_of_its_neighbour(self) -> None:
+        node = self.driver()
+        before = self.tracked()
+        flood = "use Socket; for my $p (%d..%d) { socket(S,2,2,0); send(S,'x',0,sockaddr_in($p,inet_aton('%s'))) }"
+        for name, ports in ((CODEEN, (1001, 1040)), (SIRIUS, (2001, 2030))):
+            self.running(node, name)
+            node.enter(name, ("perl", "-e", flood % (*ports, STRANGER)))
+        self.assertEqual(70, self.tracked() - before)
+        node.stop(CODEEN)
+        self.assertEqual(30, self.tracked() - before)
+        node.destroy(SIRIUS)
+        self.assertEqual(0, self.tracked() - before)
+
+    def tracked(self) -> int:
+        """Flows that the node's network keeps track of."""
+        return int(within(self.netns, "cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
 
 
 class OwnersOfPackets(Ground):

@@ -2,6 +2,7 @@
 
 ``forge LINK TO SOURCE…`` sends a UDP packet to port 9 of TO from each SOURCE, past the sliver's own network code.
 ``hear SECONDS`` prints for each UDP packet to port 9: its source address and what it carries, until it has been silent.
+``ports SECONDS`` prints the same with its source port in place of the address.
 ``see LINK COUNT`` prints, for each packet carrying text that leaves by LINK, the mark and the first word, counted.
 """
 
@@ -30,7 +31,7 @@ def forge(link: str, to: str, *sources: str) -> None:
         wire.send(outer + inner + b"\x08\x00" + head + udp)
 
 
-def hear(seconds: str) -> None:
+def hear(seconds: str, by_port: bool = False) -> None:
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 26)
     ear.bind(("", PORT))
@@ -39,10 +40,14 @@ def hear(seconds: str) -> None:
     heard: collections.Counter[str] = collections.Counter()
     try:
         while True:
-            carried, (source, _) = ear.recvfrom(2048)
-            heard[f"{source} {carried.decode().split()[0]}"] += 1
+            carried, (source, port) = ear.recvfrom(2048)
+            heard[f"{port if by_port else source} {carried.decode().split()[0]}"] += 1
     except TimeoutError:
         print(json.dumps(heard))
+
+
+def ports(seconds: str) -> None:
+    hear(seconds, by_port=True)
 
 
 def see(link: str, count: str) -> None:
@@ -70,4 +75,4 @@ def _checksum(octets: bytes) -> int:
 
 
 if __name__ == "__main__":
-    {"forge": forge, "hear": hear, "see": see}[sys.argv[1]](*sys.argv[2:])
+    {"forge": forge, "hear": hear, "ports": ports, "see": see}[sys.argv[1]](*sys.argv[2:])

@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from node_manager.drivers import DriverError, Sliver, State
-from node_manager.drivers.container import bundle, commons, firewall, guest, links
+from node_manager.drivers.container import bundle, commons, conntrack, firewall, guest, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.files import lay_out, mounted
 from node_manager.drivers.container.images import image, init_program
@@ -254,6 +254,7 @@ class Builder:
         self.groups.remove(record.group)
         links.remove(record.slot)
         firewall.shut_out(self.settings, record.slot, self._limits(record.sliver).ports)
+        conntrack.forget(record.slot.mark)
         self.tree.remove(record.slot)
         self.runtime.forget(str(record.sliver.slice))
         (self.records.folder(record.sliver.slice) / "init.pid").unlink(missing_ok=True)

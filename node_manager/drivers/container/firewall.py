@@ -1,7 +1,9 @@
 """What may pass between slivers, node and world, and by what a packet is known afterwards: one nftables table.
 
 Rules are fixed; a sliver is only elements of maps: its interface with its address (no other source passes), with its
-mark (on the packet from there to the uplink, and on its conntrack entry), and with its classes of bandwidth.
+mark (on the packet from there to the uplink, and on its conntrack entry), and with its classes of bandwidth. A source
+port leaves as the sliver chose it, unless it is low or somebody else's: then another is put in its place, and nothing
+ever leaves from a port that another slice has.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +14,8 @@ from node_manager.drivers.container.settings import ContainerSettings, Slot
 from node_manager.drivers.container.shaping import NODE
 
 TABLE = "ip plfed"
+_PROTOCOLS = ("tcp", "udp")
+_OTHERS = "61000-65535"  # source ports put in place of others; above those that the node's own connections take
 
 _RULES = """
 add table {table}
@@ -20,6 +24,8 @@ add map {table} marks {{ type ifname : mark; }}
 add map {table} classes {{ type ifname : classid; }}
 add map {table} exempt_classes {{ type ifname : classid; }}
 add map {table} ports {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}
+add set {table} taken {{ type inet_proto . inet_service; }}
+add set {table} held {{ type mark . inet_proto . inet_service; }}
 add set {table} exempt {{ type ipv4_addr; flags interval; }}
 flush set {table} exempt
 add set {table} pings {{ type ifname; flags dynamic; size 8192; timeout 5s; }}
@@ -31,6 +37,7 @@ add chain {table} leaving
 add chain {table} passing {{ type filter hook forward priority filter; policy accept; }}
 add chain {table} from_node {{ type route hook output priority mangle; policy accept; }}
 add chain {table} translated {{ type nat hook postrouting priority srcnat; policy accept; }}
+add chain {table} last {{ type filter hook postrouting priority srcnat + 50; policy accept; }}
 flush chain {table} origin
 flush chain {table} reserved
 flush chain {table} to_node
@@ -38,6 +45,7 @@ flush chain {table} leaving
 flush chain {table} passing
 flush chain {table} from_node
 flush chain {table} translated
+flush chain {table} last
 add rule {table} origin iifname != "sl*" accept
 add rule {table} origin iifname . ip saddr != @own counter drop
 add rule {table} origin meta mark set iifname map @marks
@@ -60,10 +68,19 @@ add rule {table} passing iifname "sl*" oifname "{uplink}" jump leaving
 add rule {table} passing iifname "sl*" counter drop
 add rule {table} passing oifname != "sl*" accept
 add rule {table} passing ct state established,related accept
-add rule {table} passing iifname "{uplink}" ct status dnat accept
+add rule {table} passing iifname "{uplink}" ct status dnat ct mark set oifname map @marks accept
 add rule {table} passing counter drop
 add rule {table} from_node oifname "{uplink}" meta priority set 1:{node:x}
-add rule {table} translated ip saddr {net} oifname "{uplink}" masquerade
+add rule {table} translated ip saddr != {net} accept
+add rule {table} translated oifname != "{uplink}" accept
+add rule {table} translated meta mark . meta l4proto . th sport @held masquerade
+add rule {table} translated meta l4proto {{ tcp, udp }} meta l4proto . th sport @taken masquerade to :{others}
+add rule {table} translated meta l4proto {{ tcp, udp }} th sport < 1024 masquerade to :{others}
+add rule {table} translated masquerade
+add rule {table} last oifname != "{uplink}" accept
+add rule {table} last meta mark 0 accept
+add rule {table} last meta mark . meta l4proto . th sport @held accept
+add rule {table} last meta l4proto . th sport @taken counter drop
 {exempt}
 """
 
@@ -79,6 +96,7 @@ def raise_(settings: ContainerSettings) -> None:
         pings=settings.pings,
         flows=settings.flows,
         node=0x1000 | NODE,
+        others=_OTHERS,
         services=f"add rule {TABLE} to_node tcp dport {{ {ports} }} accept" if ports else "",
         exempt=f"add element {TABLE} exempt {{ {exempt} }}" if exempt else "",
     )
@@ -119,14 +137,21 @@ def _delete(elements: Iterable[str], allowed: Sequence[int] = (0,)) -> None:
 
 def _release(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> None:
     """One by one: a port that has come to another slice by now cannot even be added, and stays with it."""
-    for element in _ports(settings, slot, ports):
-        _delete((element,), allowed=(0, 1))
+    for port in ports:
+        for protocol in _PROTOCOLS:
+            _delete(tuple(_port(settings, slot, protocol, port)), allowed=(0, 1))
 
 
 def _ports(settings: ContainerSettings, slot: Slot, ports: Sequence[int]) -> Iterator[str]:
-    for protocol in ("tcp", "udp"):
+    for protocol in _PROTOCOLS:
         for port in ports:
-            yield f"{TABLE} ports {{ {protocol} . {port} : {address(settings, slot)} . {port} }}"
+            yield from _port(settings, slot, protocol, port)
+
+
+def _port(settings: ContainerSettings, slot: Slot, protocol: str, port: int) -> Iterator[str]:
+    yield f"{TABLE} ports {{ {protocol} . {port} : {address(settings, slot)} . {port} }}"
+    yield f"{TABLE} taken {{ {protocol} . {port} }}"
+    yield f"{TABLE} held {{ {slot.mark} . {protocol} . {port} }}"
 
 
 def _elements(settings: ContainerSettings, slot: Slot) -> Iterator[str]:

@@ -35,26 +35,26 @@ LOOPBACK = 1  # the first interface of every network namespace
 
 def veth(name: str, mac: str, peer: str, peer_mac: str, peer_netns: int) -> Request:
     """A request that makes a pair, whose ``peer`` stands in the network namespace that a descriptor refers to."""
-    other = _link(0) + _named(peer, peer_mac) + _attribute(_IFLA_NET_NS_FD, struct.pack("=i", peer_netns))
-    kind = _attribute(_INFO_KIND, b"veth") + _attribute(_INFO_DATA, _attribute(_VETH_PEER, other))
-    return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0) + _named(name, mac) + _attribute(_IFLA_LINKINFO, kind)
+    other = _link(0) + _named(peer, peer_mac) + attribute(_IFLA_NET_NS_FD, struct.pack("=i", peer_netns))
+    kind = attribute(_INFO_KIND, b"veth") + attribute(_INFO_DATA, attribute(_VETH_PEER, other))
+    return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0) + _named(name, mac) + attribute(_IFLA_LINKINFO, kind)
 
 
 def up(link: int, segments: int = 0) -> Request:
     """A request that sets an interface up, with so many ``segments`` to a packet at most when it is above 0."""
-    most = _attribute(_IFLA_GSO_MAX_SEGS, struct.pack("=I", segments)) if segments else b""
+    most = attribute(_IFLA_GSO_MAX_SEGS, struct.pack("=I", segments)) if segments else b""
     return _NEWLINK, 0, _link(link, _IFF_UP) + most
 
 
 def no_link(name: str) -> Request:
     """A request that takes an interface away, and its peer with it."""
-    return _DELLINK, 0, _link(0) + _attribute(_IFLA_IFNAME, name.encode() + b"\0")
+    return _DELLINK, 0, _link(0) + attribute(_IFLA_IFNAME, name.encode() + b"\0")
 
 
 def own_address(link: int, address: IPv4Address) -> Request:
     """A request that gives an interface an address of its own, without neighbours."""
     head = struct.pack("=BBBBi", socket.AF_INET, 32, 0, _SCOPE_WORLD, link)
-    both = _attribute(_IFA_LOCAL, address.packed) + _attribute(_IFA_ADDRESS, address.packed)
+    both = attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
     return _NEWADDR, _CREATE | _REPLACE, head + both
 
 
@@ -63,8 +63,8 @@ def route(link: int, to: IPv4Address | None, via: IPv4Address | None = None) -> 
     scope, width = _SCOPE_LINK if via is None else _SCOPE_WORLD, 0 if to is None else 32
     body = struct.pack("=8BI", socket.AF_INET, width, 0, 0, _MAIN_TABLE, _BY_BOOT, scope, _UNICAST, 0)
     for kind, address in ((_RTA_DST, to), (_RTA_GATEWAY, via)):
-        body += _attribute(kind, address.packed) if address else b""
-    return _NEWROUTE, _CREATE | _REPLACE, body + _attribute(_RTA_OIF, struct.pack("=i", link))
+        body += attribute(kind, address.packed) if address else b""
+    return _NEWROUTE, _CREATE | _REPLACE, body + attribute(_RTA_OIF, struct.pack("=i", link))
 
 
 def _link(index: int, flags: int = 0) -> bytes:
@@ -72,7 +72,7 @@ def _link(index: int, flags: int = 0) -> bytes:
 
 
 def _named(name: str, mac: str) -> bytes:
-    return _attribute(_IFLA_IFNAME, name.encode() + b"\0") + _attribute(_IFLA_ADDRESS, _hardware(mac))
+    return attribute(_IFLA_IFNAME, name.encode() + b"\0") + attribute(_IFLA_ADDRESS, _hardware(mac))
 
 
 def _hardware(mac: str) -> bytes:
@@ -82,7 +82,7 @@ def _hardware(mac: str) -> bytes:
 def neighbour(link: int, address: IPv4Address, mac: str) -> Request:
     """A request that writes down who has ``address`` on an interface, for good."""
     body = struct.pack("=BxxxiHBB", socket.AF_INET, link, _NUD_PERMANENT, 0, 0)
-    body += _attribute(_NDA_DST, address.packed) + _attribute(_NDA_LLADDR, _hardware(mac))
+    body += attribute(_NDA_DST, address.packed) + attribute(_NDA_LLADDR, _hardware(mac))
     return _NEWNEIGH, _REPLACE | _CREATE, body
 
 
@@ -94,14 +94,14 @@ def htb_class(link: int, parent: int, handle: int, least: float, most: float, qu
     rates = b"".join(struct.pack("=BBHhHI", 3, _ETHERNET, 0, 0, 0, min(_MOST, int(rate / 8))) for rate in (least, most))
     rest = struct.pack("=5I", _ticks(least), _ticks(most), quantum, 0, 0)
     options = (
-        _attribute(_HTB_PARMS, rates + rest)
-        + _attribute(_HTB_RATE64, struct.pack("=Q", int(least / 8)))
-        + _attribute(_HTB_CEIL64, struct.pack("=Q", int(most / 8)))
+        attribute(_HTB_PARMS, rates + rest)
+        + attribute(_HTB_RATE64, struct.pack("=Q", int(least / 8)))
+        + attribute(_HTB_CEIL64, struct.pack("=Q", int(most / 8)))
     )
     return (
         _NEWTCLASS,
         _REPLACE | _CREATE,
-        _class(link, parent, handle) + _attribute(_TCA_KIND, b"htb\0") + _attribute(_TCA_OPTIONS | _NESTED, options),
+        _class(link, parent, handle) + attribute(_TCA_KIND, b"htb\0") + attribute(_TCA_OPTIONS | _NESTED, options),
     )
 
 
@@ -126,14 +126,23 @@ def ask(requests: Sequence[Request]) -> None:
         kernel.bind((0, 0))
         kernel.settimeout(5.0)
         for kind, flags, body in requests:
-            head = struct.pack("=IHHII", 16 + len(body), kind, flags | _REQUEST | _ACK, 1, 0)
-            kernel.send(head + body)
-            answer = kernel.recv(65536)
-            told, error = struct.unpack_from("=H", answer, 4)[0], struct.unpack_from("=i", answer, 16)[0]
-            if told == _ERROR and error and (kind, -error) not in _GONE:
-                raise OSError(-error, f"rtnetlink request {kind}: {os.strerror(-error)}")
+            try:
+                told(kernel, kind, flags, body)
+            except OSError as error:
+                if (kind, error.errno) not in _GONE:
+                    raise
 
 
-def _attribute(kind: int, content: bytes) -> bytes:
+def told(kernel: socket.socket, kind: int, flags: int, body: bytes) -> None:
+    """Send one request and wait for the kernel's word on it. Raises `OSError`."""
+    kernel.send(struct.pack("=IHHII", 16 + len(body), kind, flags | _REQUEST | _ACK, 1, 0) + body)
+    answer = kernel.recv(65536)
+    said, error = struct.unpack_from("=H", answer, 4)[0], struct.unpack_from("=i", answer, 16)[0]
+    if said == _ERROR and error:
+        raise OSError(-error, f"netlink request {kind}: {os.strerror(-error)}")
+
+
+def attribute(kind: int, content: bytes) -> bytes:
+    """One attribute of a request, filled up to where the next may begin."""
     size = 4 + len(content)
     return struct.pack("=HH", size, kind) + content + bytes(-size % 4)

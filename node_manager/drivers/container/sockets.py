@@ -11,8 +11,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
-from node_manager.drivers.container import filters, kernel
+from node_manager.drivers.container import filters, kernel, spoken
 from node_manager.drivers.container.room import Room
+from node_manager.drivers.container.spoken import Mark
 
 T = TypeVar("T")
 _BACKLOG = 50
@@ -27,6 +28,9 @@ class Hears(StrEnum):
     UDP = "udp"
     ICMP = "icmp"  # replies with an identifier, and errors about it
     SNIFFER = "sniffer"  # packets from and to a port, both directions
+
+
+_MARKS = {Hears.ICMP: Mark.IDENTIFIER, Hears.SNIFFER: Mark.SNIFFER}
 
 
 def within(room: Room, pid: int, make: Callable[[], T]) -> T:
@@ -59,8 +63,10 @@ def listening(address: str, port: int) -> socket.socket:
 def safe_raw(hears: Hears, number: int) -> socket.socket:
     """A raw socket that hears what concerns one port or identifier, for good: who gets it cannot change the filter.
 
-    What it sends leaves the node only from the sliver's own address, like all that comes from the sliver.
+    What it sends comes from that port, or carries that identifier, and leaves the node only from the sliver's own
+    address, like all that comes from the sliver. A sniffer sends nothing.
     """
+    kind = _MARKS.get(hears, Mark.PORT)
     if hears is Hears.SNIFFER:
         made, program = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM), filters.either_port(number)
     elif hears is Hears.ICMP:
@@ -69,10 +75,15 @@ def safe_raw(hears: Hears, number: int) -> socket.socket:
     else:
         protocol = socket.IPPROTO_TCP if hears is Hears.TCP else socket.IPPROTO_UDP
         made, program = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol), filters.port(number)
-    code = ctypes.create_string_buffer(program, len(program))
-    told = struct.pack("@HL", len(program) // 8, ctypes.addressof(code))
-    made.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, told)
-    made.setsockopt(socket.SOL_SOCKET, _LOCK_FILTER, 1)
-    if hears is Hears.SNIFFER:
-        made.bind(("eth0", _ALL))  # only now: it would have heard everything until here
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, spoken.allow(kind, number))
+        code = ctypes.create_string_buffer(program, len(program))
+        told = struct.pack("@HL", len(program) // 8, ctypes.addressof(code))
+        made.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, told)
+        made.setsockopt(socket.SOL_SOCKET, _LOCK_FILTER, 1)
+        if hears is Hears.SNIFFER:
+            made.bind(("eth0", _ALL))  # only now: it would have heard everything until here
+    except BaseException:
+        made.close()
+        raise
     return made
