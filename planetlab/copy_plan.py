@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from planetlab.copies import (
     FEW,
+    KEYS,
     NOUNS,
     OLD_BOOT_STATES,
     PERSONS,
@@ -115,7 +116,7 @@ class _Planner:
         if missing := sorted(noun.needed - values.keys()):
             raise BadArgument(f"{', '.join(missing)} not sent")
         _CHECKS.get(noun.record.name, _nothing_more)(self, values)
-        if hrn := self._hrn(row):
+        if noun is not KEYS and (hrn := self._hrn(row)):
             values["hrn"] = hrn
         return values
 

@@ -7,6 +7,7 @@ a canonical form and one kind of paper is never taken for another. What is read 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from planetlab.refusals import BadSignature
 
 MOST_SIGNATURES = 16
 MEMBERS = ("payload", "payloadType", "signatures")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # half a character, which is text only beside its other half
 _METHODS = {"rsa": xmldsig.RSA_SHA256, "ec": xmldsig.ECDSA_SHA256}
 
 
@@ -68,11 +70,14 @@ def read(data: bytes, most: int) -> Envelope:
 
 
 def loads(data: bytes) -> Any:
-    """JSON without second meanings: no member twice, no number that is none, no odd nesting. Raises `BadSignature`."""
+    """JSON without second meanings: no member twice, no odd number, no half characters. Raises `BadSignature`."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        said = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        if _HALF.search(data):
+            json.dumps(said, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadSignature("malformed", f"expected JSON: {error!s:.100}") from None
+    return said
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
