@@ -26,18 +26,25 @@ class Role(StrEnum):
 
 _AS_THE_API = ("as the api",)  # told apart by identity; None already means a method without an auth struct
 
+NOT_NIL = ("not nil",)
+"""Beside the type of an optional argument: the PLC API takes it or its absence, and no nil."""
+
 AUTH = Struct({}, name="auth")
 """The first argument of a method that authenticates its caller; read by the service that greets."""
 
 
 @frozen
 class Argument:
-    """One argument as declared; ``default`` counts only when it is optional."""
+    """One argument as declared; ``default`` counts only when it is optional.
+
+    An optional one without a default may be sent as ``nil`` too, unless its type stands beside `NOT_NIL`.
+    """
 
     name: str
     shape: Shape
     optional: bool = False
     default: Any = None
+    nil: bool = True
 
 
 @frozen(eq=False)
@@ -89,7 +96,7 @@ class Method:
 
 
 def _read(argument: Argument, value: Any) -> Any:
-    if value is None and argument.optional and argument.default is None:
+    if value is None and argument.optional and argument.default is None and argument.nil:
         return None
     return argument.shape.read(value, argument.name)
 
@@ -163,6 +170,7 @@ def _arguments(body: Callable[..., Any]) -> tuple[Argument, ...]:
             shape=shape(hints[parameter.name]),
             optional=parameter.default is not parameter.empty,
             default=None if parameter.default is parameter.empty else parameter.default,
+            nil=NOT_NIL not in getattr(hints[parameter.name], "__metadata__", ()),
         )
         for parameter in given
     )

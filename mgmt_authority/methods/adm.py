@@ -7,7 +7,7 @@ from planetlab.both import forms, rights, tagging
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Query, both, by_keys
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import CONF_FILE, INTERFACE, NODE, NODE_GROUP, PCU
 from planetlab.records.sites import SITE
 from planetlab.registry import tags
@@ -116,7 +116,7 @@ def AdmGetSitePowerControlUnits(call: Call, site_id_or_login_base: SiteKey) -> A
 
 @api.method(*PERSONS, status="removed", reads=True)
 def AdmGetSiteNodes(
-    call: Call, site_id_or_name_list: Annotated[list[Any] | None, ListOf((Either((Of(int), Of(str))),))] = None
+    call: Call, site_id_or_name_list: Annotated[list[Any] | None, ListOf((Either((Of(int), Of(str))),)), NOT_NIL] = None
 ) -> Found:
     """Give the numbers of sites' nodes by the sites' numbers, as texts."""
     wanted = ALL if site_id_or_name_list is None else by_keys(SITE, site_id_or_name_list)

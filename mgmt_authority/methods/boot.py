@@ -9,7 +9,7 @@ from planetlab.both.methods.sessions import for_node
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, DatabaseError
 from planetlab.filters import AmongValues, Compare, HasAny, both
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.logs import MESSAGE
 from planetlab.records.nodes import INTERFACE, NODE
 from planetlab.records.persons import PERSON, SESSION
@@ -20,7 +20,7 @@ from planetlab.shapes import ListOf, Struct
 
 api = Api()
 
-MaybeNodeKey = Annotated[int | str | None, forms.id_or_name(NODE)]
+MaybeNodeKey = Annotated[int | str | None, forms.id_or_name(NODE), NOT_NIL]
 Details = Annotated[
     Row,
     forms.answer(

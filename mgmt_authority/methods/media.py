@@ -13,7 +13,7 @@ from planetlab.both import forms, rights
 from planetlab.both.afterwards import Afterwards
 from planetlab.calls import Call
 from planetlab.filters import Compare
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import INTERFACE, NODE
 from planetlab.records.tags import INTERFACE_TAG, NODE_TAG
 from planetlab.registry.store import Row
@@ -44,7 +44,7 @@ def GetBootMedium(
     node_id_or_hostname: NodeKey,
     action: str,
     filename: str,
-    options: Annotated[list[str] | None, ListOf((Of(str),))] = None,
+    options: Annotated[list[str] | None, ListOf((Of(str),)), NOT_NIL] = None,
 ) -> str:
     """Make what a node boots by: its text (node-preview, node-floppy), or an image (node-iso, node-usb, generic-…).
 

@@ -6,7 +6,7 @@ from planetlab.both import forms, writing
 from planetlab.both.callers import NodeCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import CONF_FILE, INIT_SCRIPT, INTERFACE, NODE, NODE_GROUP
 from planetlab.records.persons import KEY
 from planetlab.records.slices import SLICE
@@ -61,7 +61,9 @@ Slivers = Annotated[
 
 
 @api.method(Role.ADMIN, Role.NODE)
-def GetSlivers(call: Call, node_id_or_hostname: Annotated[int | str | None, forms.id_or_name(NODE)] = None) -> Slivers:
+def GetSlivers(
+    call: Call, node_id_or_hostname: Annotated[int | str | None, forms.id_or_name(NODE), NOT_NIL] = None
+) -> Slivers:
     """Tell a node all it should know: its slivers, owners' accounts, files, scripts, groups, interfaces and leases.
 
     A node asks for itself; an admin for any. Asking counts as the node's contact.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from planetlab.both import forms, getting, tagging
 from planetlab.calls import Call
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import INIT_SCRIPT, NODE, NODE_GROUP
 from planetlab.records.slices import SLICE
 from planetlab.records.tags import SLICE_TAG, TAG_TYPE
@@ -17,7 +17,7 @@ TagId = Annotated[int, forms.of(SLICE_TAG, "slice_tag_id")]
 TypeKey = Annotated[int | str, forms.id_or_name(TAG_TYPE)]
 Value = Annotated[str, Either((forms.of(SLICE_TAG, "value"), forms.of(INIT_SCRIPT, "name")))]
 NodeKey = Annotated[int | str | None, Either((*forms.id_or_name(NODE).shapes, Nil()))]
-GroupKey = Annotated[int | str | None, forms.id_or_name(NODE_GROUP)]
+GroupKey = Annotated[int | str | None, forms.id_or_name(NODE_GROUP), NOT_NIL]
 
 getting.declare(
     api,

@@ -7,7 +7,7 @@ from planetlab.both.callers import PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
 from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Like, Some, both
-from planetlab.methods import Api, Role
+from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import PERSON
 from planetlab.records.slices import SLICE
@@ -22,8 +22,8 @@ old = Api()
 
 SliceName = Annotated[str, forms.of(SLICE, "name")]
 SliceNames = Annotated[list[str], ListOf((forms.of(SLICE, "name"),))]
-MaybeNames = Annotated[list[str] | None, ListOf((forms.of(SLICE, "name"),))]
-InfoNames = Annotated[list[str] | None, ListOf((Either((forms.of(SLICE, "name"),)),))]
+MaybeNames = Annotated[list[str] | None, ListOf((forms.of(SLICE, "name"),)), NOT_NIL]
+InfoNames = Annotated[list[str] | None, ListOf((Either((forms.of(SLICE, "name"),)),)), NOT_NIL]
 Hostnames = Annotated[list[str], ListOf((forms.of(NODE, "hostname"),))]
 Emails = Annotated[list[str], ListOf((forms.of(PERSON, "email"),))]
 Maybe = Annotated[bool | None, Of(bool, nil=True)]

@@ -238,7 +238,7 @@ class ANode(SynchronousTestCase):
         self.assertEqual([{"key_type": "ssh", "key": SSH_KEY}], sliver["keys"])
         self.assertIn({"tagname": "vref", "value": "f14"}, sliver["attributes"])
         self.assertLess(abs(time.time() - told["timestamp"]), 60)
-        self.assertEqual(told["slivers"], self.post("GetSlivers", auth, None)["slivers"])
+        self.assertEqual(told["slivers"], self.post("GetSlivers", auth, self.node_id)["slivers"])
 
     @skipUnless(shutil.which("curl"), "curl is not installed (Debian package curl)")
     def test_curl_itself_is_answered(self) -> None:
