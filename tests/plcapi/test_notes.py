@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.plcapi import rows_filters, rows_ma, rows_sa, rows_slices
+from tests.plcapi import rows_filters, rows_ma, rows_rare, rows_sa, rows_slices
 from tests.plcapi.campus import Campus, Row
 
 
@@ -37,3 +37,6 @@ class Notes(SynchronousTestCase):
 
     def test_filters(self) -> None:
         self.holds(rows_filters.FILTERS)
+
+    def test_what_few_call(self) -> None:
+        self.holds(rows_rare.RARE)
