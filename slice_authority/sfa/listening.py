@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
@@ -50,12 +50,26 @@ def identity(running: Running[Any], said: Federation | None) -> Kept | None:
     if gid is None or key is None:
         raise BadSettings(f"{running.config}: sfa: expected sfa.gid and sfa.key, or federation, the authority's folder")
 
-    def believed(store: Store) -> Roots:
-        own = None if said is None else said.root
-        above = () if said is None else tuple(Root(hrn=each.hrn, gid=each) for each in said.above[-1:])
-        return Roots(hearing.trusted(peer_papers.every(store), own).roots + above)  # type: ignore[arg-type]  # as there
-
+    believed = Believed(said)
     return Kept(lambda: Identity.load(stated.hrn, gid, key, ports.trusted_roots, believed), (gid, key))
+
+
+@define
+class Believed:
+    """The roots that the registry's books of peers say; put together anew when one of their statements changes."""
+
+    said: Federation | None
+    _last: tuple[Any, Roots] | None = field(default=None, init=False)
+
+    def __call__(self, store: Store) -> Roots:
+        papers_ = peer_papers.every(store)
+        own = None if self.said is None else self.said.root
+        key = (own, [(one.hrn, one.state, one.statement) for one in papers_])
+        if self._last is None or self._last[0] != key:
+            above = () if self.said is None else tuple(Root(hrn=one.hrn, gid=one) for one in self.said.above[-1:])
+            roots = Roots(hearing.trusted(papers_, own).roots + above)  # type: ignore[arg-type]  # as in hearing
+            self._last = (key, roots)
+        return self._last[1]
 
 
 def places(ports: SfaPorts) -> Places:
@@ -196,6 +210,8 @@ class Anywhere(Resource):
         self._otherwise = otherwise
 
     def getChild(self, path: bytes, request: Request) -> IResource:
+        assert request.postpath is not None
+        request.postpath.insert(0, path)  # it is the page's own, which tells its methods at ``reference``
         return self._otherwise
 
     def render(self, request: Request) -> Any:

@@ -1,10 +1,11 @@
-"""``python -m tests.manual`` makes the calls of all examples and writes docs/reference/api."""
+"""``python -m tests.manual`` makes the calls of all examples and writes docs/reference."""
 
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import react
 
+from tests.manual import interfaces
 from tests.manual.writing import FOLDER, files
 
 
@@ -19,6 +20,8 @@ async def main(reactor: Any) -> None:
         path = FOLDER / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+    for name, text in interfaces.pages().items():
+        (interfaces.FOLDER / name).write_text(text, encoding="utf-8")
     print(f"{len(pages)} pages in {FOLDER}")
 
 

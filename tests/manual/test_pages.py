@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from planetlab import introspection
+from tests.manual import interfaces
 from tests.manual.pages import same
 from tests.manual.writing import CATALOGUE, FOLDER, files
 
@@ -21,6 +22,12 @@ class Pages(TestCase):
         expected = {f"{name}.md" for name in (*CATALOGUE, *introspection.NAMES)} | {"README.md"}
         self.assertEqual(305, len(expected))
         self.assertEqual(expected, {path.name for path in FOLDER.glob("*.md")})
+
+
+class PagesOfInterfaces(SynchronousTestCase):
+    def test_each_is_what_the_declarations_print(self) -> None:
+        for name, text in interfaces.pages().items():
+            self.assertEqual(text, (interfaces.FOLDER / name).read_text(encoding="utf-8"), "`make docs` writes it anew")
 
 
 class WhatTwoAnswersHaveInCommon(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 import pathlib
 import time
+import urllib.request
 import xmlrpc.client
 from typing import Any
 
@@ -134,6 +135,14 @@ class AsSfiCalls(Field):
                 call()
             self.assertEqual(code, raised.exception.faultCode, raised.exception.faultString)
             self.assertNotIn("Traceback", raised.exception.faultString)
+
+
+class PagesForPeople(Field):
+    def test_each_port_tells_its_methods_to_a_browser(self) -> None:
+        for which, method in {"registry": "GetSelfCredential", "aggregate": "RenewSliver"}.items():
+            url = f"{self.ground.plc.url(which)}reference"
+            with urllib.request.urlopen(url, context=self.ground.plc.user.context(), timeout=10) as page:
+                self.assertIn(method, page.read().decode())
 
 
 class AsProgramsOf2009Call(Field):
