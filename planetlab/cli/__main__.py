@@ -2,7 +2,7 @@
 
 import click
 
-from planetlab.cli import api, authorities, log, nodes, owner, setup, slices, tickets
+from planetlab.cli import api, authorities, log, nodes, owner, peers, setup, slices, tickets
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
 from planetlab.cli.shell import shell
@@ -17,7 +17,16 @@ def main() -> None:
 nodes.group.add_command(setup.node_init)
 for command in (demo, story, setup.init, setup.up, setup.certify, setup.install, doctor, shell):
     main.add_command(command)
-for group in (api.group, authorities.group, log.group, slices.group, tickets.group, nodes.group, owner.group):
+for group in (
+    api.group,
+    authorities.group,
+    peers.group,
+    log.group,
+    slices.group,
+    tickets.group,
+    nodes.group,
+    owner.group,
+):
     main.add_command(group)
 
 if __name__ == "__main__":
