@@ -6,8 +6,9 @@ Rows of a peer are neither authority's own nouns; the connection that writes the
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from planetlab.copies import NOUNS, SITES, Held, Here, Noun, Pair, Plan, Values
+from planetlab.copies import NOUNS, SITES, Changed, Held, Here, Noun, Pair, Plan, Values
 from planetlab.filters import Compare
+from planetlab.records.fields import Record
 from planetlab.records.words import WORDS
 from planetlab.registry import tags
 from planetlab.registry.store import Row, Store
@@ -140,9 +141,7 @@ def carry_out(
         name = noun.record.name
         for number, values in what.changed[name]:
             _write(store, noun, number, values, numbers)
-        for theirs, values in what.new[name]:
-            own = {"peer_id": peer_id, noun.record.foreign: theirs}
-            numbers[name][theirs] = _write(store, noun, None, values, numbers, own)
+        _add(store, noun, peer_id, what.new[name], numbers)
         if name == "Person":
             _relink(store, what, "person_key", numbers)
         phase(name)
@@ -176,32 +175,55 @@ def _free_names(store: Store, what: Plan) -> None:
                 store.change(text, [f" {number}", number])  # no rule lets a name begin with a blank
 
 
-def _write(
-    store: Store,
-    noun: Noun,
-    number: int | None,
-    values: Values,
-    numbers: dict[str, dict[int, int]],
-    own: Row | None = None,
-) -> int:
-    row = {**values, **(own or {})}
+def _add(store: Store, noun: Noun, peer_id: int, new: Iterable[Changed], numbers: dict[str, dict[int, int]]) -> None:
+    """Add copies, all of one noun at once: while they are written, other writers wait."""
+    record, number = noun.record, _last_number(store, noun.record)
+    made = [name for name in ("date_created", "created", "last_updated") if record.has(name)]
+    rows: dict[tuple[str, ...], list[list[Any]]] = {}
+    hrns = []
+    for theirs, values in new:
+        number += 1
+        numbers[record.name][theirs] = number
+        row, hrn = _told(values, numbers)
+        if hrn is not None:
+            hrns.append((number, hrn))
+        row |= {record.key: number, "peer_id": peer_id, record.foreign: theirs} | dict.fromkeys(made, int(store.now))
+        rows.setdefault(tuple(row), []).append(list(row.values()))
+    for columns, several in rows.items():
+        names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+        store.change_many(f"INSERT INTO {record.table} ({names}) VALUES ({marks})", several)
+    if hrns:
+        kind = _hrn_kind(store)["tag_type_id"]
+        text = f"INSERT INTO {record.tag_table} ({record.key}, tag_type_id, value) VALUES (?, {kind}, ?)"
+        store.change_many(text, hrns)
+
+
+def _last_number(store: Store, record: Record) -> int:
+    """The highest number that a row of this table ever had."""
+    found = store.ask("SELECT seq FROM sqlite_sequence WHERE name = ?", [record.table])
+    return int(found[0]["seq"]) if found else 0
+
+
+def _write(store: Store, noun: Noun, number: int, values: Values, numbers: dict[str, dict[int, int]]) -> None:
+    """Change a copy."""
+    row, hrn = _told(values, numbers)
+    store.update(noun.record, number, row)
+    if hrn is not None:
+        tags.put(store, noun.record, number, "hrn", hrn, _hrn_kind(store))
+
+
+def _told(values: Values, numbers: dict[str, dict[int, int]]) -> tuple[Row, str | None]:
+    """A copy's columns in our numbers, and its name in the federation."""
+    row = dict(values)
     hrn = row.pop("hrn", None)
     for column, name in _REFERS.items():
         if row.get(column) is not None:
             row[column] = numbers[name][row[column]]
-    if number is None:
-        number = _insert(store, noun, row)
-    elif row:
-        store.update(noun.record, number, row)
-    if hrn is not None:
-        kind = tags.kind(store, "hrn", _HRN_CATEGORY, _HRN_WRITERS, "human-readable name")
-        tags.put(store, noun.record, number, "hrn", hrn, kind)
-    return number
+    return row, hrn
 
 
-def _insert(store: Store, noun: Noun, row: Row) -> int:
-    made: int = store.insert(noun.record, row)
-    return made
+def _hrn_kind(store: Store) -> Row:
+    return tags.kind(store, "hrn", _HRN_CATEGORY, _HRN_WRITERS, "human-readable name")
 
 
 def _relink(store: Store, what: Plan, kind: str, numbers: dict[str, dict[int, int]]) -> None:
