@@ -2,7 +2,7 @@
 
 import base64
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -175,19 +175,19 @@ def version(call: Call, api: int) -> dict[str, Any]:
     """What GetVersion tells at the address of this version of the API, with what the SFA's clients look for beside."""
     place, own = call.store.plc.sfa_places, call.store.plc.hrn
     base = place.aggregate.rstrip("/")
-    ads: Callable[[Kind], list[dict[str, Any]]] = lambda kind: [one.described(kind) for one in VERSIONS]  # noqa: E731
     return {
         "geni_api": api,
         "geni_api_versions": {str(one): f"{base}/am/{one}.0" for one in (2, 3)},
-        "geni_am_type": "plfed",
-        "geni_am_code": "plfed",
-        "geni_request_rspec_versions": ads(Kind.REQUEST),
-        "geni_ad_rspec_versions": ads(Kind.ADVERTISEMENT),
-        "geni_credential_types": [{"geni_type": "geni_sfa", "geni_version": one} for one in ("2", "3")],
+        "geni_request_rspec_versions": [one.described(Kind.REQUEST) for one in VERSIONS],
+        "geni_ad_rspec_versions": [one.described(Kind.ADVERTISEMENT) for one in VERSIONS],
+        "geni_credential_types": [
+            {"geni_type": "geni_sfa", "geni_version": "2"},
+            {"geni_type": "geni_sfa", "geni_version": "3"},
+            {"geni_type": "geni_abac", "geni_version": "1"},
+        ],
         "geni_single_allocation": 0,
         "geni_allocate": "geni_disjoint",
-        "geni_best_effort": False,
-        "geni_handles_speaksfor": 1,
+        "geni_handles_speaksfor": True,
         "interface": "aggregate",
         "testbed": str(own),
         "hrn": str(own),

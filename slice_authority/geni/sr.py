@@ -77,10 +77,13 @@ def get_version(call: Call, options: Options = None) -> Row:
 
 
 @api.method(*ANY, reads=True)
-def lookup(call: Call, type: Type, credentials: Credentials, options: Options) -> list[Row]:
-    """Find services by ``options.match``, which may be left out; a type is its number or its word."""
+def lookup(call: Call, type: Type, credentials: Credentials = None, options: Options = None) -> list[Row]:
+    """Find services by ``options.match``, which may be left out; a type is its number or its word.
+
+    Nobody need show credentials: some clients leave their place out and send the options there.
+    """
     objects.served({"SERVICE": SERVICE}, type)
-    return _found(call, options)
+    return _found(call, credentials if isinstance(credentials, dict) else options)
 
 
 @api.method(*ANY, reads=True)

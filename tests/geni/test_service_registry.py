@@ -31,6 +31,11 @@ class TheRegistry(SynchronousTestCase):
         self.assertEqual(3, self.world.code(None, "sr", "lookup", "SERVICE", [], {"match": {"COLOUR": 1}}))
         self.assertEqual(3, self.world.code(None, "sr", "lookup", "SLICE", [], {}))
 
+    def test_the_place_of_the_credentials_may_be_left_out(self) -> None:
+        match = {"match": {"SERVICE_TYPE": "MEMBER_AUTHORITY"}}
+        self.assertEqual(self.sr("lookup", "SERVICE", [], match), self.sr("lookup", "SERVICE", match))
+        self.assertEqual(4, len(self.sr("lookup", "SERVICE")))
+
     def test_each_kind_has_its_own_call(self) -> None:
         for name, path in (("slice_authorities", "SA"), ("member_authorities", "MA")):
             [one] = self.sr(f"lookup_{name}", {"filter": ["SERVICE_URL"]})

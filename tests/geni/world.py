@@ -61,7 +61,8 @@ class GeniWorld(SfaWorld):
         said = self.said(who, interface, name, *args)
         assert not isinstance(said, Fault), said
         if isinstance(said, dict) and "code" in said:
-            assert said["code"] in (0,) or said["code"] == {**said["code"], "geni_code": 0}, said
+            code = said["code"]["geni_code"] if isinstance(said["code"], dict) else said["code"]
+            assert code == 0, said
             return said["value"]
         return said
 
