@@ -125,6 +125,10 @@ class Rounds:
         await self._in_thread(self.driver.halt)
         await self.look()
 
+    async def console(self, name: SliceName) -> str:
+        """The last words on a sliver's console."""
+        return await self._in_thread(lambda: self.driver.console(name))
+
     async def end(self, name: SliceName) -> None:
         """Leave nothing of one sliver, whose lock is held."""
 

@@ -135,5 +135,8 @@ class Driver(Protocol):
     def stats(self, name: SliceName) -> Stats:
         """What it uses now; zeros when there is no such sliver."""
 
+    def console(self, name: SliceName) -> str:
+        """The last words on its console: of its starts, its first process and its script. No such sliver: none."""
+
     def close(self) -> None:
         """Let go of what the driver itself holds (files, sockets, threads); the slivers stay."""

@@ -138,6 +138,9 @@ class MemoryDriver:
         with self._lock:
             return Stats(address=str(self.address(name))) if name in self._slivers else Stats()
 
+    def console(self, name: SliceName) -> str:
+        return f"{name} is only remembered: nothing runs that could write here\n" if name in self._slivers else ""
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -127,6 +127,13 @@ async def Resume(call: Call) -> int:
     return 1
 
 
+@api.method(Role.ADMIN, Role.PEER, Role.USER, reads=True)
+async def GetConsole(call: Call, sliver_name: SliceName) -> str:
+    """The last words on a sliver's console: of its starts, its first process and its script."""
+    node: Node = call.store
+    return await node.rounds.console(sliver_name)
+
+
 @api.method(Role.ADMIN)
 async def DestroyStray(call: Call, slice_name: SliceName) -> int:
     """Destroy a sliver that has no record, without waiting for its grace."""

@@ -12,6 +12,7 @@ from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Voice, table
 
 SOCKET = "/run/plfed/pl_conf.sock"
+MANAGER = "/tmp/nodemanager.api"
 Command = Callable[..., Any]
 
 
@@ -27,6 +28,13 @@ def socket_of(node: str) -> str:
     """The socket of the node that was named by its folder or by the socket itself."""
     path = Path(node)
     return str(path / "pl_conf.sock" if path.is_dir() else path)
+
+
+def _manager_of(node: str) -> str:
+    """The node manager's socket: in the node's folder, else where programs of old look for it."""
+    path = Path(node)
+    beside = (path if path.is_dir() else path.parent) / "nm.sock"
+    return str(beside if beside.exists() else MANAGER)
 
 
 def _ask(node: str, work: Callable[[Ask], Awaitable[int]]) -> None:
@@ -189,3 +197,17 @@ def receipts(days: float, authority: str, node: str, as_json: bool) -> None:
         return 0
 
     _ask(node, work)
+
+
+@group.command()
+@click.argument("name", metavar="SLICE")
+@_node
+def console(name: str, node: str, as_json: bool) -> None:
+    """The last words on a sliver's console, as its node manager keeps them."""
+
+    async def asking(reactor: Any) -> int:
+        said = await Ask(f"unix:{_manager_of(node)}", reactor=reactor, tries=1).call("GetConsole", name)
+        Voice(as_json).result({"slice": name, "console": said}, said.splitlines())
+        return 0
+
+    run(asking)

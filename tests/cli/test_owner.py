@@ -35,6 +35,7 @@ class TheOwnersCommand(OnLoopback):
         self.assertEqual(1, self.value("calendar", "--rate", "500", "--authority", "plc")["changed"])
         self.assertEqual(500, self.value("show")["slivers"][0]["rspec"]["net_max_rate"])
         self.assertEqual(1, self.value("deny", "princeton_owned")["changed"])
+        self.assertIn("princeton_owned is only remembered", self.value("console", "princeton_owned")["console"])
         code, out, err = self.owner("show")
         self.assertEqual(
             (0, True, True), (code, "barred: princeton_owned" in out, "500 kbit/s each for plc" in out), err

@@ -62,6 +62,42 @@ class AGuest(Ground):
         told = self.said(self.node, "tail -2 /root/calls; ls /etc/rc.d/init.d")
         self.assertEqual(["stop princeton_codeen 0", "new", "vinit"], told.splitlines())
 
+    def test_its_console_has_what_the_node_and_its_script_say_and_its_users_read_it(self) -> None:
+        self.running(self.node, initscript="#!/bin/sh\necho out; echo err >&2\n")
+        self.until("out\nerr", "tail -2 /var/log/console")
+        self.assertIn("the node starts princeton_codeen", self.said(self.node, "head -1 /var/log/vinit"))
+        self.assertEqual("0 644", self.said(self.node, "stat -c '%u %a' /var/log/console"))
+        self.node.stop(CODEEN)
+        self.assertIn("out\nerr\n", self.node.console(CODEEN))
+
+    def test_its_console_stays_small_and_who_writes_goes_on(self) -> None:
+        node = self.driver(console=10_000)
+        self.running(node)
+        self.said(node, "seq 1 5000 > /proc/1/fd/1")
+        node.stats(CODEEN)
+        kept = node.console(CODEEN)
+        self.assertLess(len(kept), 6_000)
+        self.assertTrue(kept.startswith("(earlier words are gone)\n") and kept.endswith("\n5000\n"), kept[-20:])
+        self.said(node, "echo more >> /var/log/console")
+        self.assertEqual(f"{kept}more\n", node.console(CODEEN))
+
+    def test_traps_in_place_of_its_console_catch_nobody(self) -> None:
+        victim = self.top / "victim"
+        victim.write_text("precious")
+        for trap in (
+            f"ln -s {victim} /var/log/console",
+            "mkfifo /var/log/console",
+            "ln -s /etc/shadow /var/log/console",
+        ):
+            self.running(self.node)
+            self.said(self.node, f"rm -f /var/log/console; {trap}")
+            self.assertEqual("", self.node.console(CODEEN))
+            self.node.stats(CODEEN)
+            self.node.stop(CODEEN)
+            self.node.start(CODEEN)
+            self.assertIn("the node starts", self.node.console(CODEEN))
+        self.assertEqual("precious", victim.read_text())
+
     def test_a_script_that_hangs_delays_neither_start_nor_stop_for_long(self) -> None:
         self.running(self.node, initscript="#!/bin/sh\nexec sleep 1000\n")
         self.node.stop(CODEEN)

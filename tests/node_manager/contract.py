@@ -181,5 +181,13 @@ class DriverContract(_Base):
         a, b = (found for _, found in sorted(driver.look().items()))
         self.assertTrue(a.uid + a.uids <= b.uid or b.uid + b.uids <= a.uid, f"{a} and {b} overlap")
 
+    def test_a_console_tells_its_slivers_name_and_a_missing_slivers_nothing(self) -> None:
+        driver = self.driver()
+        self.running(driver)
+        self.assertIn("princeton_codeen", driver.console(CODEEN))
+        driver.stop(CODEEN)
+        self.assertIn("princeton_codeen", driver.console(CODEEN))
+        self.assertEqual("", driver.console(SIRIUS))
+
     def test_a_missing_sliver_uses_nothing(self) -> None:
         self.assertEqual(0, self.driver().stats(CODEEN).memory)

@@ -54,6 +54,14 @@ class ApiTest(SynchronousTestCase):
         return found.state if found else None
 
 
+class Consoles(ApiTest):
+    def test_are_for_the_sliver_who_it_delegates_to_and_the_owner(self) -> None:
+        for caller in (SELF, CONTROLLER, OWNER, PL_CONF):
+            self.assertIn("princeton_codeen is only remembered", self.ok(caller, "GetConsole", "princeton_codeen"))
+        for caller in (STRANGER, Caller(30002, "epfl_other")):
+            self.assertEqual(108, self.fault(caller, "GetConsole", "princeton_codeen")[0])
+
+
 class OrderOfChecks(ApiTest):
     def test_an_unknown_method_is_100_and_lists_the_valid_ones(self) -> None:
         code, text = self.fault(NOBODY, "Explode", 1, 2)

@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from node_manager.drivers import DriverError, Sliver, State
-from node_manager.drivers.container import bundle, commons, conntrack, firewall, guest, links
+from node_manager.drivers.container import bundle, commons, conntrack, console, firewall, guest, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.files import lay_out, mounted
 from node_manager.drivers.container.images import image, init_program
@@ -232,7 +232,26 @@ class Builder:
                 uid=uid,
             )
             (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")
-            return self.runtime.start(str(record.sliver.slice), folder, self.groups.door(record.group))
+            name, words = str(record.sliver.slice), f"the node starts {record.sliver.slice}"
+            with (
+                inside(root, uid) as files,
+                console.opened(files, words, self.now(), self.settings.console) as said,
+            ):
+                return self.runtime.start(name, folder, self.groups.door(record.group), said)
+
+    def trim(self, record: Record) -> None:
+        """Keep the sliver's console small. What the slice made of it is no reason to fail."""
+        with suppress(OSError, DriverError):
+            if pid := self.looker.init(record):
+                with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
+                    console.trim(files, self.settings.console)
+
+    def said(self, record: Record) -> str:
+        """The last words on the sliver's console, also of one that does not run."""
+        own = str(self.pool.folder(record.sliver.slice) / "up")
+        with suppress(OSError), inside(own, record.slot.uid(self.settings)) as files:
+            return console.last(files, self.settings.console)
+        return ""
 
     def _bind(self, record: Record, bound: Limits, before: Limits) -> tuple[str, ...]:
         if bound.ports != before.ports:

@@ -108,7 +108,13 @@ class ContainerDriver:
         return self._do(self._looker.owners)
 
     def stats(self, name: SliceName) -> Stats:
+        if record := self._records.read(name):
+            self._do(self._builder.trim, record)  # asked for every few seconds, so the console stays small
         return self._do(self._looker.stats, name)
+
+    def console(self, name: SliceName) -> str:
+        record = self._records.read(name)
+        return self._do(self._builder.said, record) if record else ""
 
     def enter(self, name: SliceName, command: Sequence[str], given: str = "", limit: float = LIMIT) -> Ended:
         """Run ``command`` inside as root, with ``given`` as its input, for ``limit`` seconds at most."""

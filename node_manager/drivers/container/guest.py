@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from node_manager.drivers import Sliver
 from node_manager.drivers.container.bundle import API
+from node_manager.drivers.container.console import CONSOLE
 from node_manager.drivers.container.inside import Inside
 from planetlab.failpoints import failpoint
 
 USER, GROUP = 1000, 1001  # ids inside; the group's number is the one PlanetLab's images had
 SCRIPT = "/etc/rc.d/init.d/vinit.slice"
 VINIT = "/etc/rc.d/init.d/vinit"
-_LOG = "/var/log/vinit"
+_LOG = "/var/log/vinit"  # the name that the script's words had
 _SOCKETS = ("/tmp/nodemanager.api", "/tmp/sliver_mgr.api")
 _RESOLVER = "/etc/resolv.conf"
 
@@ -23,8 +24,8 @@ _VINIT = f"""#!/bin/sh
 # Runs the slice's own script: vinit start|stop|restart
 slice=$(cat /etc/slicename)
 [ -x {SCRIPT} ] || exit 0
-echo "$(date) vinit $1 $slice" >>{_LOG}
-exec {SCRIPT} "$1" "$slice" </dev/null >>{_LOG} 2>&1
+echo "$(date) vinit $1 $slice" >>{CONSOLE}
+exec {SCRIPT} "$1" "$slice" </dev/null >>{CONSOLE} 2>&1
 """
 
 
@@ -50,6 +51,8 @@ def furnish(files: Inside, sliver: Sliver, hostname: str, nameservers: Sequence[
     files.write("/etc/slicefamily", f"{sliver.vref}\n")
     if not files.read(_RESOLVER):
         files.write(_RESOLVER, "".join(f"nameserver {address}\n" for address in nameservers))
+    if files.status(_LOG) is None:
+        files.link(_LOG, CONSOLE)
     put_keys(files, sliver)
     put_initscript(files, sliver)
 

@@ -61,6 +61,33 @@ class Inside:
         finally:
             os.close(file)
 
+    def append(self, path: str) -> int:
+        """A descriptor that adds to the regular file at ``path``, root's own; anything else there makes way."""
+        with self._directory(path) as (parent, name):
+            flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            with suppress(OSError):
+                file = os.open(name, flags, dir_fd=parent)
+                if stat.S_ISREG(os.fstat(file).st_mode):
+                    return file
+                os.close(file)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=parent)
+            file = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=parent)
+            os.fchown(file, self._uid, self._uid)
+            return file
+
+    def tail(self, path: str, most: int) -> bytes:
+        """The last ``most`` bytes of a regular file; none when there is no such file."""
+        with self._directory(path) as (parent, name), suppress(OSError):
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=parent)
+            try:
+                status = os.fstat(file)
+                if stat.S_ISREG(status.st_mode):
+                    return os.pread(file, most, max(0, status.st_size - most))
+            finally:
+                os.close(file)
+        return b""
+
     def status(self, path: str) -> tuple[int, int, int] | None:
         """Mode, owner and group (as numbered inside) of what is at ``path``; None when there is nothing."""
         try:

@@ -56,17 +56,17 @@ class Runtime:
         self._state = state
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def start(self, name: str, bundle: Path, join: str = "") -> int:
+    def start(self, name: str, bundle: Path, join: str = "", console: int = subprocess.DEVNULL) -> int:
         """Start the first process of the sliver that ``bundle`` describes; gives its number on the node.
 
-        ``join``: the file of a control group to enter first (`Groups.door`), "" for none. Raises `DriverError` with
-        the runtime's own words.
+        ``join``: the file of a control group to enter first (`Groups.door`), "" for none. ``console``: a descriptor
+        for what it says. Raises `DriverError` with the runtime's own words.
         """
         self.forget(name)
         told, pid = bundle / "runtime.log", bundle / "init.pid"
         told.unlink(missing_ok=True)
         command = [*self._command("--log", str(told)), "run", "--detach", "--bundle", str(bundle)]
-        ended = _call([*command, "--pid-file", str(pid), name], join, None)
+        ended = _call([*command, "--pid-file", str(pid), name], join, None, console=console)
         if ended.code:
             words = told.read_text("utf-8", "replace").strip() if told.exists() else ""
             raise DriverError(f"{RUNTIME} cannot start {name}: {words[-300:] or ended.output or ended.code}")
@@ -115,7 +115,9 @@ def runtime_version() -> str:
     return run(RUNTIME, "--version").splitlines()[0]
 
 
-def _call(command: Sequence[str], join: str, given: str | None, limit: float = LIMIT) -> Ended:
+def _call(
+    command: Sequence[str], join: str, given: str | None, limit: float = LIMIT, console: int = subprocess.DEVNULL
+) -> Ended:
     """Run ``command``; with ``given`` None it has no pipe of ours, which a process it leaves would hold."""
     if join:
         command = ["/bin/sh", "-c", _JOIN, join, *command]
@@ -125,8 +127,8 @@ def _call(command: Sequence[str], join: str, given: str | None, limit: float = L
             command,
             input=given,
             stdin=subprocess.DEVNULL if quiet else None,
-            stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
-            stderr=subprocess.DEVNULL if quiet else subprocess.STDOUT,
+            stdout=console if quiet else subprocess.PIPE,
+            stderr=console if quiet else subprocess.STDOUT,
             text=True,
             errors="replace",
             timeout=limit,

@@ -63,6 +63,7 @@ class ContainerSettings:
     files: int = field(default=4096, metadata=_said("Open files per process when the rspec does not say."))
     watchers: int = field(default=64, metadata=_said("Inotify instances a sliver may have."))
     watches: int = field(default=8192, metadata=_said("Files and directories a sliver may watch by inotify."))
+    console: int = field(default=1 << 20, metadata=_said("Bytes of a sliver's console that are kept."))
     hostname: str = field(default="", metadata=_said("Host name slivers see; empty for the node's own."))
 
 
