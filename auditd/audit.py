@@ -19,7 +19,7 @@ from auditd.gaps import Gap, Gaps, Lack
 from auditd.hour import HOUR, Hour, Question
 from auditd.owners import FIRST, Kind, Owners, Sender, read_tag
 from auditd.rows import Rows
-from auditd.stream import Message
+from auditd.stream import UNHEARD, Heard, Message
 from auditd.timeline import Timeline
 
 WAIT = 3_000_000  # microseconds that rows wait for the node manager
@@ -46,6 +46,9 @@ class Audit:
     ended: list[Rows] = field(factory=list, init=False)  # wall times; not in the journal yet
     _waiting: deque[Rows] = field(factory=deque, init=False)
     _waiting_rows: int = field(default=0, init=False)
+    blocks: dict[str, int] = field(factory=dict, init=False)  # by interface, how far in its ring the capture came
+    heard_of: Heard = field(default=UNHEARD, init=False)  # the last message that came
+    _why: str = field(default="the capture was restarted", init=False)  # why nothing was seen until a capture begins
     _told: dict[str, int] = field(factory=dict, init=False)  # the counters of the capture that runs
     _shown: int = field(default=0, init=False)
 
@@ -57,17 +60,40 @@ class Audit:
 
     # What the capture says
 
-    def begins(self, message: Message, steady: int) -> None:
-        """A capture has started."""
-        if self.through:
-            self.blind(self.through, steady, "the capture was restarted")
-        self.hello, self._told, self.heard, self.through = message.facts, {}, steady, steady
+    def resumes(self, through: int, heard: Heard) -> None:
+        """An earlier run of the audit had everything up to ``through`` (steady), the message ``heard``."""
+        self.through, self.heard_of, self._why = through, heard, "the audit was not running"
+
+    def begins(self, message: Message, steady: int) -> int:
+        """A capture has started, or has gone on while the audit was away.
+
+        Gives the number of the last message of it that is known already.
+        """
+        facts = self.hello = message.facts
+        run = int(str(facts.get("run", "")) or "0", 16) >> 1  # as large as a database takes
+        since, self._told, self.heard = self.through, {}, steady
+        if same := bool(run) and run == self.heard_of.run:
+            self._told = {name: value for name, value in facts.get("counts", {}).items() if isinstance(value, int)}
+            self._declare(Lack.RESTART, since, steady, f"{self._why}; the capture went on, and nothing is missing")
+        elif since:
+            reason = self._why
+            if facts.get("adopted"):  # its ring went on: what it had read and not told is missing
+                self._declare(Lack.LOSS, since, steady, f"{reason}; some of what it saw then is missing")
+            else:
+                self.blind(since, steady, reason)
+        else:
+            self.blind(steady - int(HOUR * 1e6), steady, "the audit had not begun")
+        if not same:
+            self.heard_of, self.through = Heard(run, 0), steady
+        self._why = "the capture was restarted"
         if (own := self.hello.get("cgroup")) and isinstance(own, int):
             self.owners.own_tags.add(own)
         self._links(self.hello.get("links"))
+        return self.heard_of.message
 
     def counted(self, message: Message) -> None:
         """Rows came."""
+        self._hears(message)
         found = message.rows
         self.arrived.append(found)
         self._waiting.append(found)
@@ -75,6 +101,7 @@ class Audit:
 
     def beats(self, message: Message, steady: int) -> None:
         """The capture lives, and tells what it lost."""
+        self._hears(message)
         facts = message.facts
         until = int(facts.get("through", steady))
         new = {name: value for name, value in facts.items() if isinstance(value, int) and name != "through"}
@@ -83,6 +110,7 @@ class Audit:
             self.counts[name] = self.counts.get(name, 0) + value
         self._lacks(more, self.timeline.wall(self.through or until), self.timeline.wall(until))
         self._told, self.heard, self.through = new, steady, max(until, self.through)
+        self.blocks = facts.get("blocks", {})
         self._links(facts.get("links"))
 
     def _lacks(self, more: dict[str, int], since: int, until: int) -> None:
@@ -100,9 +128,21 @@ class Audit:
             if index.isdigit() and isinstance(name, str):
                 self.owners.link(int(index), line(name, 64))
 
+    def _hears(self, message: Message) -> None:
+        """Note that a message came; of those that a capture could not hold long enough some are missing."""
+        before = self.heard_of.message
+        if before and message.number > before + 1:
+            self._declare(
+                Lack.LOSS, self.through, message.steady, "more came than could be held while the audit was away"
+            )
+        self.heard_of = Heard(self.heard_of.run, message.number)
+
     def blind(self, since: int, until: int, reason: str) -> None:
         """Declare that nothing was seen between two moments of the steady clock."""
-        self.gaps.add(Gap(Lack.BLIND, self.timeline.wall(since), self.timeline.wall(until), reason))
+        self._declare(Lack.BLIND, since, until, reason)
+
+    def _declare(self, lack: Lack, since: int, until: int, reason: str) -> None:
+        self.gaps.add(Gap(lack, self.timeline.wall(since), self.timeline.wall(until), reason))
 
     def blind_since(self, steady: int) -> int | None:
         """Since when the capture is silent, or None when it is not."""

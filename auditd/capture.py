@@ -10,6 +10,7 @@ sender only. Memory is bounded either way. The program ends when nobody reads an
 """
 
 import argparse
+import errno
 import json
 import os
 import secrets
@@ -24,15 +25,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from attrs import define, field
 
-from auditd import capture_bpf, packets, plain, rows, stream
-from auditd.capture_rare import MOST_DISSECTED, Pieces, dissect, pieces_of_four, unread
-from auditd.capture_ring import HEADER, VNET, Block, RingSocket, offsets
-from auditd.frames import Frames, Index, windows
+from auditd import capture_bpf, packets, rows, stream
+from auditd.capture_post import Post
+from auditd.capture_reading import SETTLE, Reading
+from auditd.capture_ring import RingSocket
 
 TURN = 200_000  # microseconds between two writes
-MOST_ROWS = 50_000  # flows told apart in a turn
-SETTLE = 100_000  # microseconds; by then the kernel has handed over what it saw
-_STEP = 5_000  # microseconds by which the wall clock may stray in a turn without having been set
+BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
+HOT_PATHS = ("auto", "columns", "compiled")
 
 
 def steady() -> int:
@@ -47,172 +47,32 @@ def wall() -> int:
 
 @define
 class Writer:
-    """Messages to a file, and to a second one when what is written shall be kept."""
+    """Messages to a file or by a `Post`, and to a second file when what is written shall be kept."""
 
-    out: BinaryIO
+    out: BinaryIO | Post
     copy: BinaryIO | None = None
     _number: int = field(default=0, init=False)
 
-    def write(self, kind: stream.Kind, body: bytes) -> None:
+    def write(self, kind: stream.Kind, body: bytes, facts: dict[str, Any] | None = None) -> None:
         """Write one message now."""
-        data = stream.packed(stream.Message(kind, self._number, steady(), wall(), body))
+        now, at = steady(), wall()
+        data = stream.packed(stream.Message(kind, self._number, now, at, body))
         self._number += 1
-        for file in filter(None, (self.out, self.copy)):
-            file.write(data)
-            file.flush()
+        if isinstance(self.out, Post):
+            self.out.write(kind, body, now, at, facts or {})
+        for file in (self.copy, None if isinstance(self.out, Post) else self.out):
+            if file is not None:
+                file.write(data)
+                file.flush()
 
     def say(self, kind: stream.Kind, facts: dict[str, Any]) -> None:
         """Write one message of facts."""
-        self.write(kind, json.dumps(facts, separators=(",", ":")).encode())
+        self.write(kind, stream.said(facts), facts)
 
-
-@define
-class Counts:
-    """What happened since the start."""
-
-    frames: int = 0  # seen
-    foreign: int = 0  # without IP
-    dissected: int = 0  # rare, read by scapy
-    unread: int = 0  # rare, counted under their sender only
-    folded: int = 0  # flows that lost their addresses because there were too many at once
-    steps: int = 0  # times that the wall clock was set
-
-
-@define
-class Reading:
-    """Blocks in, rows out. Knows the wall clock only as the stamp on a packet."""
-
-    seed: int
-    walker: Any = None  # an `auditd.walker.Walker`, once there is one
-    counts: Counts = field(factory=Counts)
-    _pieces: Pieces = field(factory=Pieces, init=False)
-    _found: list[rows.Rows] = field(factory=list, init=False)
-    _budget: int = field(default=MOST_DISSECTED, init=False)
-    _ahead: int = field(default=0, init=False)  # the wall clock's distance from the steady one
-    _turned: int = field(default=0, init=False)
-
-    def turn(self, now_steady: int, now_wall: int) -> rows.Rows:
-        """The rows since the last turn."""
-        ahead = now_wall - now_steady
-        if self._stepped(ahead):
-            self.counts.steps += 1
-        self._ahead, self._turned, self._budget = ahead, now_steady, MOST_DISSECTED
-        kept, folded = rows.folded(self.taken(), MOST_ROWS, self.seed)
-        self.counts.folded += folded
-        return kept
-
-    def taken(self) -> rows.Rows:
-        """What was read since it was last taken, a row per flow."""
-        some = self.parts()
-        return rows.joined(np.concatenate(some), self.seed) if some else rows.empty()
-
-    def parts(self) -> list[rows.Rows]:
-        """The same in parts; within each a row per flow."""
-        some, self._found = self._found, []
-        return [*some, self.walker.taken()] if self.walker else some
-
-    def block(self, block: Block, interface: int, sock: RingSocket, now_steady: int, now_wall: int) -> None:
-        """Read one block of the ring ``sock`` of ``interface`` (its index)."""
-        if not self.walker:
-            self.see(self._frames(block, offsets(block), interface, sock, now_steady, now_wall))
-            return
-        ahead = now_wall - now_steady
-        earliest = self._turned - SETTLE if self._stepped(ahead) else 0
-        where = interface | (0 if sock.vnet else rows.HOW_PACKETS_ONLY) << 40
-        told = np.array(
-            [block.first, block.count, sock.link, sock.vnet, sock.senders, ahead, earliest, now_steady, where], np.int64
-        )
-        while told[1]:
-            rare, frames, foreign = self.walker.ring(block.bytes, told)
-            self.counts.frames += frames
-            self.counts.foreign += foreign
-            if len(rare):
-                self.see(self._frames(block, rare, interface, sock, now_steady, now_wall))
-            if self.walker.full:
-                self._keep([self.walker.taken()])
-
-    def _frames(
-        self, block: Block, at: Index, interface: int, sock: RingSocket, now_steady: int, now_wall: int
-    ) -> Frames:
-        """The packets whose headers lie at ``at``."""
-        head = windows(block.bytes, at, HEADER.itemsize).view(HEADER)[:, 0]
-        start, sizes = at + head["mac"], None
-        if sock.vnet:  # how the kernel wants it cut
-            vnet = windows(block.bytes, start - VNET, VNET)
-            sizes = np.where(vnet[:, 1] != 0, vnet[:, 4].astype(np.int64) | vnet[:, 5].astype(np.int64) << 8, 0)
-        return Frames(
-            block.bytes, start, head["captured"].astype(np.int64), head["length"].astype(np.int64),
-            self._times(head, now_steady, now_wall), sock.link,
-            # otherwise the kernel's own hash of addresses and ports stands there, which says nothing
-            np.ascontiguousarray(head["hash"]) if sock.senders else None,
-            sizes, interface, 0 if sock.vnet else rows.HOW_PACKETS_ONLY,
-        )  # fmt: skip
-
-    def see(self, frames: Frames) -> None:
-        """Read frames into rows."""
-        found, others = plain.read(frames, self.seed)
-        self.counts.frames += len(frames)
-        if len(others):
-            found.append(self._odd(frames.some(others)))
-        self._keep(found)
-
-    def _keep(self, found: list[rows.Rows]) -> None:
-        self._found += found
-        if sum(map(len, self._found)) > 4 * MOST_ROWS:
-            some, self._found = self._found, []
-            kept, folded = rows.folded(rows.joined(np.concatenate(some), self.seed), 2 * MOST_ROWS, self.seed)
-            self.counts.folded += folded
-            self._found = [kept]
-
-    def _odd(self, frames: Frames) -> rows.Rows:
-        """Read what is not plain: as columns what can be, by scapy the rest."""
-        heads = windows(frames.data, frames.start, packets.WIDTH)
-        captured = np.minimum(frames.captured, packets.WIDTH)
-        read = packets.read(heads, captured, frames.length, frames.link)
-        read.rows["iface"], read.rows["first"], read.rows["last"] = frames.interface, frames.moments, frames.moments
-        if frames.tags is not None:
-            read.rows["tag"] = frames.tags
-        read.rows["how"] |= frames.how
-        if frames.sizes is not None:
-            self._cut(read.rows, heads, frames.link, frames.sizes)
-        pieces_of_four(read.rows, heads, read.fragments, frames.link, self._pieces)
-        self._rare(read.rows, heads, captured, read.rare, frames.link)
-        self.counts.foreign += len(read.foreign)
-        read.rows["packets"][read.foreign] = 0
-        return rows.joined(read.rows[read.rows["packets"] > 0], self.seed)
-
-    def _stepped(self, ahead: int) -> bool:
-        """Whether the wall clock was set since the last turn."""
-        return bool(self._turned) and abs(ahead - self._ahead) > _STEP
-
-    def _times(self, head: Any, now_steady: int, now_wall: int) -> Any:
-        """The packets' stamps on the steady clock; when the wall clock was set meanwhile, as near as can be told."""
-        ahead = now_wall - now_steady
-        stamps = head["sec"].astype(np.int64) * 1_000_000 + head["nsec"] // 1000 - ahead
-        if self._stepped(ahead):
-            return np.clip(stamps, self._turned - SETTLE, now_steady)
-        return np.minimum(stamps, now_steady)
-
-    def _cut(self, batch: rows.Rows, heads: packets.U8, link: int, size: Any) -> None:
-        """Count what the device will cut as the packets it becomes."""
-        cut = np.flatnonzero(size)
-        if not len(cut):
-            return
-        four = heads[cut, link] >> 4 == 4
-        network = np.where(four, (heads[cut, link] & 15).astype(np.int64) * 4, 40)
-        offset = heads[cut, np.minimum(link + network + 12, packets.WIDTH - 1)] >> 4
-        inner = np.where(batch["proto"][cut] == rows.TCP, offset.astype(np.int64) * 4, 8)
-        octets = batch["octets"][cut].astype(np.int64)
-        batch["packets"][cut], batch["octets"][cut] = plain.segments(octets, size[cut], network + inner)
-
-    def _rare(self, batch: rows.Rows, heads: packets.U8, captured: Any, at: packets.Index, link: int) -> None:
-        now, later = at[: self._budget], at[self._budget :]
-        self._budget -= len(now)
-        foreign = dissect(batch, heads, captured, now, link, self._pieces)
-        unread(batch, later)
-        self.counts.dissected += len(now) - foreign
-        self.counts.foreign += foreign
-        self.counts.unread += len(later)
+    def greet(self, facts: dict[str, Any]) -> None:
+        """Say hello; a `Post` does so itself to each of its readers."""
+        if not isinstance(self.out, Post):
+            self.say(stream.Kind.HELLO, facts)
 
 
 @define
@@ -222,48 +82,66 @@ class Capture:
     sockets: list[RingSocket]
     writer: Writer
     reading: Reading = field(factory=lambda: Reading(secrets.randbits(64)))
-    compile: bool = True  # whether the hot path becomes machine code where numba is installed
+    hot_path: str = "auto"  # "columns", or "compiled"; "auto": compiled once there is much, where numba is installed
+    _compiling: bool = field(default=False, init=False)
+    _frames: int = field(default=0, init=False)  # seen when the last turn was over
     _links: dict[int, str] = field(factory=dict, init=False)
 
     def run(self) -> None:
         """Read until nobody listens. Raises `OSError` when an interface is gone."""
-        poll = select.poll()
-        for sock in self.sockets:
-            poll.register(sock.ins, select.POLLIN | select.POLLERR)
+        post = self.writer.out if isinstance(self.writer.out, Post) else None
         indices = {sock.interface: socket.if_nametoindex(sock.interface) for sock in self.sockets}
-        if self.compile and find_spec("numba"):
-            threading.Thread(target=self._compiled, daemon=True).start()
+        if self.hot_path == "compiled":
+            self._compiled()
         due = steady() + TURN
-        while True:
+        while post is None or not post.ended:
             taken = sum(self._take(sock, indices[sock.interface]) for sock in self.sockets)
             if steady() >= due:
                 due = steady() + TURN
                 self._turn()
+            if post is not None:
+                post.turn(steady())
             if not taken:
-                for _, events in poll.poll(max(1, (due - steady()) // 1000)):
-                    self._check(events)
+                self._wait(post, max(1, (due - steady()) // 1000))
+
+    def _wait(self, post: Post | None, milliseconds: int) -> None:
+        """Until there are packets, or something is to be done for the post, or time is over."""
+        poll = select.poll()
+        for sock in self.sockets:
+            poll.register(sock.ins, select.POLLIN | select.POLLERR)
+        if post is not None:
+            post.watch(poll, steady())
+        for _, events in poll.poll(milliseconds):
+            self._check(events)
 
     def _compiled(self) -> None:
-        """Make the compiled walker ready, which takes a second or several, while the columns are already read."""
+        """Make the compiled walker ready, which takes a second or several."""
+        if find_spec("numba") is None:
+            return
         try:
-            from auditd import walker  # numba takes half a second to import: not before the first packet is seen
+            from auditd import walker  # numba takes half a second to import, and most nodes never need it
 
             self.reading.walker = walker.ready(self.reading.seed)
         except Exception as error:  # whatever a compiler may meet on this machine: the other path goes on
             print(f"plfed-capture: reads without compiled code: {error}", file=sys.stderr, flush=True)
 
     def _take(self, sock: RingSocket, interface: int) -> int:
-        """Read what one ring has, a few blocks at most so that turns stay in time."""
+        """Read what one ring has, a few blocks at most so that turns stay in time.
+
+        Where it is not needed, a block is given back only when it was told of: a kill then loses nothing.
+        """
         for taken in range(8):
             block = sock.block()
             if block is None:
                 return taken
             self.reading.block(block, interface, sock, steady(), wall())
-            sock.release()
+            sock.keep(block)
+            if sock.short:
+                sock.release()
         return 8
 
     def _check(self, events: int) -> None:
-        if events & (select.POLLERR | select.POLLNVAL):
+        if events & (select.POLLERR | select.POLLNVAL):  # of a packet socket; the post notices its own
             for sock in self.sockets:
                 if error := sock.ins.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                     raise OSError(error, f"interface {sock.interface}: {os.strerror(error)}")
@@ -274,6 +152,10 @@ class Capture:
         self._name_links(found)
         if len(found):
             self.writer.write(stream.Kind.ROWS, found.tobytes())
+        if self.reading.counts.frames - self._frames > BUSY and not self._compiling:
+            self._compiling = True
+            threading.Thread(target=self._compiled, daemon=True).start()
+        self._frames = self.reading.counts.frames
         counts = self.reading.counts
         self.writer.say(
             stream.Kind.BEAT,
@@ -287,9 +169,12 @@ class Capture:
                 "folded": counts.folded,
                 "steps": counts.steps,
                 "hot_path": "compiled" if self.reading.walker else "columns",
+                "blocks": {sock.interface: sock.read for sock in self.sockets},
                 "links": {str(index): name for index, name in self._links.items()},
             },
         )
+        for sock in self.sockets:
+            sock.release()
 
     def _name_links(self, found: rows.Rows) -> None:
         """Learn the names of interfaces while they are there: by the time anyone asks, a short-lived one is gone."""
@@ -312,32 +197,66 @@ def own_cgroup() -> int:
     return 0
 
 
-def opened(options: argparse.Namespace) -> tuple[list[RingSocket], dict[str, Any], list[int]]:
-    """The sockets, what to say of them, and descriptors to keep. Raises `OSError`."""
-    sockets, kept, reasons = [], [], {}
+@define
+class Opened:
+    """The sockets, what there is to say of them, and what has to stay open."""
+
+    sockets: list[RingSocket] = field(factory=list)
+    senders: dict[str, list[int]] = field(factory=dict)  # by interface: descriptors by which the kernel tells senders
+    reasons: dict[str, str] = field(factory=dict)  # by interface: why it does not
+    adopted: bool = False  # whether rings of an earlier run go on
+
+    def facts(self, options: argparse.Namespace) -> dict[str, Any]:
+        """What the hello says."""
+        names = [sock.interface for sock in self.sockets]
+        return {
+            "interfaces": {name: socket.if_nametoindex(name) for name in names},
+            "senders": {name: "packet" if name in self.reasons else "kernel" for name in names},
+            "reasons": self.reasons,
+            "forwarded": options.forwarded,
+            "cuts": all(sock.vnet for sock in self.sockets),
+            "cgroup": own_cgroup(),
+            "pid": os.getpid(),
+            "links": {str(index): name for index, name in socket.if_nameindex()},
+            "run": secrets.token_hex(8),
+            "words": options.words,
+            "adopted": self.adopted,
+            "descriptors": [[name, socket.if_nametoindex(name), kind] for name, kind, _ in self.all()],
+        }
+
+    def all(self) -> list[tuple[str, str, int]]:
+        """Every descriptor that is worth keeping: interface, kind, number."""
+        rings = [(sock.interface, "ring", sock.ins.fileno()) for sock in self.sockets]
+        return rings + [(name, "bpf", each) for name, found in self.senders.items() for each in found]
+
+
+def opened(options: argparse.Namespace) -> Opened:
+    """Open the sockets, or go on with those of an earlier run. Raises `OSError`."""
+    found = Opened()
     for name in options.interface:
-        sockets.append(RingSocket(name, packets.WIDTH, options.ring_mib, options.filter))
-        if options.senders != "packet":
-            try:
-                kept += capture_bpf.attach(socket.if_nametoindex(name), options.forwarded == "mark")
-                sockets[-1].senders = True
-            except OSError as error:
-                if options.senders == "kernel":
-                    raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error
-                reasons[name] = str(error.strerror)
-        else:
-            reasons[name] = "not asked for"
-    facts = {
-        "interfaces": {sock.interface: socket.if_nametoindex(sock.interface) for sock in sockets},
-        "senders": {name: "packet" if name in reasons else "kernel" for name in options.interface},
-        "reasons": reasons,
-        "forwarded": options.forwarded,
-        "cuts": all(sock.vnet for sock in sockets),
-        "cgroup": own_cgroup(),
-        "pid": os.getpid(),
-        "links": {str(index): name for index, name in socket.if_nameindex()},
-    }
-    return sockets, facts, kept
+        try:
+            index = socket.if_nametoindex(name)
+        except OSError:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+        mine = [(kind, number) for at, i, kind, number in options.adopt if (at, i) == (name, index)]
+        ring = next((number for kind, number in mine if kind == "ring"), None)
+        sock = RingSocket(name, packets.WIDTH, options.ring_mib, options.filter, ring, int(options.told.get(name, 0)))
+        found.sockets.append(sock)
+        found.adopted |= ring is not None
+        if options.senders == "packet":
+            found.reasons[name] = "not asked for"
+            continue
+        try:
+            asking = [number for kind, number in mine if kind == "bpf"]
+            found.senders[name] = asking or capture_bpf.attach(index, options.forwarded == "mark")
+            sock.senders = True
+        except OSError as error:
+            if options.senders == "kernel":
+                raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error
+            found.reasons[name] = str(error.strerror)
+    for number in {number for *_, number in options.adopt} - {number for *_, number in found.all()}:
+        os.close(number)  # of an interface that is gone
+    return found
 
 
 def asked(arguments: list[str] | None) -> argparse.Namespace:
@@ -348,25 +267,34 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--ring-mib", type=int, default=16, help="MiB shared with the kernel, per interface")
     parser.add_argument("--senders", choices=("auto", "kernel", "packet"), default="auto", help="who tells the sender")
     parser.add_argument("--forwarded", choices=("interface", "mark"), default="interface", help="what tells slivers")
-    parser.add_argument("--columns", action="store_true", help="read by columns even where numba is installed")
+    parser.add_argument("--hot-path", choices=HOT_PATHS, default="auto", help="how plain packets are read")
+    parser.add_argument("--told", type=json.loads, default={}, help="by interface, the last block that was told of")
+    parser.add_argument("--socket", default="", help="write to who connects here, who may be killed and come back")
+    parser.add_argument("--adopt", type=json.loads, default=[], help="descriptors of an earlier run, as its hello told")
     parser.add_argument("--record", type=argparse.FileType("wb"), help="keep a copy of the stream in this file")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options.words = words[: words.index("--adopt")] if "--adopt" in words else words
+    options.adopt = [tuple(each) for each in options.adopt]
+    return options
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Capture until the reader goes. Exit 0 then; 1, with one line, when it cannot go on."""
     options = asked(arguments)
     try:
-        sockets, facts, kept = opened(options)
+        found = opened(options)
+        facts = found.facts(options)
+        out = Post(options.socket, facts, [each for _, _, each in found.all()]) if options.socket else sys.stdout.buffer
     except OSError as error:
         names = ", ".join(options.interface)
         hint = "; needs CAP_NET_RAW in the network namespace" if isinstance(error, PermissionError) else ""
         print(f"plfed-capture: cannot capture on {names}: {error.strerror or error}{hint}", file=sys.stderr)
         return 1
-    writer = Writer(sys.stdout.buffer, options.record)
+    writer = Writer(out, options.record)
     try:
-        writer.say(stream.Kind.HELLO, facts)
-        Capture(sockets, writer, compile=not options.columns).run()
+        writer.greet(facts)
+        Capture(found.sockets, writer, hot_path=options.hot_path).run()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
     except KeyboardInterrupt:
@@ -375,9 +303,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"plfed-capture: {error.strerror or error}", file=sys.stderr)
         return 1
     finally:
-        for descriptor in kept:
+        if isinstance(out, Post):
+            out.close()
+        for descriptor in (each for kept in found.senders.values() for each in kept):
             os.close(descriptor)
-        for sock in sockets:
+        for sock in found.sockets:
             sock.close()
     return 0
 

@@ -53,13 +53,14 @@ class Block:
     bytes: npt.NDArray[np.uint8]
     count: int
     first: int  # offset of the first packet's header in ``bytes``
+    number: int = 0  # of all blocks that the kernel filled in this ring
 
 
 def selected(expression: str, interface: str) -> tuple[_Code, ...]:
     """A filter expression of tcpdump's, compiled by scapy. Needs libpcap; raises `OSError` that says so."""
     try:
         compiled = compile_filter(expression, interface)
-    except Exception as error:
+    except Exception as error:  # scapy and libpcap have errors of many kinds for one thing
         raise OSError(f"cannot compile the filter {expression!r}: {error} (libpcap0.8 must be installed)") from error
     whole = ctypes.string_at(compiled.bf_insns, compiled.bf_len * 8)
     return tuple(struct.iter_unpack("=HBBI", whole))
@@ -90,29 +91,68 @@ class RingSocket(SuperSocket):
     desc = "read outgoing frames from a TPACKET_V3 ring"
     nonblocking_socket = True
 
-    def __init__(self, interface: str, snap: int, mib: int = 16, expression: str = "") -> None:
-        """``snap``: bytes of each frame; ``mib``: size of the ring; ``expression``: a tcpdump filter, or "" for all."""
+    def __init__(
+        self,
+        interface: str,
+        snap: int,
+        mib: int = 16,
+        expression: str = "",
+        descriptor: int | None = None,
+        told: int = 0,
+    ) -> None:
+        """``snap``: bytes of each frame; ``mib``: size of the ring; ``expression``: a tcpdump filter, or "" for all.
+
+        ``descriptor``: of a socket with a ring that a run before this one made in the same way; the kernel has filled
+        it meanwhile. ``told``: the number of the last block that that run has told of.
+        """
         self.interface = interface
         self.senders = False  # whether the kernel writes into each packet's hash who sends it
         self._map: mmap.mmap | None = None
-        self.ins = self.outs = sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._blocks = max(2, mib)
+        if descriptor is None:
+            self.ins = self.outs = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        else:
+            self.ins = self.outs = socket.socket(fileno=descriptor)
         try:
-            self.link = link_length(sock, interface)
-            sock.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
-            self.vnet = self._try(_VNET, 1)
-            _attach(sock, selected(expression, interface) if expression else (), snap)
-            self._blocks = max(2, mib)
-            request = (_BLOCK, self._blocks, 2048, _BLOCK // 2048 * self._blocks, _WAIT, 0, _WANT_HASH)
-            sock.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("7I", *request))
-            self._map = mmap.mmap(sock.fileno(), _BLOCK * self._blocks)
-            sock.bind((interface, _ETH_P_ALL))  # only a socket for every protocol sees what goes out
+            self.link = link_length(self.ins, interface)
+            if descriptor is None:
+                self._make(snap, expression)
+            else:
+                self.vnet = bool(self.ins.getsockopt(_SOL_PACKET, _VNET))
+                self._map = mmap.mmap(self.ins.fileno(), _BLOCK * self._blocks)
         except BaseException:
             self.close()
             raise
+        assert self._map is not None
         self._bytes = np.frombuffer(self._map, np.uint8)
-        self._at = 0
+        self._at = self._oldest(told)
+        self.held = 0  # blocks that were read and are not given back
+        self.read = told  # number of the block last read
         self._singly: Iterator[tuple[bytes, float]] = iter(())
         self._lost = 0
+
+    def _make(self, snap: int, expression: str) -> None:
+        sock = self.ins
+        sock.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
+        self.vnet = self._try(_VNET, 1)
+        _attach(sock, selected(expression, self.interface) if expression else (), snap)
+        request = (_BLOCK, self._blocks, 2048, _BLOCK // 2048 * self._blocks, _WAIT, 0, _WANT_HASH)
+        sock.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("7I", *request))
+        self._map = mmap.mmap(sock.fileno(), _BLOCK * self._blocks)
+        sock.bind((self.interface, _ETH_P_ALL))  # only a socket for every protocol sees what goes out
+
+    def _oldest(self, told: int) -> int:
+        """The block to read first: of those that the kernel has handed over the oldest, else the one it fills now."""
+        assert self._map is not None
+        found = []
+        for at in range(self._blocks):
+            status, _, _, _, number = struct.unpack_from("IIIIQ", self._map, at * _BLOCK + 8)
+            if status & 1 and number <= told:
+                struct.pack_into("I", self._map, at * _BLOCK + 8, 0)
+                status = 0
+            found.append((status & 1, number, at))
+        ready = [(number, at) for status, number, at in found if status]
+        return min(ready)[1] if ready else max(found, key=lambda each: (each[1], -each[2]))[2]
 
     def _try(self, option: int, value: int) -> bool:
         try:
@@ -125,14 +165,28 @@ class RingSocket(SuperSocket):
         """The next block that the kernel has handed over, if there is one."""
         assert self._map is not None
         at = self._at * _BLOCK
-        status, count, first = struct.unpack_from("III", self._map, at + 8)
-        return Block(self._bytes[at : at + _BLOCK], count, first) if status & 1 else None
+        status, count, first, _, number = struct.unpack_from("IIIIQ", self._map, at + 8)
+        if not status & 1 or self.held == self._blocks:
+            return None
+        return Block(self._bytes[at : at + _BLOCK], count, first, number)
+
+    def keep(self, block: Block) -> None:
+        """Go on to the next block. This one stays as it is: should we be killed now, the next run reads it again."""
+        self._at = (self._at + 1) % self._blocks
+        self.held += 1
+        self.read = block.number
 
     def release(self) -> None:
-        """Give the block last taken back to the kernel."""
+        """Give the blocks that were read back to the kernel."""
         assert self._map is not None
-        struct.pack_into("I", self._map, self._at * _BLOCK + 8, 0)
-        self._at = (self._at + 1) % self._blocks
+        for back in range(self.held, 0, -1):
+            struct.pack_into("I", self._map, (self._at - back) % self._blocks * _BLOCK + 8, 0)
+        self.held = 0
+
+    @property
+    def short(self) -> bool:
+        """Whether blocks should be given back, so that the kernel does not run out of them."""
+        return self.held > self._blocks // 4
 
     def lost(self) -> int:
         """Frames that found no room in the ring since it was opened."""
@@ -147,6 +201,7 @@ class RingSocket(SuperSocket):
         if (block := self.block()) is None:
             return None, None, None
         self._singly = iter(list(singly(block)))
+        self.keep(block)
         self.release()
         return self.recv_raw(x)
 

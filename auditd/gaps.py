@@ -15,6 +15,7 @@ class Lack(StrEnum):
     LOSS = "loss"  # some packets were not seen; counts are "at least"
     COARSE = "coarse"  # everything was counted, not everything with its addresses and ports
     CLOCK = "clock"  # the wall clock was set
+    RESTART = "restart"  # something ended and began again, and nothing is missing
 
 
 @frozen

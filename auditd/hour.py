@@ -5,6 +5,7 @@ A question goes over whole columns at once, some two milliseconds for a million 
 
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,14 @@ from auditd.rows import ROW, Array, Numbers, Rows
 
 HOUR = 3600.0  # seconds
 SEALING = 900.0  # seconds within which an hour that is over becomes a segment
+MUCH = 50_000  # records that fit; of more not all are made rows
 _CHUNK = 65_536  # rows
 _SPAN = 60.0  # seconds that a chunk grows
+_SMALL = 2048  # records that are looked through faster than an index is made
+_ASKED = ("first", "last", "s_hi", "s_lo", "d_hi", "d_lo", "slice", "ports", "proto")  # columns of a question
 _COLUMNS = tuple(name for name in ROW.names or () if not name.startswith("_"))
 Network = IPv4Network | IPv6Network
+Places = npt.NDArray[np.integer[Any]]
 
 
 @frozen(kw_only=True)
@@ -68,8 +73,20 @@ def columns(found: Rows) -> dict[str, Array]:
     return {name: np.ascontiguousarray(found[name]) for name in _COLUMNS}
 
 
+def _mix(column: dict[str, Array], at: Places) -> npt.NDArray[np.uint64]:
+    """A mix of each record's key."""
+    words = [column[name][at] for name in ("s_hi", "s_lo", "d_hi", "d_lo")]
+    for high, low in (("ports", "tag"), ("iface", "slice")):
+        words.append(column[high][at].astype(np.uint64) << np.uint64(32) | column[low][at].astype(np.uint64))
+    words.append(column["proto"][at].astype(np.uint64) << np.uint64(8) | column["how"][at].astype(np.uint64))
+    return rows.mix(np.stack(words, axis=1), 0x5EED)
+
+
 def _rows(column: dict[str, Array], which: npt.NDArray[np.bool_]) -> Rows:
-    at = np.flatnonzero(which)
+    return _rows_at(column, np.flatnonzero(which))
+
+
+def _rows_at(column: dict[str, Array], at: Places) -> Rows:
     found = rows.empty(len(at))
     for name in _COLUMNS:
         found[name] = column[name][at]
@@ -83,9 +100,29 @@ class _Chunk:
     begun: float
     until: float
     column: dict[str, Array]
+    _order: npt.NDArray[np.int32] | None = field(default=None, init=False)  # by the lower half of the destination
+    _sorted: npt.NDArray[np.uint64] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
         return len(self.column["first"])
+
+    def places(self, question: Question, closed: bool) -> Places:
+        """Where the records that fit are; ``closed``: nothing is added any more, so that an index pays."""
+        if question.to is None or not closed or len(self) < _SMALL:
+            return np.flatnonzero(question.which(self.column))
+        low, high = rows.pair(question.to[0]), rows.pair(question.to[-1])
+        if low[0] != high[0]:  # so wide that most may fit
+            return np.flatnonzero(question.which(self.column))
+        if self._order is None or self._sorted is None:
+            self._order = np.argsort(self.column["d_lo"]).astype(np.int32)
+            self._sorted = self.column["d_lo"][self._order]
+        begin, end = self._sorted.searchsorted(np.array([low[1], high[1]], np.uint64), "left")
+        end += int(np.searchsorted(self._sorted[end:], np.uint64(high[1]), "right"))
+        if end - begin > len(self) // 4:
+            return np.flatnonzero(question.which(self.column))
+        at = np.sort(self._order[begin:end])
+        some = {name: self.column[name][at] for name in _ASKED}
+        return at[question.which(some)]
 
 
 @define
@@ -120,13 +157,50 @@ class Hour:
 
     def ask(self, question: Question) -> Rows:
         """The flows that fit, one row per key, times as the wall showed them."""
-        parts = [_rows(column, question.which(column)) for column in self._all()]
-        return rows.joined(np.concatenate(parts))
+        return rows.joined(np.concatenate([_rows_at(column, at) for column, at in self._places(question)]))
+
+    def latest(self, question: Question, most: int) -> tuple[Rows, int]:
+        """The ``most`` flows that fit and ended last, and how many fit, without making rows of all of them."""
+        parts = [(column, at) for column, at in self._places(question) if len(at)]
+        matched = sum(len(at) for _, at in parts)
+        if matched <= MUCH:
+            found = rows.joined(np.concatenate([rows.empty(), *(_rows_at(column, at) for column, at in parts)]))
+            return found[found["last"].argsort(kind="stable")[::-1][:most]], len(found)
+        mixes = [_mix(column, at) for column, at in parts]
+        every = np.concatenate(mixes)
+        ended = np.concatenate([column["last"][at] for column, at in parts])
+        latest = np.argpartition(ended, len(ended) - most)[len(ended) - most :]  # records; a flow may have several
+        newest, cut = every[latest], ended[latest].min()
+        likely = np.zeros(1 << 16, bool)
+        likely[newest & np.uint64(0xFFFF)] = True
+        some = [(column, at[likely[mix & np.uint64(0xFFFF)]]) for (column, at), mix in zip(parts, mixes, strict=True)]
+        found = rows.joined(np.concatenate([_rows_at(column, at) for column, at in some]))
+        found = found[found["last"] >= cut]
+        every.sort()
+        count = 1 + int(np.count_nonzero(every[1:] != every[:-1]))
+        return found[found["last"].argsort(kind="stable")[::-1][:most]], count
+
+    def _places(self, question: Question) -> Iterator[tuple[dict[str, Array], Places]]:
+        for number, chunk in enumerate(self._chunks):
+            yield chunk.column, chunk.places(question, number < len(self._chunks) - 1)
+        yield self._open, np.flatnonzero(question.which(self._open))
+
+    def ended(self, since: int, until: int) -> Rows:
+        """The records that ended in [since, until) of the wall clock. A flow that lasts has several, none is left out.
+
+        (`ask` joins them into one, whose end may lie later.)
+        """
+        found = [rows.empty()]
+        for column in (chunk.column for chunk in self._chunks):
+            which = (column["last"] >= since) & (column["last"] < until)
+            if which.any():
+                found.append(_rows(column, which))
+        return np.concatenate(found)
 
     def every(self, question: Question, *names: str) -> dict[str, Array]:
         """Columns of the records that fit, ended ones before open ones; a flow may have several records."""
-        parts = [(column, question.which(column)) for column in self._all()]
-        return {name: np.concatenate([column[name][which] for column, which in parts]) for name in names}
+        parts = list(self._places(question))
+        return {name: np.concatenate([column[name][at] for column, at in parts]) for name in names}
 
     def claim(self, resolve: Callable[[Rows], Numbers]) -> int:
         """Ask again whose the records are that no slice has; gives how many have found theirs."""

@@ -5,7 +5,6 @@ from attrs import define, field
 
 from auditd import rows
 from auditd.audit import Audit
-from auditd.gaps import Gap, Lack
 from auditd.hour import HOUR
 from auditd.owners import EVER, FIRST, Kind, Sender, read_tag
 from auditd.store import SavedWindow, Store
@@ -16,7 +15,7 @@ STALE = int(HOUR * 1e6)  # microseconds
 
 
 def recovered(audit: Audit, store: Store, steady: int, wall: int) -> None:
-    """Take up what ``store`` has. The time since its last moment is declared as not seen."""
+    """Take up what ``store`` has. Since its last moment nothing was seen, unless the capture has gone on."""
     audit.clock(steady, wall)
     for sender in store.senders():
         audit.owners.number(sender)
@@ -35,7 +34,7 @@ def recovered(audit: Audit, store: Store, steady: int, wall: int) -> None:
         audit.flows.see(found)
     through = store.through()
     if through is not None and through > wall - STALE:
-        audit.gaps.add(Gap(Lack.BLIND, min(through, wall), wall, "the audit was not running"))
+        audit.resumes(audit.timeline.steady(min(through, wall) / 1e6), store.heard())
 
 
 @define
@@ -60,15 +59,15 @@ class Journal:
             self._checked = steady
             ended, audit.ended = audit.ended, []
             whole = np.concatenate([audit.flows.all(), audit.waiting()])
-            self.store.note(rows.empty(), through, gaps)
             told = np.concatenate(ended) if ended else rows.empty()
-            self.store.checkpoint(timeline.walled(whole), told, through, timeline.wall(steady) - STALE)
+            keep = timeline.wall(steady) - STALE
+            self.store.checkpoint(timeline.walled(whole), told, through, keep, gaps, audit.heard_of)
             failpoint("journal.checkpoint")
         elif len(found) or gaps:
-            self.store.note(timeline.walled(found), through, gaps)
+            self.store.note(timeline.walled(found), through, gaps, audit.heard_of)
             failpoint("journal.noted")
         else:
-            self.store.note(rows.empty(), through, ())
+            self.store.note(rows.empty(), through, (), audit.heard_of)
 
     def close(self, steady: int) -> None:
         """Write the last checkpoint and let go of the file."""

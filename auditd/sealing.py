@@ -22,13 +22,13 @@ from twisted.logger import Logger
 from auditd import tell
 from auditd.audit import Audit
 from auditd.clean import line
-from auditd.hour import Question
 from auditd.settings import Settings
 from planetlab import flowlog, keys
 from planetlab.errors import BadSettings
 from planetlab.failpoints import failpoint
 from planetlab.flowlog import START, Manifest
 
+PATIENCE = 60_000_000  # microseconds after the start until which a capture is waited for
 LAG = 60.0  # seconds beyond idle and active time-outs, for owners that are told late
 _log = Logger()
 
@@ -138,6 +138,7 @@ class Sealer:
     clocks: Callable[[], tuple[int, int]]
     error: str = field(default="", init=False)
     _busy: bool = field(default=False, init=False)
+    _started: int = field(default=0, init=False)  # steady microseconds
     _begun: int = field(default=0, init=False)  # where the first segment begins
 
     def look(self) -> None:
@@ -162,8 +163,17 @@ class Sealer:
             since = self._begun
         return since, (since // length + 1) * length
 
+    def _delivered(self) -> int:
+        """Up to when there is nothing more to come: what a capture held while the audit was away comes late."""
+        steady, wall = self.clocks()
+        self._started = self._started or steady
+        if not self.audit.heard:
+            return 0 if steady - self._started < PATIENCE else wall
+        capturing = self.audit.blind_since(steady) is None
+        return min(wall, self.audit.timeline.wall(self.audit.through)) if capturing else wall
+
     async def _seal(self) -> None:
-        _, wall = self.clocks()
+        wall = self._delivered()
         since, until = self._span()
         lag = self.settings.active + self.settings.idle + LAG
         if wall < until + (self.settings.segment_lag or lag) * 1e6:
@@ -171,8 +181,7 @@ class Sealer:
         number = self.log.following()
         moment = tell.moment(since)[:19].replace("-", "").replace(":", "")
         name = f"{number:06d}-{moment}Z.parquet"
-        found = self.audit.hour.ask(Question(since=since))
-        found = found[(found["last"] >= since) & (found["last"] < until)]
+        found = self.audit.hour.ended(since, until)
         if error := await self._write(found, name):
             if error != self.error:
                 _log.error("segment {number} could not be written: {error}", number=number, error=error)

@@ -38,7 +38,7 @@ from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.mail import Relay
 
-TURN, OWNERS, WRITE, WATCH, DESK = 0.25, 0.5, 0.5, 0.5, 2.0  # seconds between two rounds of each
+TURN, OWNERS, WRITE, WATCH, DESK, WARM = 0.25, 0.5, 0.5, 0.5, 2.0, 20.0  # seconds between two rounds of each
 CGROUP_ROOTS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _log = Logger()
 
@@ -157,6 +157,7 @@ class Service:
             (WATCH, self.source.watch),
             (DESK, self.seal),
             (DESK, lambda: self.desk.look(self.clock.now())),
+            (WARM, self.pages.warm),
         ):
             loop = LoopingCall(self._guarded, work)
             loop.clock = self.reactor
@@ -167,7 +168,9 @@ class Service:
         """A round that fails is told in the log, and does not end the ones after it."""
         try:
             work()
-        except Exception:
+        except (
+            Exception
+        ):  # one round's defect, whatever it is, must not end the capture's and the pages' rounds after it
             _log.failure("a round of the audit failed")
 
     def why_not(self) -> str:
@@ -206,6 +209,7 @@ class Service:
     def write(self) -> None:
         """Put what came on disk."""
         self._journal.write(self.steady())
+        self.source.kept()
 
     def ask_owners(self) -> None:
         """Ask the node manager whose packets are whose, unless an answer is still awaited."""

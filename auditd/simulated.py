@@ -119,6 +119,9 @@ class Player:
             return {}
         return {source: known[(number + self._round) % len(known)] for number, source in enumerate(self._sources)}
 
+    def kept(self) -> None:
+        """A recording needs not be told what is on disk."""
+
     def watch(self) -> None:
         """A recording does not fall silent."""
 

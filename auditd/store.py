@@ -17,6 +17,7 @@ import numpy as np
 from auditd.gaps import Gap, Lack
 from auditd.owners import Kind, Sender
 from auditd.rows import ROW, Rows
+from auditd.stream import UNHEARD, Heard
 from planetlab.errors import BadSettings
 
 VERSION = 1
@@ -50,16 +51,19 @@ class Store:
         except sqlite3.Error as error:
             raise BadSettings(f"cannot use {path} as the audit's journal: {error}") from error
 
-    def note(self, found: Rows, through: int, gaps: Iterable[Gap]) -> None:
-        """Add rows that arrived, and up to when everything has."""
+    def note(self, found: Rows, through: int, gaps: Iterable[Gap], heard: Heard = UNHEARD) -> None:
+        """Add rows that arrived, up to when everything has, and up to which message of which capture that is."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
             if len(found):
                 self._db.execute("INSERT INTO journal (rows) VALUES (?)", [_packed(found)])
-            self._through(through)
+            self._through(through, heard)
             self._gaps(gaps)
 
-    def checkpoint(self, open_flows: Rows, ended: Rows, through: int, keep_since: int) -> None:
+    def checkpoint(
+        self, open_flows: Rows, ended: Rows, through: int, keep_since: int, gaps: Iterable[Gap] = (),
+        heard: Heard = UNHEARD,
+    ) -> None:  # fmt: skip
         """Replace open flows and journal by what is open now; add what ended; drop what ended before ``keep_since``."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
@@ -72,7 +76,8 @@ class Store:
             self._db.execute("DELETE FROM ended WHERE last < ?", [keep_since])
             self._db.execute("DELETE FROM gaps WHERE until < ?", [keep_since])
             self._db.execute("DELETE FROM windows WHERE until < ?", [keep_since])
-            self._through(through)
+            self._through(through, heard)
+            self._gaps(gaps)
 
     def ended(self) -> list[Rows]:
         """Flows that had ended, oldest first."""
@@ -91,8 +96,16 @@ class Store:
         found = self._db.execute("SELECT value FROM facts WHERE name = 'through'").fetchone()
         return int(found[0]) if found else None
 
-    def _through(self, moment: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('through', ?)", [moment])
+    def heard(self) -> Heard:
+        """The last message that is in here."""
+        found = dict(self._db.execute("SELECT name, value FROM facts WHERE name IN ('run', 'message')").fetchall())
+        return Heard(int(found.get("run", 0)), int(found.get("message", 0)))
+
+    def _through(self, moment: int, heard: Heard) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)",
+            [("through", moment), ("run", heard.run), ("message", heard.message)],
+        )
 
     def gaps(self) -> list[Gap]:
         """What was declared missing."""

@@ -23,6 +23,8 @@ MOST_BODY = 32 << 20  # bytes; a writer sends far less at once
 # magic, version, kind, -, bytes of body, number, steady clock (µs), wall clock (µs since the epoch), CRC-32 of the body
 _HEAD = struct.Struct("<4sBBHIQqqI")
 _MAGIC = b"PLFC"
+WORD = struct.Struct("<BQ")  # what a reader at a socket says: one of these two, and the number of a message
+HAVE, END = 1, 2  # it has everything up to that message; it wants no more
 
 
 class BadStream(PeerError):
@@ -35,6 +37,17 @@ class Kind(IntEnum):
     HELLO = 1  # JSON: what is captured and how
     ROWS = 2  # rows of `auditd.rows.ROW`
     BEAT = 3  # JSON: counters since the start, and how far the capture came
+
+
+@frozen
+class Heard:
+    """A message, by the run of the capture that wrote it and by its number."""
+
+    run: int  # 0: of none
+    message: int
+
+
+UNHEARD = Heard(0, 0)
 
 
 @frozen
@@ -64,6 +77,11 @@ class Message:
         return said
 
 
+def said(facts: dict[str, Any]) -> bytes:
+    """The body of a message of facts."""
+    return json.dumps(facts, separators=(",", ":")).encode()
+
+
 def packed(message: Message) -> bytes:
     """The message as bytes."""
     head = _HEAD.pack(
@@ -77,6 +95,7 @@ def packed(message: Message) -> bytes:
 class Reader:
     """Bytes in, as they come; whole messages out."""
 
+    resumed: bool = False  # whether the message after the hello may have any number
     _left: bytearray = field(factory=bytearray, init=False)
     _next: int = field(default=0, init=False)
 
@@ -105,5 +124,7 @@ class Reader:
             raise BadStream(f"capture stream, message {number}: expected a kind of {list(Kind)}, got {kind}")
         if length > MOST_BODY or (kind == Kind.ROWS and length % ROW.itemsize):
             raise BadStream(f"capture stream, message {number}: {length} bytes cannot be the length of its body")
+        if self.resumed and self._next == 1:
+            self._next = number
         if number != self._next:
             raise BadStream(f"capture stream: expected message {self._next}, got {number}; some are missing")

@@ -60,6 +60,19 @@ class TimePasses(SynchronousTestCase):
         row = sent(CODEEN, at=1234.5)
         self.assertEqual(row.tolist(), timeline.steadied(timeline.walled(row)).tolist())
 
+    def test_no_record_of_a_flow_that_lasts_for_hours_is_left_out_of_what_is_sealed(self) -> None:
+        world = World()
+        sealed, begin, count = [], NOON, 3 * HOUR // 20
+        for number in range(count + 60):
+            if number < count:
+                world.see(sent(CODEEN, at=world.steady))
+            world.later(20)
+            if world.steady - 1000 >= begin - NOON + HOUR + 400:  # an hour is sealed when its last record has ended
+                sealed.append(world.audit.hour.ended(begin * S, (begin + HOUR) * S))
+                begin += HOUR
+        self.assertEqual([180, 180, 180], [int(found["packets"].sum()) for found in sealed])
+        self.assertGreater(sum(map(len, sealed)), 30)
+
     def test_what_is_older_than_an_hour_is_gone_from_the_page(self) -> None:
         world = World()
         world.see(sent(CODEEN, at=1000))

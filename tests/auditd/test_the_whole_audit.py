@@ -168,23 +168,42 @@ class AfterAKill(Audited):
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def test_a_killed_capture_is_started_again_and_the_gap_is_declared(self) -> None:
+    def test_a_killed_capture_leaves_its_ring_to_the_next_one_and_what_may_be_missing_is_declared(self) -> None:
         for turn in range(1, 4):
             self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
             self.until(lambda turn=turn: self.packets().get("nyu_coral") == 10 * turn)  # type: ignore[misc]
             before, killed = time.time(), self.kill_capture()
+            self.ground.node.run(BURST, ADDRESSES["princeton_codeen"], WIRE, "33434", "7")  # while nobody reads
             self.until(lambda: self.json("/health.json")["capture"].get("pid", killed) != killed)  # noqa: B023
             after = time.time()
-            gaps = [gap for gap in self.json("/index.json")["gaps"] if gap["lack"] == "blind"]
+            gaps = [gap for gap in self.json("/index.json")["gaps"] if gap["lack"] == "loss"]
             self.assertTrue(any(g["since"] <= before and after - 2 <= g["until"] <= after for g in gaps), gaps)
-        self.assertEqual({"nyu_coral": 30}, self.packets())
+        self.until(lambda: self.packets() == {"nyu_coral": 30, "princeton_codeen": 21})
 
-    def test_a_killed_audit_goes_on_with_what_it_had_a_second_before(self) -> None:
+    def test_a_killed_audit_goes_on_with_what_it_had_and_with_what_was_sent_meanwhile(self) -> None:
+        self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
+        self.until(lambda: self.packets() == {"nyu_coral": 10})
+        pid = self.json("/health.json")["capture"]["pid"]
+        killed = time.time()
+        self.audit.kill()
+        self.audit.wait()
+        self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "3")
+        self.begin()
+        self.assertEqual(pid, self.json("/health.json")["capture"]["pid"])
+        self.until(lambda: self.packets() == {"nyu_coral": 13})
+        before, gap = self.json("/index.json")["gaps"]
+        self.assertEqual("restart", gap["lack"])
+        self.assertEqual("the audit was not running; the capture went on, and nothing is missing", gap["reason"])
+        self.assertTrue(gap["since"] <= killed <= gap["until"], gap)
+        self.assertEqual(("blind", "the audit had not begun"), (before["lack"], before["reason"]))
+
+    def test_when_audit_and_capture_are_killed_what_was_on_disk_is_there_and_the_rest_is_declared(self) -> None:
         self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
         self.until(lambda: self.packets() == {"nyu_coral": 10})
         time.sleep(1.0)  # what it has is on disk within a second; later may be lost
-        killed = time.time()
+        pid, killed = int(self.json("/health.json")["capture"]["pid"]), time.time()
         self.audit.kill()
+        os.kill(pid, signal.SIGKILL)
         self.audit.wait()
         self.begin()
         self.assertEqual({"nyu_coral": 10}, self.packets())

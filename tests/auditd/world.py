@@ -13,6 +13,7 @@ from twisted.web.server import Site
 from auditd import rows, stream
 from auditd.answers import Answers
 from auditd.audit import Audit
+from auditd.gaps import Gaps
 from auditd.pages import Pages
 from auditd.rows import Rows
 from auditd.service import made
@@ -60,6 +61,7 @@ class World:
         self.audit.clock(*self.clocks())
         self.pages = Pages(Answers(self.audit, self.settings), self.clocks)
         self.audit.begins(self.message(stream.Kind.HELLO, {"senders": {"up0": "kernel"}}), int(self.steady * S))
+        self.audit.gaps = Gaps()  # as if it had been there for an hour
         self.own()
 
     def clocks(self) -> tuple[int, int]:
