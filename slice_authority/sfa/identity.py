@@ -1,11 +1,14 @@
 """Who this authority is at its SFA interfaces: its name, its certificates, its key, and whom it believes."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field, frozen
 
 from planetlab import credential_xml, gids, keys
+from planetlab.ask import Ask
 from planetlab.credentials import Credential
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.gids import Gid, Subject
@@ -94,6 +97,16 @@ class Identity:
     ) -> bytes:
         """A credential by this authority."""
         return credential_xml.issue(owner, target, privileges, expires, serial, self.chain, self.key)
+
+    def on_itself(self, now: float) -> str:
+        """The authority's credential on itself, by which it asks others."""
+        rights = tuple(Privilege(name) for name in ("authority", "sa"))
+        return self.sign(self.chain, self.chain, rights, now + 3600.0, secrets.token_hex(16)).decode()
+
+    def ask(self, url: str, ca: str, patience: float, reactor: Any = None) -> Ask:
+        """Another's interface, asked under this authority's certificate."""
+        shown = (b"".join(gid.pem for gid in self.chain), keys.private_pem(self.key))
+        return Ask(url, ca=ca or None, client_cert=shown, timeout=patience, tries=1, reactor=reactor)
 
     def has_certified(self, gid: Gid) -> bool:
         """Whether a certificate that leads to a trusted root is this authority's own word, by whatever key of it."""

@@ -14,14 +14,12 @@ from attrs import define, evolve, field, frozen
 from lxml import etree
 from twisted.logger import Logger
 
-from planetlab import keys
-from planetlab.ask import Ask, Outcome, each
+from planetlab.ask import Outcome, each
 from planetlab.both.desk import Desk
 from planetlab.calls import Call, dispatch
 from planetlab.errors import BadArgument, Forbidden, PeerError, PlanetLabError
 from planetlab.methods import Api, Method, Role
 from planetlab.names import Hrn
-from planetlab.privileges import Privilege
 from planetlab.redact import one_line
 from planetlab.refusals import BadPaper
 from planetlab.rspecs import codec, versions
@@ -153,18 +151,11 @@ class Manager:
     async def _there(self, one: Neighbour, asked: _Asked) -> Any:
         """Ask another's aggregate, as the authority. Raises `PlanetLabError`."""
         me = self.kept.now
-        held = _own(me, self.now()) if asked.name in _ON_OFFER and not _slice(asked) else _delegated(asked, me)
+        on_offer = asked.name in _ON_OFFER and not _slice(asked)
+        held = [_struct(me.on_itself(self.now()))] if on_offer else _delegated(asked, me)
         args = list(_plainly(asked))
         args[0 if asked.name in _ON_OFFER else 1] = held
-        shown = b"".join(gid.pem for gid in me.chain)
-        ask = Ask(
-            one.url,
-            ca=one.ca or None,
-            client_cert=(shown, keys.private_pem(me.key)),
-            timeout=PATIENCE,
-            tries=1,
-            reactor=self.reactor,
-        )
+        ask = me.ask(one.url, one.ca, PATIENCE, self.reactor)
         return _value(await ask.call(asked.name, *args))
 
 
@@ -211,11 +202,8 @@ def _plainly(asked: _Asked) -> tuple[Any, ...]:
     return (*args, options)
 
 
-def _own(me: Identity, now: float) -> list[dict[str, str]]:
-    """The authority's credential on itself."""
-    rights = tuple(Privilege(name) for name in ("authority", "sa"))
-    text = me.sign(me.chain, me.chain, rights, now + DAY, secrets.token_hex(16)).decode()
-    return [{"geni_type": "geni_sfa", "geni_version": "3", "geni_value": text}]
+def _struct(text: str) -> dict[str, str]:
+    return {"geni_type": "geni_sfa", "geni_version": "3", "geni_value": text}
 
 
 def _delegated(asked: _Asked, me: Identity) -> list[dict[str, str]]:
@@ -224,7 +212,7 @@ def _delegated(asked: _Asked, me: Identity) -> list[dict[str, str]]:
     found = [text.decode() for text in texts if credential_owner.is_held_by(text, me.chain[0])]
     if not found:
         raise Forbidden(f"no credential was delegated to {me.hrn}, in whose name other aggregates are asked")
-    return [{"geni_type": "geni_sfa", "geni_version": "3", "geni_value": text} for text in found]
+    return [_struct(text) for text in found]
 
 
 def _wanted(asked: _Asked, own: Hrn) -> set[Hrn] | None:

@@ -45,7 +45,8 @@ def list_below(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any =
     if xrn is None:
         named = principal.credential.object
         xrn = str(named.hrn if named.urn.kind == "authority" else named.hrn.authority)
-    return registry.listed(call, _name(xrn))
+    found: Records = registry.listed(call, _name(xrn))
+    return found
 
 
 @api.method(*ANY, status="deprecated")

@@ -13,8 +13,9 @@ from planetlab.registry import papers
 from planetlab.registry.papers import Given
 from planetlab.registry.store import Row
 from planetlab.shapes import ListOf, Of, Struct
-from slice_authority.sfa import allowing, granting, records, registering, rights, things
+from slice_authority.sfa import allowing, forwarding, granting, records, registering, rights, things
 from slice_authority.sfa.allowing import Principal
+from slice_authority.sfa.places import Neighbour
 from slice_authority.sfa.things import Thing
 
 api = Api(auth=None)
@@ -81,14 +82,30 @@ def Resolve(call: Call, xrns: Names, creds: Credentials, options: Options | None
     """
     principal = allowing.allowed(call, creds, "resolve", options=options)
     details = bool((options or {}).get("details", True))
-    return resolved(call, principal.hrn, xrns, details)
+    ours, theirs = forwarding.sorted_out(call, _some(xrns))
+    if not theirs:
+        return resolved(call, principal.hrn, ours, details)
+    found = resolved(call, principal.hrn, ours, details) if ours else []
+    asked = {} if details else {"details": False}
+    told: Records = _afterwards(call, found, "Resolve", theirs, asked)
+    return told
+
+
+def _some(xrns: Any) -> list[Any]:
+    said = xrns if isinstance(xrns, list) else [xrns]
+    if len(said) > MOST_NAMES:
+        raise BadArgument(f"expected at most {MOST_NAMES} names, got {len(said)}", "xrns")
+    return said
+
+
+def _afterwards(call: Call, found: list[Row], method: str, theirs: dict[Neighbour, list[str]], options: Options) -> Any:
+    parts = [forwarding.Part(keeper, method, tuple(names), options) for keeper, names in theirs.items()]
+    return forwarding.afterwards(call, found, parts)
 
 
 def resolved(call: Call, asker: Hrn, xrns: Any, details: bool = True, kind: str = "") -> list[Row]:
     """The records of some names; an error when none has any."""
-    said = xrns if isinstance(xrns, list) else [xrns]
-    if len(said) > MOST_NAMES:
-        raise BadArgument(f"expected at most {MOST_NAMES} names, got {len(said)}", "xrns")
+    said = _some(xrns)
     found: list[Row] = []
     for one in said:
         hrn, told = things.xrn(one, kind, "xrns")
@@ -104,13 +121,18 @@ def resolved(call: Call, asker: Hrn, xrns: Any, details: bool = True, kind: str 
 def List(call: Call, xrn: Name, creds: Credentials, options: Options | None = None) -> Records:
     """List what lies directly below an authority; with ``options.recursive``, or ``*`` after the name, all of it."""
     allowing.allowed(call, creds, "list", options=options)
-    return listed(call, xrn, bool((options or {}).get("recursive")))
+    found: Records = listed(call, xrn, bool((options or {}).get("recursive")))
+    return found
 
 
-def listed(call: Call, xrn: str, recursive: bool = False) -> list[Row]:
+def listed(call: Call, xrn: str, recursive: bool = False) -> Any:
     """Brief records of what is below an authority of ours."""
     deep = xrn.endswith("*")
     hrn, _ = things.xrn(xrn.rstrip("*").rstrip(".") if deep else xrn, "authority")
+    keeper = forwarding.keeper(call, hrn)
+    if keeper is not None:
+        options = {"recursive": True} if recursive or deep else {}
+        return _afterwards(call, [], "List", {keeper: [str(hrn)]}, options)
     if things.find(call.store, hrn, "authority") is None:
         raise NotFound(f"Missing authority: {hrn}")
     return records.listing(things.below(call.store, hrn, recursive or deep))
@@ -166,14 +188,13 @@ def _on(call: Call, creds: Any, operation: str, hrn: Hrn, kind: str) -> Principa
 def GetGids(call: Call, xrns: Names, creds: Credentials) -> Records:
     """Give the certificates of these names: an array of {hrn, type, gid}."""
     allowing.allowed(call, creds, "resolve")
-    said = xrns if isinstance(xrns, list) else [xrns]
-    return gids_of(call, said)
+    ours, theirs = forwarding.sorted_out(call, _some(xrns))
+    found = gids_of(call, ours) if ours else []
+    return _afterwards(call, found, "GetGids", theirs, {}) if theirs else found
 
 
 def gids_of(call: Call, said: list[Any]) -> list[Row]:
     """Certificates by name."""
-    if len(said) > MOST_NAMES:
-        raise BadArgument(f"expected at most {MOST_NAMES} names, got {len(said)}", "xrns")
     found = []
     for one in said:
         hrn, told = things.xrn(one, "", "xrns")

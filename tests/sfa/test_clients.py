@@ -228,6 +228,31 @@ class AcrossTheBorder(Field):
         self.assertEqual(3, answer["code"]["geni_code"], answer)
 
 
+class AskingForOthersNames(Field):
+    """A registry passes questions on to the one that keeps the name."""
+
+    def setUp(self) -> None:
+        user = self.ground.plc.user
+        gid, self.own = self.gid_of(user, "plc.lab.user")
+        self.registry = self.proxy(user, self.ground.plc.url("registry"), gid)
+
+    def test_records_of_two_registries_in_one_answer(self) -> None:
+        found = self.registry.Resolve(["plc.lab.cdn", "epfl.lab.cdn", "epfl.lab.user"], self.own)
+        self.assertEqual({"plc.lab.cdn": "", "epfl.lab.cdn": "epfl", "epfl.lab.user": "epfl"},
+                         {one["hrn"]: one["peer_authority"] for one in found})  # fmt: skip
+        self.assertEqual([], [one["email"] for one in found if "email" in one])
+        self.assertEqual("epfl.lab.cdn", self.registry.GetGids(["epfl.lab.cdn"], self.own)[0]["hrn"])
+
+    def test_lists_of_another_registry(self) -> None:
+        self.assertIn("epfl.lab.cdn", [one["hrn"] for one in self.registry.List("epfl.lab", self.own, {})])
+        self.assertIn("epfl.lab", [one["hrn"] for one in self.registry.List("epfl*", self.own)])
+
+    def test_what_nobody_has_is_not_found_and_ends(self) -> None:
+        for name in ("epfl.lab.nothing", "plc.lab.nothing"):
+            with self.assertRaises(xmlrpc.client.Fault):
+                self.registry.Resolve([name], self.own)
+
+
 class ThroughTheSliceInterface(Field):
     """One call to the PLC at home, which asks all aggregates."""
 
