@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import archive, audit, edge, fleet, node, papers, wire
+from bench import archive, audit, edge, fleet, node, papers, polls, wire
 
 PARTS = {
     "archive": archive.figures,
@@ -15,6 +15,7 @@ PARTS = {
     "fleet": fleet.figures,
     "node": node.figures,
     "papers": papers.figures,
+    "polls": polls.figures,
     "wire": wire.figures,
 }
 

@@ -1,0 +1,193 @@
+"""What a thousand nodes that poll cost their PLC while nothing changes: over real TLS, a new connection for each poll.
+
+A slice authority runs as it always does, on a registry with a thousand nodes and slices on each. Every node begins a
+session with its key and fetches what is there; then all ask again by the stamp that they got, as pl_conf does, and the
+processor time of the authority's process is read from the kernel before and after.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import task
+from twisted.internet.threads import deferToThread
+
+from bench.forked import free_port
+from bench.measure import Figure
+from planetlab import xmlrpc
+from planetlab.ask import Ask, NodeKey, Password, Session, each
+from planetlab.cli.authority import AuthorityPlace
+from planetlab.cli.facts import PLACES_OF_AUTHORITY
+from planetlab.names import Hrn
+
+NODES, SLICES, EVERY = 1000, 20, 60.0  # nodes, slices on each, seconds between two polls of a node
+ADMIN = "root@plc.example"
+READY = 90.0  # seconds
+AT_ONCE = 8  # connections; more from one address than an authority keeps open would be cut
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def used(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def authority(top: Path, word: str) -> AuthorityPlace:
+    """A PLC's folder, with its first administrator."""
+    ports = {name: free_port() for name in PLACES_OF_AUTHORITY}
+    place = AuthorityPlace(path=top / "plc", hrn=Hrn(("plc",)), name="PLC", ports=ports, domain="plc.example")
+    place.write()
+    place.write_settings()
+    place.found(ADMIN, word)
+    return place
+
+
+def until_ready(place: AuthorityPlace, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the authority answers."""
+    until = time.monotonic() + READY
+    while True:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{place.ports['sa_operator']}/healthz"):
+            return
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"the authority did not begin; see {place.path}/log")
+        time.sleep(0.1)
+
+
+async def populate(place: AuthorityPlace, word: str, reactor: Any) -> dict[int, str]:
+    """A site, slices and nodes; gives the key of each node by its number."""
+    sa, ma = (
+        Ask(place.url(*names), ca=place.path / "ca.pem", auth=Password(ADMIN, word), timeout=60.0, reactor=reactor)
+        for names in (("sa", "SA"), ("ma", "MA"))
+    )
+    site = {"name": "Princeton", "abbreviated_name": "P", "login_base": "princeton", "max_slices": SLICES}
+    await sa.call("AddSite", site)
+    names = [f"princeton_s{number}" for number in range(SLICES)]
+    for name in names:
+        await sa.call("AddSlice", {"name": name, "url": "http://x.example/", "description": "x"})
+    keys: dict[int, str] = {}
+
+    async def one(number: int) -> None:
+        key = secrets.token_urlsafe(24)
+        node = await ma.call("AddNode", "princeton", {"hostname": f"node{number}.plc.example", "boot_state": "boot"})
+        await ma.call("UpdateNode", node, {"key": key})
+        keys[node] = key
+
+    _all_well(await each(range(NODES), one, at_once=AT_ONCE))
+    for name in names:
+        await sa.call("AddSliceToNodes", name, sorted(keys))
+    return keys
+
+
+def _all_well(outcomes: Any) -> None:
+    failed = [outcome.error for outcome in outcomes if not outcome.ok]
+    if failed:
+        raise RuntimeError(f"{len(failed)} calls failed, the first with: {failed[0]}")
+
+
+class Nodes:
+    """The nodes' side of polling. No connection is kept: a minute after its last poll no node has one."""
+
+    def __init__(self, place: AuthorityPlace, keys: dict[int, str]) -> None:
+        self._keys, self._port = keys, place.ports["sa"]
+        self._tls = ssl.create_default_context(cafile=str(place.path / "ca.pem"))
+        self._sessions: dict[int, Session] = {}
+        self._stamps: dict[int, int] = {}
+
+    def call(self, method: str, auth: NodeKey | Session, *args: Any) -> Any:
+        """One call on a connection of its own."""
+        connection = HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._tls)
+        with closing(connection):
+            body = xmlrpc.dumps_call(method, (auth.struct(args), *args))
+            connection.request("POST", "/SA/", body, {"Content-Type": "text/xml"})
+            return xmlrpc.loads_answer(connection.getresponse().read())
+
+    def begin(self, node: int) -> None:
+        """A node's first poll."""
+        self._sessions[node] = Session(str(self.call("GetSession", NodeKey(node, self._keys[node]))))
+        answer = self.call("GetNodeTickets", self._sessions[node], 0)
+        if len(answer["tickets"]) != SLICES:
+            raise RuntimeError(f"node {node} was given {len(answer['tickets'])} tickets of {SLICES}")
+        self._stamps[node] = answer["stamp"]
+
+    def again(self, node: int) -> None:
+        """A poll that must find nothing new."""
+        answer = self.call("GetNodeTickets", self._sessions[node], self._stamps[node])
+        if not answer.get("unchanged"):
+            raise RuntimeError(f"node {node} was told of a change: {str(answer)[:200]}")
+
+
+def poll_all(place: AuthorityPlace, keys: dict[int, str], pid: int) -> dict[str, float]:
+    """Every node's first poll, and then two that find nothing new; seconds of the PLC for one of each kind."""
+    nodes, spent = Nodes(place, keys), {}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for what, work, rounds in (("first", nodes.begin, 1), ("unchanged", nodes.again, 2)):
+            before = used(pid)
+            for _ in range(rounds):
+                list(threads.map(work, sorted(keys)))
+            spent[what] = (used(pid) - before) / (rounds * len(keys))
+    return spent
+
+
+def figures() -> Iterator[Figure]:
+    """The PLC's processor time for a node's first poll, and for one that finds nothing new."""
+    top = Path(tempfile.mkdtemp(prefix="plfed-polls-"))
+    word = secrets.token_urlsafe(12)
+    place = authority(top, word)
+    services = []
+    for name in ("mgmt_authority", "slice_authority"):
+        with (top / f"{name}.log").open("wb") as log:
+            command = [sys.executable, "-m", name, "--config", str(place.path / f"{name}.toml"), "--log-level", "warn"]
+            services.append(subprocess.Popen(command, stdout=log, stderr=log))
+    try:
+        until_ready(place, services[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.polls", str(top), json.dumps(place.ports), str(services[1].pid), word],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        spent = json.loads(done.stdout)
+        share = spent["unchanged"] * NODES / EVERY
+        print(
+            f"polls    {NODES} nodes every {EVERY:.0f} s, nothing new: {spent['unchanged'] * 1e3:.2f} ms of the PLC "
+            f"each, TLS included = {share:.1%} of a core",
+            file=sys.stderr,
+        )
+        yield Figure(f"a node's first poll, session and {SLICES} tickets, at the PLC", spent["first"] * 1e6)
+        yield Figure("a poll that finds nothing new, at the PLC", spent["unchanged"] * 1e6)
+    finally:
+        for service in services:
+            service.terminate()
+        for service in services:
+            service.wait(10)
+        shutil.rmtree(top)
+
+
+def main(arguments: list[str]) -> None:
+    """The nodes' side, in a process of its own."""
+    top, ports, pid, word = Path(arguments[0]), json.loads(arguments[1]), int(arguments[2]), arguments[3]
+    place = AuthorityPlace(path=top / "plc", hrn=Hrn(("plc",)), name="PLC", ports=ports, domain="plc.example")
+
+    async def run(reactor: Any) -> None:
+        keys = await populate(place, word, reactor)
+        print(json.dumps(await deferToThread(poll_all, place, keys, pid)))
+
+    task.react(run)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
