@@ -41,8 +41,9 @@ def acting(call: Call, principal: Principal) -> Call:
 
 def named(store: Store, hrn: Hrn, kind: str) -> None:
     """Refuse a name that is taken, by an object of this kind. Raises `Conflict`."""
-    if things.find(store, hrn, kind) is not None:
-        raise Conflict(f"{kind} {hrn} exists already", "record['hrn']")
+    like = things.like(store, hrn, kind)
+    if like is not None:
+        raise Conflict(f"{kind} {like} exists already", "record['hrn']")
 
 
 def site_of(store: Store, hrn: Hrn) -> Row:

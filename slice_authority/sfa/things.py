@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from planetlab import keys
 from planetlab.errors import BadArgument, NotFound
-from planetlab.filters import ALL, AmongValues, Compare, Every
+from planetlab.filters import ALL, AmongValues, Compare, Every, Like
 from planetlab.names import Hrn, Urn
 from planetlab.records.fields import Record
 from planetlab.records.nodes import NODE
@@ -155,6 +155,18 @@ def _named(store: Store, record: Record) -> Iterator[tuple[int, Hrn]]:
             yield row[record.key], Hrn.parse(row["value"] or "")
         except BadArgument:
             continue  # a name that an operator wrote by hand and that is none
+
+
+def like(store: Store, hrn: Hrn, kind: str) -> Hrn | None:
+    """The name of a live object of this kind that reads as ``hrn`` does, upper and lower case being one; or None."""
+    if find(store, hrn, kind) is not None:
+        return hrn
+    record = RECORDS[kind]
+    where = Every((Compare("tagname", "=", "hrn"), Like("value", str(hrn))))
+    rows = store.rows(tags.OF[record.name], where, (record.key, "value"))
+    same = [row[record.key] for row in rows if str(row["value"]).casefold() == str(hrn).casefold()]
+    there = _rows(store, record, same)
+    return name_of(store, record, there[0][record.key]) if there else None
 
 
 def names_of(store: Store, record: Record, numbers: list[int]) -> list[str]:

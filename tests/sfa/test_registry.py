@@ -226,6 +226,10 @@ class Registering(World):
         error = self.world.refusal(by_itself("pi"), "Register", self.user(email="x@princeton.example"), self.pis())
         assert isinstance(error, Conflict)
 
+    def test_a_name_that_differs_in_case_only_is_the_same(self) -> None:
+        record = {"hrn": "plc.princeton.CoDeeN", "type": "slice"}
+        assert isinstance(self.world.refusal(by_itself("pi"), "Register", record, self.pis()), Conflict)
+
     def test_a_user_registers_nobody_and_a_pi_nobody_elsewhere(self) -> None:
         self.world.site("cornell")
         self.not_permitted(self.world.refusal(by_itself("user"), "Register", self.user(), self.world.own("user")))
