@@ -1,6 +1,6 @@
 """What each page says, as values; how it looks is the templates' business. Nothing here knows of requests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from ipaddress import ip_network
@@ -9,18 +9,21 @@ from urllib.parse import quote
 
 from attrs import asdict, evolve, field, frozen
 
-from auditd import chart, loglines, pasted, rates, rows, sums, tell, xarf
+from auditd import chart, loglines, pasted, rates, sums, tell, xarf
 from auditd.audit import Audit
 from auditd.clean import line
 from auditd.hour import HOUR, Network, Question
+from auditd.rows import Rows
 from auditd.settings import Settings
 from planetlab.errors import BadArgument, NotFound
 
 FRESH = 500_000  # microseconds that a sum is shown again
-OLDEST = 60_000_000  # microseconds that an old sum may be shown while the next is made
+OLDEST = 120_000_000  # microseconds that an old sum may be shown while the next is made
 MUCH = 50_000  # records; less is summed while the reader waits
 MOST_KEPT = 200  # sums
 MOST_STRUCTS = 10_000  # in one answer for programs
+MOST_MAILS = 50  # slices of one answer beside which a ready letter stands
+MOST_OF_MANY = 500  # flows in one answer about a prefix so wide that it is no network's own
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
 MOST_PASTED = 2000  # characters of a line that is shown again
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
@@ -33,11 +36,11 @@ class Answer:
 
     template: str
     title: str
-    json: Any  # for programs
-    table: list[dict[str, Any]] = field(factory=list)  # for CSV and text; empty where the page is no table
+    json: Any  # for programs; or what makes it, where that is much
+    table: Sequence[dict[str, Any]] = ()  # for CSV and text; empty where the page is no table
     columns: tuple[str, ...] = ()  # of the table
     facts: dict[str, Any] = field(factory=dict)  # what else the template shows
-    xarf: list[dict[str, Any]] = field(factory=list)  # reports, where the page is evidence
+    xarf: Callable[[], list[dict[str, Any]]] = list  # makes reports, where the page is evidence
     status: int = 200
 
 
@@ -66,7 +69,6 @@ class _Kept:
     when: int
     good_for: int
     value: Any
-    in_work: bool = False  # the next one is being made
 
 
 @frozen
@@ -77,6 +79,22 @@ class Answers:
     settings: Settings
     aside: Aside | None = None
     _kept: dict[str, _Kept] = field(factory=dict, init=False)
+    _in_work: set[str] = field(factory=set, init=False)  # sums of which a thread makes the next
+
+    def warm(self, steady: int) -> None:
+        """Make the sums that every reader begins with, where there is so much that a reader would wait for them."""
+        if self.aside is not None and len(self.audit.hour) >= MUCH:
+            for name, make in self._standing(steady):
+                kept = self._kept.get(name)
+                if kept is None or not kept.when <= steady < kept.when + kept.good_for:
+                    self._renew(name, steady, make)
+
+    def _standing(self, steady: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+        hour, until = self.audit.last_hour(steady), self.audit.timeline.wall(steady)
+        yield "slices", partial(sums.by_slice, self.audit, hour)
+        yield "destinations", partial(sums.by_destination, self.audit, hour, self.settings.disclosure != "open")
+        yield "rates by slice", partial(rates.by_slice, self.audit, hour, until)
+        yield "rates by protocol", partial(rates.by_protocol, self.audit, hour, until)
 
     def state(self, steady: int, wall: int) -> dict[str, Any]:
         """What stands on every page: where and when this is, what is simulated, and what was not seen."""
@@ -160,25 +178,31 @@ class Answers:
         """`/to/<address or prefix>`: who sent there."""
         network = read_network(text, "address")
         question = self._asked(evolve(self.audit.last_hour(steady), to=network), query)
-        found = self.audit.hour.ask(question)
         wide = network.prefixlen < (24 if network.version == 4 else 48)
-        flows = self._flows(found, wide and self.settings.disclosure != "open")
+        make = partial(self._sent_to, question, MOST_OF_MANY if wide else MOST_STRUCTS)
+        found, count, sums_of = self._sum(f"to {network} {sorted(query.items())}", steady, make) if wide else make()
+        flows = tell.Flows(found, self.audit.owners, wide and self.settings.disclosure != "open")
         state = self.state(steady, wall)
         single = network.prefixlen == network.max_prefixlen
         shown = str(network.network_address) if single else str(network)
-        by_slice = sums.by_slice(self.audit, question)
-        for struct in by_slice:
-            struct["mail"] = self.mail(struct, shown, state)
-        told = {**state, "to": shown, "slices": by_slice, "flows": flows, "flow_count": len(found)}
+        by_slice = [
+            {**struct, "mail": self.mail(struct, shown, state) if n < MOST_MAILS else ""}
+            for n, struct in enumerate(sums_of)
+        ]
+        told = {**state, "to": shown, "slices": by_slice, "flow_count": count}
         return Answer(
             template="to.html",
             title=f"What {self.settings.node} sent to {shown}",
-            json=told,
+            json=lambda: {**told, "flows": flows[:]},
             table=flows,
             columns=FLOW,
-            xarf=xarf.reports(self.settings, shown, flows, wall),
-            facts={"to": shown, "single": single, "slices": by_slice, "wide": wide, "count": len(found)},
+            xarf=lambda: xarf.reports(self.settings, shown, flows[:], wall),
+            facts={"to": shown, "single": single, "slices": by_slice, "wide": wide, "count": count},
         )
+
+    def _sent_to(self, question: Question, most: int) -> tuple[Rows, int, list[dict[str, Any]]]:
+        """The latest flows, how many there are, and what each sender sent."""
+        return (*self.audit.hour.latest(question, most), sums.by_slice(self.audit, question))
 
     def paste(self, text: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/paste`: lines of a log, each with the flows that fit."""
@@ -280,11 +304,6 @@ class Answers:
         title = f"What the audit of {self.settings.node} sees"
         return Answer(template="health.html", title=title, json=told, facts={"counts": counts, "told": told})
 
-    def _flows(self, found: rows.Rows, veiled: bool) -> list[dict[str, Any]]:
-        """The latest flows; ``veiled``: by /24 and /48, for who asks about a whole provider."""
-        latest = found[found["last"].argsort(kind="stable")[::-1][:MOST_STRUCTS]]
-        return tell.flows(latest, self.audit.owners, veiled)
-
     def _destinations(self, steady: int) -> tuple[list[dict[str, Any]], int]:
         networks = self.settings.disclosure != "open"
         hour = self.audit.last_hour(steady)
@@ -301,17 +320,32 @@ class Answers:
         kept = self._kept.get(name)
         if kept is not None and kept.when <= steady < kept.when + kept.good_for:
             return kept.value
-        good_for = max(FRESH, 10 * len(self.audit.hour))  # a record costs about a microsecond: a tenth of the time
         old = kept is None or not kept.when <= steady < kept.when + OLDEST
         if old or self.aside is None or len(self.audit.hour) < MUCH:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            kept = self._kept[name] = _Kept(steady, good_for, make())
-        elif kept is not None and not kept.in_work:
-            self._kept[name] = evolve(kept, in_work=True)
-            self.aside(make, lambda made: self._kept.__setitem__(name, _Kept(steady, good_for, made)))
+            kept = self._kept[name] = _Kept(steady, self._good_for(), make())
+        else:
+            self._renew(name, steady, make)
         assert kept is not None
         return kept.value
+
+    def _good_for(self) -> int:
+        return max(FRESH, 30 * len(self.audit.hour))  # a record costs about a microsecond: a thirtieth of the time
+
+    def _renew(self, name: str, steady: int, make: Callable[[], Any]) -> None:
+        """Let a thread make a sum anew, unless one is at it."""
+        if self.aside is None or name in self._in_work:
+            return
+        self._in_work.add(name)
+
+        def work() -> Any:
+            try:
+                return make()
+            finally:
+                self._in_work.discard(name)
+
+        self.aside(work, lambda made: self._kept.__setitem__(name, _Kept(steady, self._good_for(), made)))
 
     def _asked(self, question: Question, query: Query) -> Question:
         """The question narrowed by what stands after the ``?``."""

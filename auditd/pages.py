@@ -71,6 +71,10 @@ class Pages(Resource):
             "/robots.txt": lambda settings, wall: notices.ROBOTS,
         }
 
+    def warm(self) -> None:
+        """Make ready what readers ask for first."""
+        self._answers.warm(self._clocks()[0])
+
     def render(self, request: Request) -> bytes:
         """Answer one request."""
         self._heads(request)
@@ -152,11 +156,11 @@ class Pages(Resource):
         if asked.ending == "json":
             return self._renderer.json(answer)
         if asked.ending == "xarf":
-            if not answer.xarf:
+            if not (reports := answer.xarf()):
                 raise NotFound(
                     f"{asked.path}.xarf: there is no flow to report; expected /to/ an address that was sent to"
                 )
-            return self._renderer.xarf(answer)
+            return self._renderer.xarf(reports)
         if asked.ending == "csv":
             if not answer.columns:
                 raise NotFound(f"{asked.path}.csv: this page is no table; expected .json or .txt", "address")

@@ -51,11 +51,12 @@ class Renderer:
 
     def json(self, answer: Answer) -> str:
         """For programs."""
-        return json.dumps(answer.json, ensure_ascii=True, separators=(",", ":")) + "\n"
+        told = answer.json() if callable(answer.json) else answer.json
+        return json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
 
-    def xarf(self, answer: Answer) -> str:
+    def xarf(self, reports: list[dict[str, Any]]) -> str:
         """For abuse desks: an array of reports."""
-        return json.dumps(answer.xarf, ensure_ascii=True, indent=1) + "\n"
+        return json.dumps(reports, ensure_ascii=True, indent=1) + "\n"
 
     def csv(self, answer: Answer) -> str:
         """For tables: a head line, then a line per row."""
@@ -74,7 +75,10 @@ class Renderer:
         lines += [
             f"GAP {gap['since_utc']} to {gap['until_utc']}: {gap['reason']}" for gap in state["gaps"]
         ]  # fmt: skip
-        cells = [[*answer.columns], *[[line(_plain(s[name]), 60) for name in answer.columns] for s in answer.table]]
+        cells = [
+            [*answer.columns],
+            *[[line(_plain(s[name]), 60) for name in answer.columns] for s in answer.table[:1000]],
+        ]
         widths = [max(map(len, column)) for column in zip(*cells[:1000], strict=True)] if answer.columns else []
         lines += ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells[:1000]]
         return "\n".join(text.rstrip() for text in lines) + "\n"

@@ -1,7 +1,8 @@
 """How numbers are told: moments, protocols, flags, octets, and a flow as a struct for programs."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -78,6 +79,27 @@ def flows(found: Rows, owners: Owners, veiled: bool = False) -> list[dict[str, A
     listed = zip(*(found[name].tolist() for name in _TOLD), strict=True)
     sources, destinations = _Addresses(), _Addresses(veiled)
     return [_struct(row, owners, sources, destinations) for row in listed]
+
+
+class Flows(Sequence[dict[str, Any]]):
+    """Flows as structs, each made when it is asked for: a page shows few of many."""
+
+    def __init__(self, found: Rows, owners: Owners, veiled: bool = False) -> None:
+        self._found, self._owners, self._veiled = found, owners, veiled
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(at, slice):
+            return flows(self._found[at], self._owners, self._veiled)
+        return flows(self._found[[at]], self._owners, self._veiled)[0]
 
 
 def flow(row: Rows, owners: Owners) -> dict[str, Any]:

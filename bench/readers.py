@@ -1,0 +1,158 @@
+"""Strangers at a node's pages: twenty readers at once while the hour holds a million flows.
+
+``python -m bench.readers [flows] [readers] [seconds]`` prints p50 and p95 by page, and what a page costs in CPU.
+The pages run in a process of their own, as on a node; what the capture does beside them is not part of it.
+"""
+
+import http.client
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from bench.measure import Figure
+
+LIMIT = 0.300  # seconds at p95
+_SERVER = """
+import sys, time
+from twisted.internet import reactor
+from twisted.web.server import Site
+from auditd.answers import Answers
+from auditd.pages import Pages
+from bench import made_flows
+from tests.auditd.world import World
+from twisted.internet.threads import deferToThread
+import numpy as np
+from auditd import rows
+world = World()
+count = int(sys.argv[1])
+found, node = made_flows.hour(made_flows.testbed(), 0, count)
+now, wall = world.clocks()
+shift = wall - int(found["last"].max())
+found["last"] += shift
+found["first"] += shift
+common = {"authority": "plc", "kind": "mark", "from": wall / 1e6 - 9000}
+names = [{"slice": made_flows.slice_name(n), "tag": str(n), **common}
+         for n in range(made_flows.FIRST_SLICE, made_flows.FIRST_SLICE + made_flows.SLICES)]
+world.own(also=names)
+numbers = {sender.slice: n for sender, n in world.audit.owners.senders().items()}
+table = np.zeros(made_flows.FIRST_SLICE + made_flows.SLICES, np.uint32)
+for n in range(made_flows.FIRST_SLICE, len(table)):
+    table[n] = numbers[made_flows.slice_name(n)]
+found["slice"] = table[found["slice"]]
+for at in range(0, count, 60_000):
+    world.audit.hour.add(found[at:at + 60_000], world.steady)
+def aside(work, told):
+    deferToThread(work).addCallback(told)
+world.pages = Pages(Answers(world.audit, world.settings, aside), world.clocks)
+began = time.monotonic()
+def clocks():
+    passed = int(1e6 * (time.monotonic() - began))
+    return now + passed, wall + passed
+world.pages._clocks = clocks
+world.pages.warm()
+port = reactor.listenTCP(0, Site(world.pages), interface="127.0.0.1")
+some = [str(rows.address(int(found["d_hi"][n]), int(found["d_lo"][n]))) for n in range(0, count, max(1, count // 500))]
+print(port.getHost().port, *some, flush=True)
+reactor.run()
+"""
+
+
+def paths(addresses: list[str]) -> dict[str, list[str]]:
+    """What readers ask for, by kind."""
+    four = [each for each in addresses if ":" not in each]
+    return {
+        "/": ["/"],
+        "/slices": ["/slices", "/slices?page=3", "/slices.json"],
+        "/destinations": ["/destinations", "/destinations.csv"],
+        "/summary": ["/summary"],
+        "/slice": ["/slice/site16_slice0", "/slice/site23_slice7", "/slice/site46_slice30.json"],
+        "/to/address": [f"/to/{each}" for each in addresses],
+        "/to/address.json": [f"/to/{each}.json" for each in addresses],
+        "/to/?port": [f"/to/{each}?port=443&protocol=tcp" for each in four],
+        "/to/24": [f"/to/{each.rpartition('.')[0]}.0/24.json" for each in four],
+        "/to/16": [f"/to/{'.'.join(each.split('.')[:2])}.0.0/16" for each in four],
+        "/to/8": [f"/to/{each.split('.')[0]}.0.0.0/8.json" for each in four],
+        "/to/0": ["/to/0.0.0.0/0", "/to/::/0.json", "/to/0.0.0.0/0.csv"],
+    }
+
+
+def measured(flows: int, readers: int, seconds: float) -> Iterator[tuple[str, float, float, int, float]]:
+    """Kind, p50, p95 in seconds, how many answers; and at the end all together, with CPU seconds per answer."""
+    server = subprocess.Popen([sys.executable, "-c", _SERVER, str(flows)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        port, *addresses = server.stdout.readline().split()
+        kinds = paths(addresses)
+        for each in kinds.values():
+            _get(int(port), each[0])
+        spent = _cpu(server.pid)
+        times: dict[str, list[float]] = {kind: [] for kind in kinds}
+        end = time.monotonic() + seconds
+        crowd = [threading.Thread(target=_read, args=(int(port), kinds, times, end, n)) for n in range(readers)]
+        for each in crowd:
+            each.start()
+        for each in crowd:
+            each.join()
+        spent = _cpu(server.pid) - spent
+        for kind, taken in times.items():
+            yield kind, _at(taken, 0.5), _at(taken, 0.95), len(taken), 0.0
+        every = [one for taken in times.values() for one in taken]
+        yield "all", _at(every, 0.5), _at(every, 0.95), len(every), spent / max(1, len(every))
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _read(port: int, kinds: dict[str, list[str]], times: dict[str, list[float]], end: float, seed: int) -> None:
+    chance = random.Random(seed)
+    while time.monotonic() < end:
+        kind = chance.choice(list(kinds))
+        began = time.perf_counter()
+        _get(port, chance.choice(kinds[kind]))
+        times[kind].append(time.perf_counter() - began)
+
+
+def _get(port: int, path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    if answer.status != 200:
+        raise AssertionError(f"{path}: expected 200, got {answer.status}: {body[:200]!r}")
+    return body
+
+
+def _cpu(pid: int) -> float:
+    with open(f"/proc/{pid}/stat") as file:
+        told = file.read().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _at(taken: list[float], share: float) -> float:
+    return sorted(taken)[min(len(taken) - 1, int(len(taken) * share))] if taken else 0.0
+
+
+def figures() -> Iterator[Figure]:
+    """All pages together, for `make bench`."""
+    *_, (_, _, p95, _, cpu) = measured(1_000_000, 20, 5.0)
+    yield Figure("20 readers at 1 M flows in the hour: p95", p95 * 1e6)
+    yield Figure("20 readers at 1 M flows in the hour: CPU a page", cpu * 1e6)
+
+
+def main() -> None:
+    """Print the table."""
+    given = [float(each) for each in sys.argv[1:]]
+    flows, readers, seconds = [*given, *(1e6, 20.0, 10.0)[len(given) :]]
+    for kind, p50, p95, count, cpu in measured(int(flows), int(readers), seconds):
+        told = f"  {cpu * 1000:.1f} ms CPU each" if cpu else ""
+        verdict = "met" if p95 <= LIMIT else "MISSED"
+        print(f"{kind:<18} {count:>6} answers  p50 {p50 * 1000:>7.1f} ms  p95 {p95 * 1000:>7.1f} ms  {verdict}{told}")
+
+
+if __name__ == "__main__":
+    main()
