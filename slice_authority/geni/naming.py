@@ -34,6 +34,12 @@ def urns(store: Store, kind: str, numbers: Iterable[int] | None = None) -> dict[
     return found
 
 
+def guests(store: Store, record: Record) -> set[int]:
+    """The numbers of slices or sites that stand here for another authority's; that one speaks for them."""
+    where = Every((Compare("tagname", "=", "sfa_created"), Compare("value", "=", "True")))
+    return {row[record.key] for row in store.rows(tags.OF[record.name], where, (record.key,))}
+
+
 def project(store: Store, login_base: str) -> Urn:
     """A site's URN as a project."""
     return Urn(store.plc.hrn.path, SITES, login_base)

@@ -16,8 +16,10 @@ from slice_authority.geni.objects import Field, Kind, Object, time
 
 def find_projects(call: Call, match: Mapping[str, list[Any]]) -> Iterator[Object]:
     """Our sites, which everybody may list."""
+    guests = naming.guests(call.store, SITE)
     for row in call.store.rows(SITE, IsNil("peer_id")):
-        yield project_object(call.store, row)
+        if row["site_id"] not in guests:
+            yield project_object(call.store, row)
 
 
 def project_object(store: Store, row: Row) -> Object:

@@ -26,7 +26,7 @@ def _urns(match: Mapping[str, list[Any]], name: str) -> list[str] | None:
 
 
 def find_slices(call: Call, match: Mapping[str, list[Any]]) -> Iterator[Object]:
-    """Our slices, as every person of this PLC may list them."""
+    """Our slices, as every person of this PLC may list them; those of other authorities on our nodes are not ours."""
     store: Store = call.store
     where: Condition = IsNil("peer_id")
     wanted = _urns(match, "SLICE_URN")
@@ -34,7 +34,8 @@ def find_slices(call: Call, match: Mapping[str, list[Any]]) -> Iterator[Object]:
         names = [naming.parsed(each, naming.SLICES, "options['match']['SLICE_URN']") for each in wanted]
         numbers = [row["slice_id"] for name in names if (row := _or_none(store, name)) is not None]
         where = Every((where, AmongValues("slice_id", tuple(numbers))))
-    rows = store.rows(SLICE, where)
+    guests = naming.guests(store, SLICE)
+    rows = [row for row in store.rows(SLICE, where) if row["slice_id"] not in guests]
     names_of = naming.urns(store, naming.SLICES, [row["slice_id"] for row in rows])
     bases = {row["site_id"]: row["login_base"] for row in store.rows(SITE, ALL, ("site_id", "login_base"))}
     for row in rows:

@@ -20,7 +20,7 @@ from planetlab.errors import BadSettings
 from planetlab.launch import Running
 from planetlab.limits import BULK, Limits, hardened_site
 from planetlab.methods import Api, Method
-from planetlab.registry import papers, peer_papers
+from planetlab.registry import federated, papers, peer_papers
 from planetlab.registry.store import Store
 from planetlab.serve import Dialect
 from planetlab.tls import visitor_options
@@ -115,7 +115,7 @@ async def serve(running: Running[Any], desk: Desk, kept: Kept) -> None:
 
 def tidy(store: Store) -> int:
     """End what is over."""
-    return aggregate.tidy(store) + papers.tidy(store)
+    return aggregate.tidy(store) + papers.tidy(store) + federated.tidy(store)
 
 
 def registry_tree(desk: Desk) -> Resource:

@@ -114,6 +114,9 @@ class Version2(World):
         manifest = self.world.value(showing(chawla), "am2", "CreateSliver", *args)
         self.assertEqual([NODE1], [node.hostname for node in codec.read(manifest).nodes])
         self.assertEqual(urn, self.world.value(showing(chawla), "am2", "SliverStatus", urn, [text], {})["geni_urn"])
+        for kind in ("SLICE", "PROJECT"):  # which stay their authority's to tell of
+            found = self.world.value("admin", "sa", "lookup", kind, [], {"match": {}})
+            self.assertNotIn("epfl", str(found))
         self.assertIs(True, self.world.value(showing(chawla), "am2", "DeleteSliver", urn, [text], {}))
 
 
