@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import archive, audit, edge, fleet, node, papers, polls, wire
+from bench import archive, audit, edge, fleet, node, papers, polls, sfa, wire
 
 PARTS = {
     "archive": archive.figures,
@@ -16,6 +16,7 @@ PARTS = {
     "node": node.figures,
     "papers": papers.figures,
     "polls": polls.figures,
+    "sfa": sfa.figures,
     "wire": wire.figures,
 }
 
