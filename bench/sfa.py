@@ -6,6 +6,7 @@ is the processor time that the last of the originals took for the same call.
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from bench.measure import Figure
 from tests.sfa import world
@@ -43,8 +44,8 @@ def figures() -> Iterator[Figure]:
         "CreateSliver on a node", lambda: plc.am(user, "CreateSliver", SLICE, [held], request(host), [], {})
     )
     stranger, slice_of_epfl = world.showing(world.ann()), world.anns_slice()
-    asked = (slice_of_epfl,), request(host), [], {}
+    asked: tuple[Any, ...] = ([slice_of_epfl], request(host), [], {})
     yield processor(
         "CreateSliver of another authority's slice",
-        lambda: plc.am(stranger, "CreateSliver", "epfl.lab.cdn", list(asked[0]), *asked[1:]),
+        lambda: plc.am(stranger, "CreateSliver", "epfl.lab.cdn", *asked),
     )
