@@ -41,6 +41,7 @@ from planetlab.ask import Ask
 from planetlab.calls import Call
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings
+from planetlab.gate import stop_listening
 from planetlab.launch import Running
 from planetlab.limits import HardenedSite
 from planetlab.methods import Api
@@ -278,7 +279,7 @@ class NodeManager:
         if self._door:
             await self._door.close()
         if self._sockets:
-            await self._sockets.stopListening()
+            await stop_listening(self._sockets)
         if self._within:
             await self._within.close()
         for folder in self._folders:

@@ -11,9 +11,11 @@ import resource
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import (
     IAddress,
@@ -175,6 +177,18 @@ async def listen(
     endpoint = serverFromString(reactor, where)
     port: IListeningPort = await endpoint.listen(Gate(factory, limits or site.limits))
     return port
+
+
+def stop_listening(port: IListeningPort) -> "Deferred[Any]":
+    """Take no more connections at ``port``.
+
+    Twisted deletes the file of a Unix socket then, and fails when somebody else has; so it is given one to delete.
+    """
+    name: bytes | None = getattr(port.getHost(), "name", None)
+    if name and not name.startswith(b"\0"):  # of the abstract ones there is no file
+        with suppress(OSError), open(name, "ab"):
+            pass
+    return maybeDeferred(port.stopListening)
 
 
 def _as_time(reactor: Any) -> IReactorTime:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import ensureDeferred, gatherResults, maybeDeferred
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
@@ -97,7 +97,11 @@ class Running(Generic[S]):
     async def end(self) -> None:
         """Stop in good order."""
         self.stage = "ending"
-        await gatherResults([maybeDeferred(port.stopListening) for port in self.ports], consumeErrors=True)
+        for port in self.ports:
+            try:
+                await gate.stop_listening(port)
+            except OSError as error:  # what it listened at is gone already, with its folder
+                _log.error("while ending: {error}", error=error)
         drained = gatherResults([site.drain() for site in self.sites], consumeErrors=True)
         try:
             await drained.addTimeout(_DRAIN, self.reactor)

@@ -151,6 +151,16 @@ class Stopping(Program):
         assert second.stdout is not None
         self.assertEqual(path, second.stdout.readline())
 
+    def test_sigterm_ends_it_also_when_somebody_took_its_unix_socket_away(self) -> None:
+        path = self.folder / "s"
+        program = self.start(f'listen = "unix:{path}"')
+        assert program.stdout is not None
+        self.assertEqual(f"{path}\n", program.stdout.readline())
+        path.unlink()
+        program.send_signal(signal.SIGTERM)
+        code, out, err = self.ends(program, within=5.0)
+        self.assertEqual((0, "closed\n"), (code, out), err)
+
     def test_ctrl_c_ends_it_too(self) -> None:
         program = self.start("")
         self.address(program)
