@@ -15,6 +15,7 @@ from planetlab.names import Hrn, SliceName, longest_governing
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = 86400.0  # seconds
 SESSION, RELAYED = "session", "relayed"
+AS_TOLD, IDLE, SHARED, NONE = RESERVATIONS = ("as told", "lease_or_idle", "lease_or_shared", "none")
 AUTHS = (SESSION, RELAYED, "none")
 
 
@@ -137,6 +138,13 @@ class Policy:
     net_rate: int = field(default=100_000, metadata=_said("kbit/s of outgoing bandwidth there is to guarantee"))
     max_slivers: int = field(default=1000, metadata=_said("slivers at once, all authorities together"))
     root: tuple[Root, ...] = field(default=(), metadata=_said("the authorities that are trusted"))
+    reservations: str = field(
+        default=AS_TOLD,
+        metadata=_said(
+            "what leases mean: as told (by the node's authority), lease_or_idle (nobody runs outside them), "
+            "lease_or_shared (all share the node outside them), none (they are not heard)"
+        ),
+    )
     sliver: Ceilings = field(factory=Ceilings, metadata=_said("the most that any one sliver gets"))
     allow: Names = field(factory=Names, metadata=_said("if anything is named here, nothing else is admitted"))
     deny: Names = field(factory=Names, metadata=_said("what is never admitted, and is stopped when it is here"))
@@ -152,6 +160,8 @@ class Policy:
         """Raise `BadArgument` for a policy that contradicts itself, naming the key."""
         if not 0.0 <= self.reserve < 1.0:
             raise BadArgument(f"expected a fraction from 0 up to, not including, 1, got {self.reserve}", "reserve")
+        if self.reservations not in RESERVATIONS:
+            raise BadArgument(f"expected {', '.join(RESERVATIONS)}, got {self.reservations!r}", "reservations")
         for at, root in enumerate(self.root):
             _check_root(root, f"root[{at}] ({root.hrn})")
         if twice := {r.hrn for r in self.root if sum(r.reach == other.reach for other in self.root) > 1}:

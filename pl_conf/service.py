@@ -29,6 +29,7 @@ from pl_conf.policy import RELAYED, SESSION, Root
 from pl_conf.poll import Poll, Session
 from pl_conf.redeem import Redeemer
 from pl_conf.relayed import Relayed
+from pl_conf.reserving import Reserving
 from pl_conf.rules import OwnersRules
 from pl_conf.settings import Settings
 from pl_conf.steady import SteadyTime
@@ -46,7 +47,7 @@ log = Logger()
 HOUR = 3600.0
 REPORT, REPORT_AFTER = "ReportRunlevel", 5.0  # seconds from the start, so that the first poll has a session
 WITNESS_AFTER = 10.0  # seconds from the start
-OF_NODES = (REPORT, "GetSlivers")  # calls of the half of an authority that knows nodes
+OF_NODES = (REPORT, "GetSlivers", "GetNodes")  # calls of the half of an authority that knows nodes
 BASE64 = 4 / 3  # how much larger a ticket is on the wire
 CALL = 65_536  # octets of a call beside its ticket
 
@@ -82,6 +83,7 @@ class PlConf:
         self.redeemer = Redeemer(self.ledger, self.manager, self.rules, self.time, self._keys_changed)
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
         self.witness = Witness(self.ledger, self.time.wall)
+        self.reserving = Reserving(settings.node_id, lambda: self.manager, lambda: self.rules.policy.reservations)
         self.polls: dict[str, Poll] = {}
         kept = place / f"{settings.ledger}.statements"
         self.news = News(kept, self.time.wall, fetching(reactor, settings.timeout))
@@ -123,6 +125,8 @@ class PlConf:
         self._every("forget", HOUR, HOUR, self._forget)
         self._take_up_news()
         self._every("statements", 0.0, said.period, self._hear)
+        if said.node_id:
+            self._every("reserve", REPORT_AFTER, said.lease_period, self._reserve)
         if said.report:
             self._every("report", REPORT_AFTER, said.report_every, self._report)
         if said.witness_every:
@@ -281,7 +285,8 @@ class PlConf:
         ca = self.rules.path.parent / root.ca if root.ca else None
         slices = self._openly(root)
         report_ca = self.place / said.report_ca if said.report_ca else ca
-        url = root.poll.removesuffix("SA/") + "PLCAPI/" if said.report in ("", "auto") else said.report
+        beside = root.poll.removesuffix("SA/") + "PLCAPI/" if root.poll.endswith("SA/") else root.poll
+        url = beside if said.report in ("", "auto") else said.report
         nodes = ask.Ask(url, ca=report_ca, timeout=said.timeout, tries=1, reactor=self.reactor)
         key = _secret(self.place / said.node_key)
 
@@ -293,6 +298,13 @@ class PlConf:
             return await half.as_(ask.Session(session)).call(name, *args)
 
         return Session(begin, call)
+
+    async def _reserve(self) -> None:
+        """Hand the leases of this node's own authority on to the node manager."""
+        node = Hrn.parse(self.settings.hrn)
+        for poll in self.polls.values():
+            if poll.root.name.governs(node) and isinstance(poll.source, Session):
+                await self.reserving.once(poll.source.call, self.time.now(), self._elapsed())
 
     async def _report(self) -> None:
         """Say to this node's own authority that it runs, so that others see it in the list of nodes."""
@@ -311,7 +323,7 @@ class PlConf:
             if name.governs(node) and isinstance(poll.source, Session):
                 await self.witness.report(poll.source.call)
             trusted = self.rules.roots.find(name)
-            if trusted is not None:
+            if trusted is not None and root.auth != RELAYED:  # what passes tickets on keeps another log
                 await self.witness.look(name, self._openly(root).call, trusted.keys)
 
     def _openly(self, root: Root) -> ask.Ask:

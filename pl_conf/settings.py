@@ -67,6 +67,7 @@ class Settings:
         default="", metadata=_said("PEM file: the CA that this address's certificate must come from")
     )
     report_every: float = field(default=600.0, metadata=_said("seconds between two reports that this node runs"))
+    lease_period: float = field(default=60.0, metadata=_said("seconds between two looks who has reserved this node"))
     witness_every: float = field(
         default=600.0,
         metadata=_said("seconds between two looks whether tickets stand in their issuers' public logs; 0: never"),

@@ -24,6 +24,7 @@ class TrustedRoot:
     papers: pathlib.Path
     share: float
     poll: str = ""
+    relayed_by: pathlib.Path | None = None  # the folder of the authority that is polled instead, and passes on
 
     def policy(self) -> dict[str, Any]:
         """What the owner's policy says of it."""
@@ -34,7 +35,10 @@ class TrustedRoot:
             "pgp": str(self.papers / "pgp.pub"),
             "share": self.share,
         }
-        return {**said, "poll": self.poll, "ca": str(self.papers / "ca.pem")} if self.poll else said
+        if not self.poll:
+            return said
+        auth = {"auth": "relayed"} if self.relayed_by else {}
+        return {**said, "poll": self.poll, "ca": str((self.relayed_by or self.papers) / "ca.pem"), **auth}
 
 
 @frozen(kw_only=True)
@@ -160,7 +164,9 @@ class NodePlace:
             "owner_uids": [os.getuid()],
             "period": self.poll_period,
             "jitter": self.poll_jitter,
+            "lease_period": min(60.0, self.poll_period),
             "witness_every": self.poll_period,
+            "report_every": self.poll_period,
         }
 
     def auditd(self) -> dict[str, Any]:
