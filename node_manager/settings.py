@@ -4,6 +4,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from node_manager.drivers.container.capabilities import GRANTABLE
 from node_manager.limits import Ceilings
 from node_manager.pools import MOST, Share, Span
 from node_manager.records import Record
@@ -74,6 +75,7 @@ class Settings:
     nameservers: tuple[str, ...] = _said((), "Name servers told to slivers; none for the node's own.")
     node_ports: tuple[int, ...] = _said((), "TCP ports of the node itself that slivers may reach on its address.")
     exempt: tuple[str, ...] = _said((), "IPv4 networks to which traffic counts as exempt (net_i2_* limits).")
+    capabilities: tuple[str, ...] = _said(GRANTABLE, "Capabilities that an authority may give its slices here.")
     at_once: int = _said(4, "Slivers worked on at the same time.")
 
     # times, in seconds

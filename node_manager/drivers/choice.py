@@ -69,5 +69,6 @@ def container_settings(settings: Settings) -> ContainerSettings:
         node_cap=float(settings.node_rate * KBIT),
         hostname=settings.hostname,
         reserve=settings.reserve,
+        capabilities=settings.capabilities,
         api=f"{settings.work}/api",
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from node_manager.drivers import DriverError, State
 from planetlab.names import SliceName
+from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER, Ground
 
 # system call number on x86-64, arguments as perl writes them
@@ -129,6 +130,16 @@ class RootInside(Ground):
         answers = self.node.enter(CODEEN, ("/usr/bin/perl", "-e", _TRY % attempts)).output.split()
         self.assertEqual(len(ATTEMPTS), len(answers))
         self.assertEqual([], [name for name, answer in zip(ATTEMPTS, answers, strict=True) if answer != "refused"])
+
+    def test_a_capability_that_is_given_is_there_for_root_and_no_other_is(self) -> None:
+        self.node.set_limits(CODEEN, ResourceSpec(capabilities="SYS_PTRACE,SYS_ADMIN"))
+        self.assertEqual(("capabilities (CAP_SYS_ADMIN)", "disk_max"), self.node.look()[CODEEN].unbound)
+        for again in (False, True):
+            if again:
+                self.node.stop(CODEEN)
+                self.node.start(CODEEN)
+            held = int(self.said(self.node, "sed -n 's/CapEff:.//p' /proc/self/status"), 16)
+            self.assertEqual((1, 0), (held >> 19 & 1, held >> 21 & 1))  # CAP_SYS_PTRACE, CAP_SYS_ADMIN
 
     def test_no_device_can_be_made_or_read(self) -> None:
         for command in (

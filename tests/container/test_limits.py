@@ -37,6 +37,17 @@ class LimitsOfASliver(SynchronousTestCase):
         self.assertEqual(Rates(least=1000, most=1000, share=1), self.of(net_max_rate=0, net_share=0).ordinary)
         self.assertEqual(1e9, self.of(net_i2_max_rate=-1).exempt.most)
 
+    def test_capabilities_beyond_ones_own_sliver_are_refused_by_name(self) -> None:
+        asked = self.of(capabilities="NET_RAW,sys_ptrace,KILL,CAP_SYS_ADMIN,NET_ADMIN,nonsense")
+        self.assertEqual(("capabilities (CAP_NET_ADMIN, CAP_NONSENSE, CAP_SYS_ADMIN)",), asked.unheld)
+        self.assertEqual((("CAP_SYS_PTRACE",), True), (asked.capabilities.more, asked.capabilities.raw))
+
+    def test_an_owner_may_keep_back_what_authorities_could_give(self) -> None:
+        strict = evolve(NODE, capabilities=("SYS_PTRACE", "SYS_ADMIN"))
+        asked = limits(ResourceSpec(capabilities="NET_RAW,SYS_PTRACE,SYS_ADMIN"), strict)
+        self.assertEqual(("capabilities (CAP_NET_RAW, CAP_SYS_ADMIN)",), asked.unheld)
+        self.assertEqual((("CAP_SYS_PTRACE",), False), (asked.capabilities.more, asked.capabilities.raw))
+
     def test_what_nothing_here_enforces_is_named(self) -> None:
         self.assertEqual((), self.of().unheld)
         asked = self.of(

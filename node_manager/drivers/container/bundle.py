@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from node_manager.drivers.container import seccomp
+from node_manager.drivers.container.capabilities import KEPT
 from node_manager.drivers.container.limits import Limits
 from node_manager.drivers.container.settings import UIDS
 
@@ -14,10 +15,6 @@ INIT = "/dev/init"  # bound over the runtime's own /dev, where the sliver's file
 API = "/run/plfed"
 HOME = "/root"
 
-# What root keeps inside: all of it acts on the sliver's own files, processes and ids only. Over a network that the node
-# owns NET_RAW is powerless; without it in the set Debian's ping, which carries it as a file capability, cannot start.
-_KEPT = "CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD"
-_CAPABILITIES = tuple(f"CAP_{name}" for name in (*_KEPT.split(), "AUDIT_WRITE", "SETFCAP"))
 _MASKED = (
     "/proc/acpi",
     "/proc/asound",
@@ -66,14 +63,15 @@ def process(limits: Limits, command: Sequence[str], who: Who = Who(), terminal: 
 
     Others than root have no capability until a program like sudo gives it them, from the same bounding set.
     """
-    held = list(_CAPABILITIES) if who.uid == 0 else []
+    most = [*KEPT, *limits.capabilities.more]
+    held = most if who.uid == 0 else []
     return {
         "terminal": terminal,
         "user": {"uid": who.uid, "gid": who.gid},
         "args": list(command),
         "cwd": who.home,
         "env": [_PATH, f"HOME={who.home}", "container=plfed", *(f"{name}={value}" for name, value in who.environment)],
-        "capabilities": {"bounding": list(_CAPABILITIES), "effective": held, "permitted": held},
+        "capabilities": {"bounding": most, "effective": held, "permitted": held},
         "rlimits": [{"type": name, "soft": soft, "hard": hard} for name, soft, hard in limits.rlimits],
         "noNewPrivileges": False,  # su and sudo are for use inside; what they give is inside too
     }

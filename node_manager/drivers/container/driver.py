@@ -11,6 +11,7 @@ from attrs import evolve
 from node_manager.drivers import DriverError, Found, Owner, Sliver, Stats
 from node_manager.drivers.container import commons, firewall, sockets
 from node_manager.drivers.container.builder import Builder
+from node_manager.drivers.container.capabilities import given
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.ids import Ids
 from node_manager.drivers.container.look import Looker
@@ -42,6 +43,7 @@ class ContainerDriver:
             os.makedirs(settings.api, exist_ok=True, mode=0o755)
         self._ids = Ids(settings)
         settings = evolve(settings, first_uid=self._ids.first)
+        self._settings = settings
         self._records = Records(settings)
         desk = find_desk(settings.work, settings.images)
         pool = Pool(settings, self._records, desk)
@@ -152,7 +154,7 @@ class ContainerDriver:
         record = self._must(name, "open a socket in")
         if not (pid := self._looker.init(record)):
             raise DriverError(f"cannot open a socket in {name}: it does not run")
-        if "CAP_NET_RAW" not in record.sliver.rspec.capability_names:
+        if not given(record.sliver.rspec.capability_names, self._settings.capabilities).raw:
             raise DriverError(f"{name} may not have raw sockets; its authority can give it the capability NET_RAW")
         return self._do(sockets.within, self._room, pid, lambda: sockets.safe_raw(hears, number))
 

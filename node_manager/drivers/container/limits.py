@@ -7,6 +7,7 @@ one figure is what a control group keeps; the others are each process's own.
 
 from attrs import frozen
 
+from node_manager.drivers.container.capabilities import Given, given
 from node_manager.drivers.container.cgroups import Bounds
 from node_manager.drivers.container.processors import Asks
 from node_manager.drivers.container.settings import ContainerSettings
@@ -15,7 +16,6 @@ from planetlab.rspec import UNLIMITED, ResourceSpec
 
 PAGE = 4096  # bytes
 FAIR = 100  # weight of one v4 share: the kernel's default for a group
-_BROKERED = {"CAP_NET_RAW"}  # raw sockets are handed in by the node (`sockets.safe_raw`)
 _MEMORY = ("rss", "as", "anon")
 _UNHELD = (
     "nsock",
@@ -50,6 +50,7 @@ class Limits:
     asks: Asks  # of the processors, beside the share
     disk: int  # bytes
     ports: tuple[int, ...]  # of the node's address, TCP and UDP, whose packets come to this sliver
+    capabilities: Given
     rlimits: tuple[tuple[str, int, int], ...]  # runtime's name, soft, hard
     unheld: tuple[str, ...]  # keys asked for that nothing here can enforce
 
@@ -57,6 +58,7 @@ class Limits:
 def limits(rspec: ResourceSpec, settings: ContainerSettings) -> Limits:
     """What ``rspec`` asks, with the owner's defaults where it does not say."""
     processes = rspec.rlimit("nproc")
+    capabilities = given(rspec.capability_names, settings.capabilities)
     pages = [asked for name in _MEMORY if (asked := rspec.rlimit(name)) is not None and asked >= 0]
     return Limits(
         bounds=Bounds(
@@ -69,8 +71,9 @@ def limits(rspec: ResourceSpec, settings: ContainerSettings) -> Limits:
         asks=Asks(cores=rspec.cores[0], shared=rspec.cores[1], percent=rspec.cpu_pct),
         disk=rspec.disk_max * 1024,
         ports=_ports(dict(rspec.tags).get("ports", "")),
+        capabilities=capabilities,
         rlimits=tuple(_rlimits(rspec, settings)),
-        unheld=tuple(_unheld(rspec)),
+        unheld=tuple(_unheld(rspec, capabilities)),
     )
 
 
@@ -100,9 +103,9 @@ def _ports(told: str) -> tuple[int, ...]:
     return tuple(sorted({number for number in numbers if 0 < number < 65536}))
 
 
-def _unheld(rspec: ResourceSpec) -> list[str]:
+def _unheld(rspec: ResourceSpec, capabilities: Given) -> list[str]:
     asked = {name for name, value in rspec.rlimits if value >= 0 and not name.endswith("_min")}
     names = [name for name in sorted(asked) if name.rpartition("_")[0] in _UNHELD]
-    names += ["capabilities"] if set(rspec.capability_names) - _BROKERED else []
+    names += [f"capabilities ({', '.join(capabilities.refused)})"] if capabilities.refused else []
     names += ["ip_addresses"] if rspec.addresses else []
     return names + [name for name, _ in rspec.sysctl]

@@ -2,6 +2,8 @@
 
 from attrs import field, frozen
 
+from node_manager.drivers.container.capabilities import GRANTABLE
+
 UIDS = 65536  # ids per sliver: what a Unix system expects to have
 
 
@@ -63,6 +65,9 @@ class ContainerSettings:
     files: int = field(default=4096, metadata=_said("Open files per process when the rspec does not say."))
     watchers: int = field(default=64, metadata=_said("Inotify instances a sliver may have."))
     watches: int = field(default=8192, metadata=_said("Files and directories a sliver may watch by inotify."))
+    capabilities: tuple[str, ...] = field(
+        default=GRANTABLE, metadata=_said("Capabilities that an authority may give its slices here, of those known.")
+    )
     console: int = field(default=1 << 20, metadata=_said("Bytes of a sliver's console that are kept."))
     hostname: str = field(default="", metadata=_said("Host name slivers see; empty for the node's own."))
 
