@@ -27,7 +27,7 @@ from planetlab.statements import MOST_BYTES
 
 log = Logger()
 
-STATEMENT, TURNS = "/federation/statement.json", "/federation/turns.json"
+STATEMENT, TURNS = "/federation/statement.json", "turns.json"  # the turns stand beside the statement
 AT_ONCE = 8
 OLD = "HTTP 404"  # what an authority answers that has no statements
 

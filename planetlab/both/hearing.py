@@ -22,7 +22,7 @@ from planetlab.trust import Root, Roots
 
 PATIENCE = 20.0  # seconds for a statement
 MOST_VIEW = 64 << 20  # octets of a view
-STATEMENT, TURNS = "/federation/statement.json", "/federation/turns.json"
+STATEMENT, TURNS = "/federation/statement.json", "turns.json"  # the turns stand beside the statement
 ALARMING = frozenset({"two-faced", "rolled-back", "forged", "turn-skipped", "wrong-subtree", "chain-broken"})
 
 

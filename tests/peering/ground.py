@@ -59,7 +59,7 @@ class Served:
         shutil.copytree(founded(hrn), path)
         taken: set[int] = set()
         for _ in PLACES_OF_AUTHORITY:
-            taken.add(ports.next_free(20_000 + hash(str(path)) % 20_000, taken))
+            taken.add(ports.next_free(20_000 + hash(str(path)) % 12_000, taken))
         numbers = dict(zip(PLACES_OF_AUTHORITY, sorted(taken), strict=True))
         self.place = AuthorityPlace(path=path, hrn=self.hrn, name=f"PlanetLab {hrn}", ports=numbers)
         self.place.write_settings()
@@ -73,10 +73,14 @@ class Served:
             self.running.append(running)
             await service.main(running)
 
-    async def stop(self) -> None:
+    def stop(self) -> Any:
         """Serve no more."""
-        while self.running:
-            await self.running.pop().end()
+
+        async def end() -> None:
+            while self.running:
+                await self.running.pop().end()
+
+        return ensureDeferred(end())
 
     @property
     def ask(self) -> ask.Ask:
@@ -138,7 +142,6 @@ class Peered(TestCase):
         self.clock = SetClock(time.time())
         self.base = Path(self.mktemp()).absolute()
         self.base.mkdir(parents=True)
-        self.served: list[Served] = []
         self.plc, self.epfl = await self.begin("plc"), await self.begin("epfl")
         await self.plc.populate("princeton")
         await self.epfl.populate("lausanne")
@@ -146,14 +149,12 @@ class Peered(TestCase):
     async def begin(self, hrn: str) -> Served:
         """An authority that serves until the test is over."""
         made = Served(hrn, self.base, self.clock)
-        self.served.append(made)
+        self.addCleanup(made.stop)
         await made.start()
         return made
 
     async def tearDown(self) -> None:
         await ensureDeferred(ask.close(reactor))
-        for each in self.served:
-            await each.stop()
 
     async def meet(self) -> None:
         """Each accepts the other by its words."""
