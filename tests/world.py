@@ -208,8 +208,12 @@ class Running:
 class WorldNode:
     """One node: a node manager with the driver that remembers, and pl_conf before it."""
 
-    def __init__(self, host: str, world: "World", owner: Authority, roots: dict[Authority, float]) -> None:
+    def __init__(
+        self, host: str, world: "World", owner: Authority, roots: dict[Authority, float], clock: Any = None
+    ) -> None:
+        """``clock`` is the node's own, where it is not everybody's."""
         self.host, self.world, self.folder = Hostname.parse(host), world, world.folder / host
+        self.clock = clock or world.clock
         self.folder.mkdir()
         self.hrn = self.host.hrn(owner.hrn.child(owner.hrn.leaf))
         number = owner.call("AddNode", owner.hrn.leaf, {"hostname": host, "boot_state": "boot"})
@@ -223,7 +227,7 @@ class WorldNode:
                 socket=f"unix:/{host}/nm", tcp="", sensors="", slicestat="", pl_conf=f"unix:/{host}/pl_conf",
                 pl_conf_uid=os.getuid(), cores=4, memory=1 << 20, hostname=host,
             ),
-            world.clock, world.reactor.seconds, world.reactor, MemoryDriver(now=world.clock.now), Books(),
+            self.clock, world.reactor.seconds, world.reactor, MemoryDriver(now=self.clock.now), Books(),
         )  # fmt: skip
         self.manager._threads = _NoThreads()  # type: ignore[assignment]
         world.run(self.manager.serve(self.running.listen))
@@ -246,9 +250,7 @@ class WorldNode:
     def start(self) -> None:
         """Run pl_conf on its files."""
         world = self.world
-        self.pl_conf = PlConf(
-            self.settings, self.folder, world.reactor, world.clock, world.reactor.seconds, lambda: 0.5
-        )
+        self.pl_conf = PlConf(self.settings, self.folder, world.reactor, self.clock, world.reactor.seconds, lambda: 0.5)
         world.run(self.pl_conf.start(self.running))  # type: ignore[arg-type]
 
     def stop(self) -> None:
@@ -301,9 +303,9 @@ class World:
         self.epfl = Authority(EPFL, self)
         self.nodes: list[WorldNode] = []
 
-    def node(self, host: str = "node1.plc.example", epfl: float = 0.1) -> WorldNode:
+    def node(self, host: str = "node1.plc.example", epfl: float = 0.1, clock: Any = None) -> WorldNode:
         """A node of plc whose owner trusts epfl with a small share."""
-        made = WorldNode(host, self, self.plc, {self.plc: 1.0 - epfl, self.epfl: epfl})
+        made = WorldNode(host, self, self.plc, {self.plc: 1.0 - epfl, self.epfl: epfl}, clock)
         self.nodes.append(made)
         return made
 
