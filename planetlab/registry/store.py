@@ -1,7 +1,8 @@
 """The records as one transaction sees them: found, listed, added, changed and removed by the tables of fields."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from planetlab import xml_rows
@@ -170,6 +171,21 @@ class Store:
         self.message = f"{self.message}, {message}" if self.message and message else message or self.message
         for noun, said in objects.items():
             self.touched += [(noun, number) for number in ([said] if isinstance(said, int) else said)]
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Do what follows wholly or, when it raises, not at all; what was done before stands either way."""
+        touched, message = len(self.touched), self.message
+        self.db.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK TO attempt")
+            del self.touched[touched:]
+            self.message = message
+            raise
+        finally:
+            self.db.execute("RELEASE attempt")
 
     # the two doors to SQLite
 

@@ -1,14 +1,15 @@
 """The aggregate manager API, version 3: slivers are allocated, provisioned, then operated, each step by its own call.
 
-Each call does all of what it is asked or nothing; ``geni_best_effort`` is read, and makes no difference. An allocated
-sliver is held for ten minutes. Credentials are structs of geni_type, geni_version and geni_value, the last as text or,
-from clients in Python 3, as base64.
+Each call does all of what it is asked or nothing, unless ``geni_best_effort`` is set: then it does what can be done and
+tells of each other sliver why it was not. An allocated sliver is held for ten minutes. Credentials are structs of
+geni_type, geni_version and geni_value, the last as text or, from clients in Python 3, as base64.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from planetlab.calls import Call
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, PlanetLabError
 from planetlab.methods import Api, Role
 from planetlab.records.slices import SLICE
 from planetlab.registry.store import Row
@@ -30,6 +31,42 @@ Rspec = Annotated[Any, "An RSpec request: GENI 3, ProtoGENI 2 or SFA 1."]
 Time = Annotated[Any, "RFC 3339; without a zone it is UTC."]
 Slivers = list[Row]
 NUMBER = 3
+
+
+Nodes = tuple[int, ...] | list[int] | None
+
+
+_NOTHING: Row = {}
+
+
+def _done(
+    call: Call,
+    on: am.Addressed,
+    options: Row,
+    act: Callable[[Nodes], list[Sliver]],
+    only: list[int] | None = None,
+    then: Row = _NOTHING,
+) -> Slivers:
+    """What became of the slivers that a call is about, or of those on the nodes ``only``.
+
+    ``then`` is said of each that was done. With ``geni_best_effort`` each is tried for itself, and the call fails only
+    if all of them do.
+    """
+    if not options.get("geni_best_effort"):
+        return [{**told(each), **then} for each in act(on.nodes)]
+    found: Slivers = []
+    refusals: list[PlanetLabError] = []
+    slivers = [each for each in on.slivers(call) if only is None or each.node_id in only]
+    for each in slivers:
+        try:
+            with call.store.attempt():
+                found += [{**told(done), **then} for done in act((each.node_id,))]
+        except PlanetLabError as error:
+            refusals.append(error)
+            found.append({**told(each), "geni_error": str(error)})
+    if refusals and len(refusals) == len(slivers):
+        raise refusals[0]
+    return found
 
 
 @api.method(*ANY, reads=True)
@@ -78,14 +115,15 @@ def Provision(call: Call, urns: Urns, credentials: Credentials, options: Options
     """Make the slivers that are held, for the users in ``geni_users``, until ``geni_end_time`` or the slice's end."""
     said = options_of(options)
     on = addressed(call, urns, credentials, said)
-    on.slivers(call)
+    held = [each.node_id for each in on.slivers(call) if each.allocation == "geni_allocated"]
     version, users = asked(said), foreign.read_users(said.get("geni_users"), "options['geni_users']")
-    found = agg.provision(call, on.row, on.principal, on.nodes, users, am.end_time(said))
-    return {
-        "geni_rspec": am.manifest(call, on, found, version),
-        "geni_slivers": list(map(told, found)),
-        "geni_urn": on.urn,
-    }
+    end = am.end_time(said)
+    told_of = _done(
+        call, on, said, lambda nodes: agg.provision(call, on.row, on.principal, nodes, users, end), held or None
+    )
+    found = agg.slivers(call, on.row, on.nodes)
+    made = [each for each in found if each.allocation == "geni_provisioned"]
+    return {"geni_rspec": am.manifest(call, on, made, version), "geni_slivers": told_of, "geni_urn": on.urn}
 
 
 @api.method(*ANY, reads=True)
@@ -110,10 +148,14 @@ def PerformOperationalAction(
     on = addressed(call, urns, credentials, said)
     on.slivers(call)
     users = foreign.read_users(said.get("geni_users"), "options['geni_users']")
-    found: list[Sliver] = []
-    for one in (agg.STOP, agg.START) if action == agg.RESTART else (action,):
-        found = agg.perform(call, on.row, on.principal, one, on.nodes, users)
-    return list(map(told, found))
+
+    def act(nodes: Nodes) -> list[Sliver]:
+        found: list[Sliver] = []
+        for one in (agg.STOP, agg.START) if action == agg.RESTART else (action,):
+            found = agg.perform(call, on.row, on.principal, one, nodes, users)
+        return found
+
+    return _done(call, on, said, act)
 
 
 _ACTIONS = (agg.START, agg.STOP, agg.RESTART, agg.UPDATE_USERS)
@@ -128,7 +170,7 @@ def Renew(call: Call, urns: Urns, credentials: Credentials, expiration_time: Tim
     until = when(expiration_time)
     if said.get("geni_extend_alap"):
         until = min(until, _latest(call, on))
-    return list(map(told, agg.renew(call, on.row, on.principal, until, on.nodes)))
+    return _done(call, on, said, lambda nodes: agg.renew(call, on.row, on.principal, until, nodes))
 
 
 def _latest(call: Call, on: am.Addressed) -> float:
@@ -139,10 +181,10 @@ def _latest(call: Call, on: am.Addressed) -> float:
 @api.method(*ANY)
 def Delete(call: Call, urns: Urns, credentials: Credentials, options: Options) -> Slivers:
     """End slivers, held or made."""
-    on = addressed(call, urns, credentials, options_of(options))
+    said = options_of(options)
+    on = addressed(call, urns, credentials, said)
     on.slivers(call)
-    gone = agg.delete(call, on.row, on.principal, on.nodes)
-    return [{**told(each), **_GONE} for each in gone]
+    return _done(call, on, said, lambda nodes: agg.delete(call, on.row, on.principal, nodes), then=_GONE)
 
 
 _GONE = {"geni_allocation_status": "geni_unallocated", "geni_operational_status": "geni_pending_allocation"}

@@ -1,5 +1,6 @@
 """The GENI interfaces on loopback, over TLS, with clients' certificates as ``openssl`` makes them."""
 
+import functools
 import pathlib
 import shutil
 import sqlite3
@@ -25,11 +26,17 @@ from tests.geni.world import GeniWorld
 from tests.registry.world import ADMIN
 
 
+@functools.cache
+def made(name: str) -> bytes:
+    """A key and a certificate that it signed itself, as openssl makes them, once per run."""
+    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -keyout - -out -"
+    return subprocess.run(words.split(), check=True, capture_output=True).stdout
+
+
 def openssl(folder: pathlib.Path, name: str) -> pathlib.Path:
-    """A key and a certificate that it signed itself, in one file."""
+    """Both in one file."""
     where = folder / f"{name}.pem"
-    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name}"
-    subprocess.run([*words.split(), "-keyout", where, "-out", where], check=True, capture_output=True)
+    where.write_bytes(made(name))
     return where
 
 

@@ -282,6 +282,46 @@ class Provisioning(World):
             self.refused(SEARCHFAILED, "Status", [urn], self.mine, {})
 
 
+class BestEffort(World):
+    """A node's owner sets the node aside for others between allocation and provisioning."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world.site("cornell")
+        self.world.node("node3", "cornell")
+        self.urns = self.allocated(NODE1, "node3.princeton.example")
+        self.world.call("AddSlice", ADMIN, {"name": "princeton_other"})
+        self.world.call("AddSliceToNodesWhitelist", ADMIN, "princeton_other", ["node3.princeton.example"])
+
+    def states(self) -> list[str]:
+        return [one["geni_allocation_status"] for one in self.am("Status", [CODEEN], self.mine, {})["geni_slivers"]]
+
+    def test_without_it_one_refusal_is_everybodys_and_nothing_is_changed(self) -> None:
+        self.refused(BADARGS, "Provision", [CODEEN], self.mine, WANT)
+        self.assertEqual((["geni_allocated"] * 2, set()), (self.states(), self.nodes()))
+
+    def test_with_it_what_can_be_done_is_done_and_the_rest_says_why_not(self) -> None:
+        said = self.am("Provision", [CODEEN], self.mine, {**WANT, "geni_best_effort": True})
+        first, second = said["geni_slivers"]
+        self.assertEqual(("geni_provisioned", ""), (first["geni_allocation_status"], first["geni_error"]))
+        self.assertEqual("geni_allocated", second["geni_allocation_status"])
+        self.assertIn("whitelist", second["geni_error"])
+        self.assertEqual([NODE1], [node.hostname for node in codec.read(said["geni_rspec"]).nodes])
+        self.assertEqual(["geni_provisioned", "geni_allocated"], self.states())
+
+    def test_with_it_the_call_fails_if_nothing_can_be_done(self) -> None:
+        self.refused(BADARGS, "Provision", self.urns[1:], self.mine, {**WANT, "geni_best_effort": True})
+
+    def test_the_other_calls_take_it_as_well(self) -> None:
+        best = {"geni_best_effort": True}
+        self.am("Provision", [CODEEN], self.mine, {**WANT, **best})
+        stopped = self.am("PerformOperationalAction", [CODEEN], self.mine, "geni_stop", best)
+        self.assertEqual(["", True], [stopped[0]["geni_error"], "provisioned" in stopped[1]["geni_error"]])
+        self.assertEqual(2, len(self.am("Renew", [CODEEN], self.mine, "2020-09-20T00:00:00Z", best)))
+        gone = self.am("Delete", [CODEEN], self.mine, best)
+        self.assertEqual(["geni_unallocated"] * 2, [one["geni_allocation_status"] for one in gone])
+
+
 class Operating(World):
     def act(self, action: Any) -> Any:
         return self.am("PerformOperationalAction", [CODEEN], self.mine, action, {})
