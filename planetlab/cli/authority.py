@@ -11,6 +11,7 @@ from attrs import frozen
 from planetlab.authority import speaking
 from planetlab.both.founding import found
 from planetlab.cli import papers
+from planetlab.cli.facts import PLACES_OF_SFA
 from planetlab.cli.place import folder, write
 from planetlab.cli.processes import Program
 from planetlab.cli.toml import dumps
@@ -35,6 +36,7 @@ class AuthorityPlace:
     domain: str = "localhost.localdomain"  # of the addresses that mails come from
     relay: str = ""  # the mail server, host:port
     refresh_every: int = 0  # seconds between two copies of the peers' objects; 0: only when asked
+    neighbours: tuple["AuthorityPlace", ...] = ()  # whose SFA interfaces are told and asked beside our own
     archived: tuple[tuple[str, str], ...] = ()  # nodes whose sealed logs are pulled: host name, address of its pages
     plain: bool = False  # whether the whole API is served in clear, on loopback, for clients without our CA
 
@@ -106,6 +108,23 @@ class AuthorityPlace:
             "ticket_chain": str(self.path / "ticket.pem"),
             "pgp_secret": str(self.path / "pgp.sec"),
             "federation": str(self.path),
+            "sfa": self._sfa(),
+        }
+
+    def _sfa(self) -> dict[str, Any]:
+        """Where the SFA interfaces listen, and what they know of others."""
+
+        def known(name: str) -> list[dict[str, str]]:
+            return [
+                {"hrn": str(one.hrn), "url": f"https://{one.host}:{one.ports[name]}/", "ca": str(one.path / "ca.pem")}
+                for one in self.neighbours
+            ]
+
+        return {
+            **{name: self.endpoint(name) for name in PLACES_OF_SFA},
+            "host": self.host,
+            "registries": known("registry"),
+            "aggregates": known("aggregate"),
         }
 
     def mgmt_authority(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 from planetlab.cli.plan import PASSWORD, ROLES, AuthorityPlan, NodePlan, Plan
 
 HOST = "127.0.0.1"
-PLACES_OF_AUTHORITY = ("sa", "ma", "plain", "web", "sa_operator", "ma_operator", "web_operator")
+PLACES_OF_SFA = ("registry", "aggregate", "slice_interface")
+PLACES_OF_AUTHORITY = ("sa", "ma", "plain", "web", "sa_operator", "ma_operator", "web_operator", *PLACES_OF_SFA)
 PLACES_OF_NODE = (
     "pl_conf",
     "keys",
@@ -39,7 +40,20 @@ def authority(plan: AuthorityPlan, ports: Ports, folder: pathlib.Path) -> dict[s
         "ticket_key_pem": str(folder / "ticket.pub.pem"),
         "pgp_pub": str(folder / "pgp.pub"),
         "persons": persons,
+        "identities": {role: identity(plan, role, folder) for role in ROLES},
+        "sfa": {name: f"https://{HOST}:{ports[name]}/" for name in PLACES_OF_SFA},
     }
+
+
+def identity(plan: AuthorityPlan, role: str, folder: pathlib.Path) -> dict[str, str]:
+    """Who the person of one role is at the SFA interfaces, and the key that a client certificate is made with."""
+    hrn = str(plan.hrn.child(str(plan.login_base)).child(role))
+    return {"hrn": hrn, "key": str(key_file(folder, role))}
+
+
+def key_file(folder: pathlib.Path, role: str) -> pathlib.Path:
+    """The file with a person's private key, PEM."""
+    return folder / "persons" / f"{role}.key"
 
 
 def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: str, driver: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -135,27 +136,31 @@ class Federation:
         place.write(file, json.dumps(self.ports, indent=1))
 
     def _make_authorities(self) -> None:
+        alone = {each.hrn: self._authority_place(each) for each in self.plan.authorities}
         for each in self.plan.authorities:
-            folder = self.wishes.path / str(each.hrn)
-            there = AuthorityPlace(
-                path=folder,
-                hrn=each.hrn,
-                name=f"PlanetLab {each.hrn}",
-                ports=self.ports[str(each.hrn)],
-                domain=each.domain,
-                relay=told.mail(self.ports[MAIL])["smtp"],
-                refresh_every=REFRESH_EVERY if each.peers else 0,
-                archived=tuple((str(one.hostname), self._pages(one)) for one in self.plan.nodes_of(each.hrn)),
-                plain=True,
-            )
-            self.authorities[each.hrn] = there
+            others = tuple(one for hrn, one in alone.items() if hrn != each.hrn)
+            there = self.authorities[each.hrn] = evolve(alone[each.hrn], neighbours=others)
             made = there.write()
             if each.parent is not None and not made.gid.exists():
                 chain = papers.certify(self.authorities[each.parent].path, made.request.read_bytes())
                 papers.install(made, each.hrn, chain)
             there.write_settings()
-            place.write(folder / setup.DEMO, "Its persons have a password that everybody knows.\n")
+            place.write(there.path / setup.DEMO, "Its persons have a password that everybody knows.\n")
             there.found(each.email("admin"), PASSWORD)
+
+    def _authority_place(self, each: AuthorityPlan) -> AuthorityPlace:
+        archived = self.plan.nodes_of(each.hrn) if find_spec("duckdb") else ()
+        return AuthorityPlace(
+            path=self.wishes.path / str(each.hrn),
+            hrn=each.hrn,
+            name=f"PlanetLab {each.hrn}",
+            ports=self.ports[str(each.hrn)],
+            domain=each.domain,
+            relay=told.mail(self.ports[MAIL])["smtp"],
+            refresh_every=REFRESH_EVERY if each.peers else 0,
+            archived=tuple((str(one.hostname), self._pages(one)) for one in archived),
+            plain=True,
+        )
 
     def _pages(self, node: NodePlan) -> str:
         """The address of a node's audit pages."""
@@ -184,7 +189,7 @@ class Federation:
         return Ask(url, ca=ca, auth=Password(who, PASSWORD), reactor=self.reactor, keyed=True)
 
     async def _populate(self, each: AuthorityPlan) -> None:
-        await populate.authority(self.admin(each.hrn), each)
+        await populate.authority(self.admin(each.hrn), each, self.authorities[each.hrn].path)
 
     def _make_network(self) -> None:
         hosts = [str(each.hostname) for each in self.plan.nodes]
@@ -204,13 +209,14 @@ class Federation:
         for owner in self.plan.authorities:
             hosts = [str(each.hostname) for each in self.plan.nodes_of(owner.hrn)]
             await populate.put_on(self.admin(owner.hrn), owner, hosts)
-        for greet in (populate.peers, populate.copies):  # a peer copies nothing before it is known itself
+        for greet in (populate.meet, populate.copy):  # a peer copies nothing before it is known itself
             for owner in self.plan.authorities:
-                await greet(self.admin(owner.hrn), [self.authorities[other] for other in owner.peers])
+                for other in owner.peers:
+                    await greet(self.admin(owner.hrn), self.admin(other))
         await self._settle_drivers()
 
     def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated) -> NodePlace:
-        host = str(each.hostname)
+        host, owner_place = str(each.hostname), self.authorities[each.authority]
         return NodePlace(
             path=self.wishes.path / "nodes" / host,
             hostname=each.hostname,
@@ -230,7 +236,7 @@ class Federation:
             cgroup=f"{place.group(self.wishes.path)}-{each.number}",
             initscript=WORK,
             audit=AuditWishes(
-                token=self.authorities[each.authority].archive_token,
+                token=owner_place.archive_token if owner_place.archived else None,
                 archive_url=told.archive(self.ports[str(each.authority)]),
                 relay=told.mail(self.ports[MAIL])["smtp"],
                 segment_seconds=SEGMENT,
@@ -244,7 +250,10 @@ class Federation:
         own = self.authorities[each.authority]
         mine = TrustedRoot(hrn=own.hrn, papers=own.path, share=1.0 - EPFL_SHARE, poll=own.url("sa", "SA"))
         other = self.authorities[EPFL if each.authority == PLC else PLC]
-        return (mine, TrustedRoot(hrn=other.hrn, papers=other.path, share=EPFL_SHARE))
+        passed_on = TrustedRoot(
+            hrn=other.hrn, papers=other.path, share=EPFL_SHARE, poll=own.url("sa", "SA"), relayed_by=own.path
+        )
+        return (mine, passed_on)
 
     def _inside(self, host: str, number: int) -> Inside:
         if self.wires is None:

@@ -4,16 +4,17 @@ Only the first administrator cannot be made by a call, since nobody could sign i
 one person into the registry.
 """
 
+import pathlib
 import secrets
-from collections.abc import Iterable
 from typing import Any
 
 from attrs import define
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from planetlab import keys
 from planetlab.ask import Ask
-from planetlab.cli.authority import AuthorityPlace
+from planetlab.cli import place
+from planetlab.cli.facts import key_file
 from planetlab.cli.plan import PASSWORD, ROLES, WORK, AuthorityPlan, NodePlan, SlicePlan
 
 LOCATION = {"latitude": 40.35, "longitude": -74.65}
@@ -27,21 +28,21 @@ class Populated:
     key: str
 
 
-async def authority(admin: Ask, plan: AuthorityPlan) -> None:
-    """The site, a person of each role with a key, and the slices of one authority."""
+async def authority(admin: Ask, plan: AuthorityPlan, folder: pathlib.Path) -> None:
+    """The site, a person of each role with a key, and the slices of one authority whose files are in ``folder``."""
     site = str(plan.login_base)
     if not await admin.call("GetSites", {"login_base": site}, ["site_id"]):
         about = {"name": plan.site_name, "abbreviated_name": site, "url": f"http://{site}.example/", **LOCATION}
         await admin.call("AddSite", {**about, "login_base": site, "is_public": True, "max_slices": 20})
         await admin.call("UpdateSite", site, {"max_slices": 20, "enabled": True})
     for role in ROLES:
-        await person(admin, plan, role)
+        await person(admin, plan, role, key_file(folder, role))
     for one in plan.slices:
         await a_slice(admin, plan, one)
 
 
-async def person(admin: Ask, plan: AuthorityPlan, role: str) -> None:
-    """The person of one role, enabled, at the site, with a key whose private half nobody keeps."""
+async def person(admin: Ask, plan: AuthorityPlan, role: str, file: pathlib.Path) -> None:
+    """The person of one role, enabled, at the site, with a key whose private half is in ``file``."""
     email = plan.email(role)
     found = await admin.call("GetPersons", {"email": email}, ["person_id", "key_ids", "site_ids", "roles"])
     if not found:
@@ -54,8 +55,8 @@ async def person(admin: Ask, plan: AuthorityPlan, role: str) -> None:
         await admin.call("AddRoleToPerson", role, email)
     if not known["site_ids"]:
         await admin.call("AddPersonToSite", email, str(plan.login_base))
-    if not known["key_ids"]:
-        await admin.call("AddPersonKey", email, {"key_type": "ssh", "key": ssh_key(email)})
+    if not known["key_ids"] or not file.exists():
+        await admin.call("AddPersonKey", email, {"key_type": "ssh", "key": ssh_key(file, email)})
 
 
 async def a_slice(admin: Ask, plan: AuthorityPlan, one: SlicePlan) -> None:
@@ -75,27 +76,15 @@ async def _unless_there(admin: Ask, name: str, email: str) -> None:
         await admin.call("AddPersonToSlice", email, name)
 
 
-async def peers(admin: Ask, others: Iterable[AuthorityPlace]) -> None:
-    """Other PLCs as peers, where they answer today."""
-    for other in others:
-        about = {
-            "peername": other.name,
-            "peer_url": other.url("sa", "PLCAPI"),
-            "key": (other.path / "pgp.pub").read_text(),
-            "cacert": (other.path / "ca.pem").read_text(),
-            "shortname": str(other.hrn),
-            "hrn_root": str(other.hrn),
-        }
-        if await admin.call("GetPeers", {"peername": other.name}, ["peer_id"]):
-            await admin.call("UpdatePeer", other.name, about)
-        else:
-            await admin.call("AddPeer", about)
+async def meet(admin: Ask, other: Ask) -> None:
+    """Accept another PLC as its operator reads out its words, where it answers today."""
+    said = await other.call("GetInvitation")
+    await admin.call("AcceptPeer", said["statement"], said["words"])
 
 
-async def copies(admin: Ask, others: Iterable[AuthorityPlace]) -> None:
-    """The peers' objects as they are now; the settings tell how often they are copied from then on."""
-    for other in others:
-        await admin.call("RefreshPeer", other.name)
+async def copy(admin: Ask, other: Ask) -> None:
+    """The peer's objects as they are now; the settings tell how often they are copied from then on."""
+    await admin.call("RefreshPeer", await other.call("GetPeerName"))
 
 
 async def node(admin: Ask, plan: NodePlan, site: str, address: str) -> Populated:
@@ -122,7 +111,9 @@ async def put_on(admin: Ask, plan: AuthorityPlan, hostnames: list[str]) -> None:
             await admin.call("AddSliceToNodes", str(one.name), hostnames)
 
 
-def ssh_key(comment: str) -> str:
-    """The public half of a new key, as a line of authorized_keys."""
-    public = Ed25519PrivateKey.generate().public_key()
+def ssh_key(file: pathlib.Path, comment: str) -> str:
+    """The public half of the key in ``file``, which is made if it is not there, as a line of authorized_keys."""
+    if not file.exists():
+        place.write(place.folder(file.parent) / file.name, keys.private_pem(keys.new_p256()))
+    public = keys.load_private(file.read_bytes()).public_key()
     return f"{public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} {comment}"
