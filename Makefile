@@ -6,7 +6,7 @@ PACKAGES := planetlab slice_authority mgmt_authority pl_conf node_manager auditd
 WORKERS ?= 2
 
 # The same line stands in README.md; tests/house/test_system_packages.py compares them.
-SYSTEM_PACKAGES := python3 python3-venv make gcc libc6-dev git gpg xmlsec1 openssl iproute2 nftables crun catatonit mmdebstrap busybox-static btrfs-progs openssh-client openssh-server xorriso mtools
+SYSTEM_PACKAGES := python3 python3-venv make gcc libc6-dev git gpg xmlsec1 openssl iproute2 nftables crun catatonit mmdebstrap busybox-static btrfs-progs openssh-client openssh-server xorriso mtools nfdump w3m chromium chromium-driver
 
 .PHONY: help demo test lint types docs bench clean deps image
 help: ## these lines

@@ -189,7 +189,7 @@ class Pages(Resource):
         for name, value in (
             ("Content-Security-Policy", self._renderer.policy),
             ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
+            ("Referrer-Policy", "same-origin"),  # with no-referrer browsers hide from us that a form is our own
             ("Cross-Origin-Resource-Policy", "same-origin"),
             ("Cache-Control", "private, max-age=1"),
         ):

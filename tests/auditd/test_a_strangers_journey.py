@@ -1,6 +1,7 @@
 """A stranger's journey on real networks: address in, slice out, complaint filed, pause in force, status seen."""
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -13,11 +14,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.auditd import ground
+from tests.auditd import browser, ground
 from tests.auditd.ground import NODE, WIRE, Ground
 from tests.auditd.test_capturing import BURST
 from tests.auditd.test_the_whole_audit import NM, PATIENCE
 
+LACKING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 BROWSER = """
 import json, sys, urllib.error, urllib.request
 path, form = sys.argv[1], sys.argv[2]
@@ -48,6 +50,8 @@ class TheStranger(SynchronousTestCase):
         settings = {
             "node": "node1.plc.example", "address": NODE, "data_dir": "data", "nm_socket": "nm.sock", "ring_mib": 4,
             "listen": ["tcp:80"], "capture_interfaces": ["up0"], "slice_mail": "SLICE@slices.plc.example",
+            "authority_name": "Example Testbed", "authority_url": "https://plc.example/",
+            "abuse_mail": "abuse@plc.example", "operator_mail": "support@plc.example",
         }  # fmt: skip
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (self.folder / "audit.toml").write_text("\n".join(lines))
@@ -122,3 +126,65 @@ class TheStranger(SynchronousTestCase):
             )  # fmt: skip
             for text in expected:
                 self.assertIn(text, " ".join(done.stdout.split()))
+
+    def text_browser(self, path: str, **form: str) -> tuple[str, list[str]]:
+        """What w3m shows of a page, and the addresses that its links lead to; with a form it is sent."""
+        words = [*self.ground.wire.enter, "w3m", "-dump", "-cols", "160", "-o", "display_link_number=1"]
+        if form:
+            (self.folder / "form").write_text(urllib.parse.urlencode(form))
+            words += ["-post", str(self.folder / "form")]
+        done = subprocess.run([*words, f"http://{NODE}{path}"], capture_output=True, text=True, timeout=20)
+        text, _, links = done.stdout.partition("References:")
+        addresses = [line.split("] ", 1)[1] for line in links.splitlines() if "] " in line]
+        return " ".join(text.split()), [each.removeprefix(f"http://{NODE}") for each in addresses]
+
+    @unittest.skipIf(shutil.which("w3m") is None, "w3m, a text browser, is not installed")
+    def test_the_whole_journey_in_a_text_browser(self) -> None:
+        self.burst(10)
+        self.until(lambda: self.sent() == 10)
+        text, links = self.text_browser("/")
+        self.assertIn(f"sent 10 packets (480 B) to your address {WIRE}", text)
+        text, links = self.text_browser(next(link for link in links if link == f"/to/{WIRE}"))
+        self.assertIn("nyu_coral", text)
+        self.assertIn("What nyu_coral sent", self.text_browser("/slice/nyu_coral")[0])
+        text, _ = self.text_browser(next(link for link in links if link.startswith("/complain")))
+        self.assertIn("What happened, and what should stop", text)
+        text, _ = self.text_browser("/complain", about=WIRE, message="What are you looking for?")
+        self.assertIn("you complained What are you looking for?", text)
+        text, _ = self.text_browser("/pause", prefix=WIRE, hours="1")
+        self.assertIn(f"nothing is sent from this node's slices to {WIRE}", text)
+        before = self.sent()
+        self.burst(5)
+        time.sleep(1.0)
+        self.assertEqual(before, self.sent())
+
+    @unittest.skipIf(LACKING, f"{' and '.join(LACKING)} (packages chromium, chromium-driver) is not installed")
+    def test_in_a_browser_all_is_found_filed_paused_and_seen_and_every_page_keeps_to_wcag(self) -> None:
+        self.burst(10)
+        self.until(lambda: self.sent() == 10)
+        pictures = pathlib.Path(os.environ.get("PLFED_PICTURES", self.folder / "pictures"))
+        pictures.mkdir(exist_ok=True)
+        script = str(pathlib.Path(browser.__file__))
+        words = [*self.ground.wire.enter, sys.executable, script, f"http://{NODE}", str(self.folder)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+        self.assertEqual(0, done.returncode, done.stderr[-2000:])
+        told = json.loads(done.stdout)
+        for page, expected in (
+            ("front", f"sent 10 packets (480 B) to your address {WIRE}"), ("to", "nyu_coral"),
+            ("slice", "What nyu_coral sent"), ("case", "What are you looking for?"), ("complain", "Pause it now"),
+            ("paused", f"nothing is sent from this node's slices to {WIRE}"), ("summary", "nyu_coral"),
+        ):  # fmt: skip
+            self.assertIn(expected, " ".join(told["text"][page].split()), page)
+        self.assertEqual({page: [] for page in told["wrong"]}, told["wrong"])
+        self.assertEqual([], told["cookies"])
+        others = [url for url in told["requests"] if not url.startswith((f"http://{NODE}/", "data:"))]
+        self.assertEqual([], others)
+        before = self.sent()
+        self.burst(5)
+        time.sleep(1.0)
+        self.assertEqual(before, self.sent())
+        path = urllib.parse.urlsplit(told["pause"]).path
+        self.assertEqual((True, ""), tuple(self.json(f"{path}.json")[name] for name in ("paused", "pause_error")))
+        for each in self.folder.glob("*.png"):
+            shutil.copy(each, pictures / f"audit-{each.name}")
+        self.assertEqual(7, len(list(pictures.glob("audit-*.png"))))

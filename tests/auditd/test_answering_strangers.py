@@ -62,6 +62,18 @@ class AtTheDesk(SynchronousTestCase):
         return f"/case/{case.owner_token}"
 
 
+class FromABrowser(AtTheDesk):
+    def test_browsers_are_let_tell_that_a_form_is_this_pages_own(self) -> None:
+        # with no-referrer they send "Origin: null" along with every form, and would be turned away
+        for path in ("/", "/complain", f"/to/{VICTIM}"):
+            self.assertEqual("same-origin", self.world.get(path).headers["referrer-policy"])
+        page = self.world.post("/complain", {"message": "stop"}, headers="Origin: http://n\r\n")
+        self.assertEqual(303, page.status)
+        for origin in ("null", "http://evil.example", "http://n.evil.example"):
+            page = self.world.post("/complain", {"message": "stop"}, headers=f"Origin: {origin}\r\n")
+            self.assertEqual(403, page.status)
+
+
 class Abusing(AtTheDesk):
     def test_nobody_pauses_what_is_sent_to_others(self) -> None:
         for viewer, prefix in (

@@ -105,11 +105,13 @@ class AsNamesOfSlices(Hostile):
         for path in ("/", "/destinations", "/summary", "/health", f"/to/{VICTIM}", "/paste"):
             page = self.world.get(path)
             self.assertEqual(200, page.status)
+            self.assertLessEqual(len(page.body), 30_000, path)
             self.harmless(page.text, path)
         for path in ("/slices", f"/to/{VICTIM}"):
             for number in range(1, 8):
                 page = self.world.get(f"{path}?page={number}")
                 self.assertEqual(200, page.status)
+                self.assertLessEqual(len(page.body), 30_000, path)
                 self.harmless(page.text, (path, number))
 
     def test_each_has_its_own_page(self) -> None:
