@@ -1,5 +1,6 @@
 """The federation's names of our objects, kept as their ``hrn`` tags."""
 
+from planetlab.filters import AmongValues, Compare, Every, IsNil
 from planetlab.names import Email, Hostname, SliceName
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import PERSON
@@ -29,9 +30,21 @@ def name_node(store: Store, node_id: int, hostname: str, login_base: str) -> Non
 
 
 def name_person(store: Store, person_id: int, email: str, login_base: str) -> None:
-    """A person is named below the first site, by the local part of the address."""
+    """A person is named below the first site, by the local part of the address, with a number where that is taken."""
     said = Email.parse(email).hrn(store.plc.hrn.child(login_base))
-    tags.put(store, PERSON, person_id, "hrn", str(said), _kind(store))
+    number, free = 1, said
+    while _is_anothers(store, person_id, str(free)):
+        number += 1
+        free = said.authority.child(f"{said.leaf}_{number}")
+    tags.put(store, PERSON, person_id, "hrn", str(free), _kind(store))
+
+
+def _is_anothers(store: Store, person_id: int, name: str) -> bool:
+    """Whether another live person is called so."""
+    tagged = Every((Compare("tagname", "=", "hrn"), Compare("value", "=", name)))
+    numbers = {row["person_id"] for row in store.rows(tags.OF["Person"], tagged, ("person_id",))} - {person_id}
+    live = Every((AmongValues("person_id", tuple(numbers)), IsNil("peer_id")))
+    return bool(numbers) and store.row(PERSON, live, ("person_id",)) is not None
 
 
 def _kind(store: Store) -> dict[str, object]:

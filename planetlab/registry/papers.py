@@ -21,9 +21,16 @@ class Given:
 
 
 def gid(store: Store, urn: str, key: str) -> tuple[bytes, int] | None:
-    """The chain, PEM, that was given for this name and key fingerprint, and when it ends."""
+    """The chain, PEM, that was given for this name and key, and when it ends. ``key`` is its fingerprint, for a
+    certificate with an address that and the address.
+    """
     rows = store.ask("SELECT chain, expires FROM gids WHERE urn = ? AND key = ?", [urn, key])
     return (bytes(rows[0]["chain"]), int(rows[0]["expires"])) if rows else None
+
+
+def has_given(store: Store, urn: str, key: str) -> bool:
+    """Whether a certificate was given for this name and key fingerprint, with an address or without."""
+    return bool(store.ask("SELECT 1 FROM gids WHERE urn = ? AND substr(key, 1, 64) = ? LIMIT 1", [urn, key]))
 
 
 def newest_gid(store: Store, urn: str) -> tuple[bytes, int] | None:

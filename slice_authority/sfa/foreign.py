@@ -80,7 +80,7 @@ def login_base(authority: Hrn) -> str:
 def is_local_name(store: Store, hrn: Hrn) -> bool:
     """Whether a slice of this name would be one of a site of ours."""
     above = things.find(store, hrn.authority, "authority")
-    return above is not None and above.is_ours and bool(above.row) and not _is_foreign(store, above.row)
+    return above is not None and above.is_ours and bool(above.row)
 
 
 def _is_foreign(store: Store, site: Row) -> bool:
@@ -90,7 +90,7 @@ def _is_foreign(store: Store, site: Row) -> bool:
 def local_slice(store: Store, hrn: Hrn) -> Row | None:
     """The slice of this name as it stands here, one of ours or one made here for another authority's; else None."""
     found = things.find(store, hrn, "slice")
-    return found.row if found is not None and found.is_ours else None
+    return found.row if found is not None and found.row["peer_id"] is None else None
 
 
 def slice_for(call: Call, credential: Credential) -> Row:

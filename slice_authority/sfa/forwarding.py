@@ -38,7 +38,7 @@ def keeper(call: Call, hrn: Hrn) -> Neighbour | None:
     best = max(known, key=lambda one: len(one.hrn.path), default=None)
     if best is None or (own.governs(hrn) and len(own.path) >= len(best.hrn.path)):
         return None
-    return None if things.any_kind(call.store, hrn) else best
+    return None if any(thing.is_ours for thing in things.any_kind(call.store, hrn)) else best
 
 
 @frozen

@@ -67,8 +67,11 @@ class Identity:
         return Roots(more + own)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
 
     def certify(self, store: Store, hrn: Hrn, kind: str, key: keys.PublicKey, email: str = "") -> tuple[Gid, ...]:
-        """The certificate for a name of ours with this key, the one given before while it lasts, and what is above."""
-        urn, mark = str(Subject(hrn=hrn, kind=kind, key=key).urn), keys.fingerprint(key)
+        """The certificate for a name of ours with this key, the one given before while it lasts, and what is above.
+
+        One with an address is another than one without: the first is for the person, the second for everybody.
+        """
+        urn, mark = str(Subject(hrn=hrn, kind=kind, key=key).urn), f"{keys.fingerprint(key)} {email}".strip()
         there = papers.gid(store, urn, mark)
         if there is not None and there[1] > store.now + RENEW:
             kept = gids.read_chain(there[0])

@@ -74,7 +74,7 @@ class Believed:
 
 def places(ports: SfaPorts) -> Places:
     """The addresses that we tell of."""
-    host = ports.host or socket.getfqdn()
+    host = ports.host or socket.gethostname()
 
     def url(endpoint: str) -> str:
         return f"https://{host}:{endpoint.split(':')[1]}/" if endpoint.startswith("tcp:") else ""

@@ -25,18 +25,18 @@ _PLAIN = {
 }
 
 
-def gid_of(store: Store, thing: Thing) -> tuple[Gid, ...]:
+def gid_of(store: Store, thing: Thing, private: bool = False) -> tuple[Gid, ...]:
     """The certificate of a thing, with what is above it; made when it is asked for the first time.
 
     A person's carries the first of its keys that a certificate can carry; where there is none, and for what has no key
-    of its own, a key that nobody holds.
+    of its own, a key that nobody holds. A ``private`` one has the person's address in it.
     """
     me = allowing.identity(store)
     if thing.kind == "authority" and not thing.row:
         return me.chain
     key, email = None, ""
     if thing.kind == "user":
-        key, email = next(iter(things.public_keys(store, thing.row)), None), thing.row["email"]
+        key, email = next(iter(things.public_keys(store, thing.row)), None), thing.row["email"] if private else ""
     if key is None:
         there = papers.newest_gid(store, thing.urn)
         if there is not None:
@@ -80,12 +80,13 @@ def brief(thing: Thing) -> Row:
 def whole(store: Store, thing: Thing, asker: Hrn, details: bool = True) -> Row:
     """What is told to ``asker``, somebody with a credential."""
     said = plain(store, thing)
+    private = thing.kind == "user" and bool(thing.row) and may_see(store, asker, thing)
     if thing.is_ours:
-        said["gid"] = b"".join(gid.pem for gid in gid_of(store, thing)).decode()
+        said["gid"] = b"".join(gid.pem for gid in gid_of(store, thing, private)).decode()
     if details and thing.row:
         said |= {name: value for name in _PLAIN[thing.kind] if (value := thing.row[name]) is not None}
         said |= _related(store, thing)
-        if thing.kind == "user" and may_see(store, asker, thing):
+        if private:
             said |= _private(store, thing)
     elif not thing.row:
         said |= {"name": store.plc.name, "reg-pis": pis_of_root(store), "PI": pis_of_root(store)}

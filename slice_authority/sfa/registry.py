@@ -148,7 +148,7 @@ def Register(call: Call, record: Record, creds: Credentials) -> str:
     hrn, kind = _of(record)
     principal = allowing.allowed(call, creds, "register", hrn.authority, "authority", governing=True)
     thing = registering.register(registering.acting(call, principal), hrn, kind, record)
-    return granting.pem_of(records.gid_of(call.store, thing))
+    return granting.pem_of(records.gid_of(call.store, thing, private=True))
 
 
 @api.method(*ANY)

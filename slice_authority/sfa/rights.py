@@ -57,7 +57,7 @@ def must_be_current(store: Store, gid: Gid) -> Row | None:
     mark = keys.fingerprint(gid.key)
     if mark in registered:
         return person
-    if registered or papers.gid(store, str(gid.urn), mark) is None:
+    if registered or not papers.has_given(store, str(gid.urn), mark):
         raise BadCredential("revoked", f"the key is not one that {gid.hrn} has registered")
     return person
 

@@ -25,6 +25,7 @@ from planetlab.registry import tags
 from planetlab.registry.store import Row, Store
 
 RECORDS: dict[str, Record] = {"authority": SITE, "slice": SLICE, "user": PERSON, "node": NODE}
+MADE_FOR = "sfa_created"  # the tag of what was made here for another authority's slice
 _MOST_NAMES = 10_000  # rows of one listing
 
 
@@ -35,6 +36,7 @@ class Thing:
     hrn: Hrn
     kind: str
     row: Row
+    is_anothers: bool = False
 
     @property
     def number(self) -> int:
@@ -43,8 +45,8 @@ class Thing:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is no copy of a peer's."""
-        return self.row.get("peer_id") is None
+        """Whether it is this registry's own: no copy of a peer's, nor made here for another authority's slice."""
+        return self.row.get("peer_id") is None and not self.is_anothers
 
     @property
     def urn(self) -> str:
@@ -86,7 +88,9 @@ def find(store: Store, hrn: Hrn, kind: str) -> Thing | None:
         return Thing(hrn, kind, {})
     rows = _rows(store, RECORDS[kind], _tagged(store, RECORDS[kind], [str(hrn)]))
     rows.sort(key=lambda row: row["peer_id"] is not None)
-    return Thing(hrn, kind, rows[0]) if rows else None
+    if not rows:
+        return None
+    return Thing(hrn, kind, rows[0], tags.value(store, RECORDS[kind], rows[0][RECORDS[kind].key], MADE_FOR) == "True")
 
 
 def fresh_uuid(store: Store, hrn: Hrn, kind: str) -> uuid.UUID:

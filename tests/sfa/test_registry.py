@@ -183,6 +183,20 @@ class TellingRecords(World):
         self.assertEqual(set(), {"email", "reg-keys", "keys", "phone"} & set(seen))
         self.assertEqual(USER, seen["hrn"])
 
+    def test_a_certificate_that_anybody_may_have_tells_no_address(self) -> None:
+        open_ = self.world.sfa(None, "get_gid", USER)[0]["gid"], self.world.sfa(None, "ResolveGENI", USER)["gid"]
+        for pem in open_:
+            self.assertEqual("", gids.read_chain(pem.encode())[0].email)
+        (own,) = self.world.sfa(by_itself("user"), "Resolve", USER, self.world.own("user"))
+        self.assertEqual("user@princeton.example", gids.read_chain(own["gid"].encode())[0].email)
+
+    def test_two_people_whose_addresses_begin_alike_have_names_of_their_own(self) -> None:
+        number = self.world.call(
+            "AddPerson", ADMIN, {"email": "user@other.example", "first_name": "U", "last_name": "O"}
+        )
+        self.world.call("AddPersonToSite", ADMIN, number, "princeton")
+        self.assertEqual("plc.princeton.user_2", self.world.get("Persons", number, "hrn")["hrn"])
+
     def test_list_tells_what_is_directly_below_and_with_recursive_or_a_star_all(self) -> None:
         own = self.world.own("user")
         names = {one["hrn"] for one in self.world.sfa(by_itself("user"), "List", "plc", own)}

@@ -332,6 +332,15 @@ class OthersSlices(World):
         self.assertEqual("user@princeton.example", person["email"])
         self.assertEqual([ssh("user")], [row["key"] for row in self.world.call("GetKeys", ADMIN, person["key_ids"])])
 
+    def test_what_was_made_for_it_is_no_record_of_ours(self) -> None:
+        self.create(self.hosts[0])
+        for name in ("epfl.lab", "epfl.lab.cdn"):
+            (record,) = self.world.sfa(self.user, "Resolve", name, self.world.own("user"))
+            self.assertNotIn("gid", record)
+            self.assertTrue(record["peer_authority"])
+        error = self.world.refusal(self.user, "GetCredential", self.world.own("user"), "epfl.lab.cdn", "slice")
+        self.assertIn("another registry", str(error))
+
     def test_it_lives_as_long_as_the_credential_and_no_longer(self) -> None:
         self.create(self.hosts[0])
         self.assertIs(True, self.am(

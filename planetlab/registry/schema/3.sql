@@ -746,7 +746,7 @@ END;
 
 CREATE TABLE gids (
     urn TEXT NOT NULL,
-    key TEXT NOT NULL,                          -- SHA-256 of the public key, hex
+    key TEXT NOT NULL,                          -- SHA-256 of the public key, hex; and the address that is certified, if any
     uuid TEXT NOT NULL,                         -- one per urn, whatever its keys
     chain BLOB NOT NULL,                        -- PEM, the leaf first
     expires INTEGER NOT NULL,
