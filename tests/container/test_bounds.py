@@ -270,9 +270,16 @@ class Bandwidth(Ground):
         told = within(self.netns, "tc", "-s", "class", "show", "dev", "up0")
         return {int(minor, 16): int(sent) for minor, sent in re.findall(r"htb 1:([0-9a-f]+) .*\n Sent (\d+)", told)}
 
-    def test_a_cap_holds_within_a_twentieth(self) -> None:
-        self.flood(codeen=ResourceSpec(net_max_rate=2_500))
-        self.come_to(lambda rates: abs(rates["codeen"] - 2.5e6) <= 0.125e6)
+    def test_a_cap_of_ten_megabits_holds_within_a_twentieth(self) -> None:
+        self.node = self.driver(node_cap=50e6, link_rate=50e6)
+        self.flood(codeen=ResourceSpec(net_max_rate=10_000))
+        self.come_to(lambda rates: abs(rates["codeen"] - 10e6) <= 0.5e6)
+
+    def test_two_at_a_full_link_share_it_by_the_rates_that_are_theirs(self) -> None:
+        self.flood(codeen=ResourceSpec(net_min_rate=900), sirius=ResourceSpec(net_min_rate=300))
+        self.come_to(
+            lambda rates: abs(rates["codeen"] / rates["sirius"] - 3) <= 0.3 and abs(sum(rates.values()) - 5e6) <= 0.25e6
+        )
 
     def test_two_at_a_full_link_share_it_by_their_shares(self) -> None:
         self.flood(codeen=ResourceSpec(net_share=3), sirius=ResourceSpec(net_share=1))

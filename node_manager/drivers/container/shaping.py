@@ -2,8 +2,9 @@
 
 As PlanetLab's: root class 1:1 at the link's speed; below it 1:10 for ordinary traffic up to the node's cap and 1:20
 for exempt destinations; below each a class per sliver, 1:(1000 + slot) and 1:(2000 + slot) in hex, with guaranteed
-rate, ceiling, and a quantum in proportion to its share. What belongs to nobody known is in 1:1fff, the node's own in
-1:1000. htb divides what is left over by quantum, so the kernel's own choice of quantum (from the rate) is never used.
+rate, ceiling, and a quantum in proportion to its share and to what it is guaranteed. What belongs to nobody known is in
+1:1fff, the node's own in 1:1000. htb divides what is left over by quantum, so the kernel's own choice of quantum (from
+the rate alone) is never used.
 """
 
 import json
@@ -17,7 +18,8 @@ from node_manager.drivers.container.settings import ContainerSettings, Slot
 
 LEAST = 1000.0  # bit/s; what every class is sure of
 QUANTUM = 1600  # bytes per share: one full packet
-_MOST_QUANTUM = 200_000  # the kernel warns above
+_BEST_EFFORT = 100_000.0  # bit/s; who is guaranteed less shares as if it were this
+_MOST_QUANTUM = 400_000  # bytes; what one class may send before it is another's turn
 _NODE_SHARES = 5
 NODE, UNKNOWN = 0x000, 0xFFF  # slots that no sliver gets
 
@@ -29,6 +31,11 @@ class Rates:
     least: float  # bit/s
     most: float  # bit/s
     share: int = 1
+
+    @property
+    def weight(self) -> float:
+        """By which what is left over is divided: the share, in proportion to the rate that is guaranteed."""
+        return self.share * max(1.0, self.least / _BEST_EFFORT)
 
     def within(self, least: float, most: float) -> "Rates":
         """These rates, brought into what the node has."""
@@ -94,6 +101,6 @@ class Tree:
         return any(root.get("kind") == "htb" and root.get("handle") == "1:" for root in json.loads(told or "[]"))
 
     def _class(self, parent: int, minor: int, rates: Rates) -> netlink.Request:
-        quantum = min(_MOST_QUANTUM, QUANTUM * rates.share)
+        quantum = min(_MOST_QUANTUM, int(QUANTUM * rates.weight))
         link = socket.if_nametoindex(self._settings.uplink)
         return netlink.htb_class(link, parent, minor, rates.least, rates.most, quantum)
