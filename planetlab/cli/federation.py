@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -20,8 +19,9 @@ from planetlab.ask import Ask, Password
 from planetlab.cli import facts as told
 from planetlab.cli import mailbox, network, papers, place, populate, ports, setup, work
 from planetlab.cli.authority import AuthorityPlace
-from planetlab.cli.node import AuditWishes, Inside, NodePlace, TrustedRoot
-from planetlab.cli.plan import EPFL, EPFL_SHARE, PASSWORD, PLC, PORTS_EACH, WORK, AuthorityPlan, NodePlan, Plan
+from planetlab.cli.layout import MAIL, Layout
+from planetlab.cli.node import NodePlace
+from planetlab.cli.plan import PASSWORD, PLC, PORTS_EACH, AuthorityPlan, Plan
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.say import Voice
 from planetlab.errors import PeerError, Unavailable
@@ -30,11 +30,6 @@ from planetlab.names import Hrn
 UP_WITHIN = 60.0  # seconds that everything may take until it answers
 LOOK_EVERY = 0.1  # seconds
 TRIES = 3  # starts of the authorities, when ports are taken away under our hands
-MAIL = "mail"  # the catcher's name among the ports
-REFRESH_EVERY = 60  # seconds between two copies of a peer's objects
-SEGMENT = 60.0  # seconds that a sealed segment of a demo node's log spans, and a flow's longest record
-IDLE = 15.0  # seconds of silence that end a flow
-POLL_PERIOD, POLL_JITTER = 5.0, 1.0  # seconds between a demo node's polls
 
 
 @frozen
@@ -78,6 +73,11 @@ class Federation:
 
     def _told_to_end(self) -> None:
         self.ending = True
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything is, as far as ports are chosen."""
+        return Layout(self.plan, self.wishes.path, self.ports)
 
     @property
     def logs(self) -> pathlib.Path:
@@ -136,10 +136,9 @@ class Federation:
         place.write(file, json.dumps(self.ports, indent=1))
 
     def _make_authorities(self) -> None:
-        alone = {each.hrn: self._authority_place(each) for each in self.plan.authorities}
+        self.authorities = self.layout.authorities()
         for each in self.plan.authorities:
-            others = tuple(one for hrn, one in alone.items() if hrn != each.hrn)
-            there = self.authorities[each.hrn] = evolve(alone[each.hrn], neighbours=others)
+            there = self.authorities[each.hrn]
             made = there.write()
             if each.parent is not None and not made.gid.exists():
                 chain = papers.certify(self.authorities[each.parent].path, made.request.read_bytes())
@@ -147,24 +146,6 @@ class Federation:
             there.write_settings()
             place.write(there.path / setup.DEMO, "Its persons have a password that everybody knows.\n")
             there.found(each.email("admin"), PASSWORD)
-
-    def _authority_place(self, each: AuthorityPlan) -> AuthorityPlace:
-        archived = self.plan.nodes_of(each.hrn) if find_spec("duckdb") else ()
-        return AuthorityPlace(
-            path=self.wishes.path / str(each.hrn),
-            hrn=each.hrn,
-            name=f"PlanetLab {each.hrn}",
-            ports=self.ports[str(each.hrn)],
-            domain=each.domain,
-            relay=told.mail(self.ports[MAIL])["smtp"],
-            refresh_every=REFRESH_EVERY if each.peers else 0,
-            archived=tuple((str(one.hostname), self._pages(one)) for one in archived),
-            plain=True,
-        )
-
-    def _pages(self, node: NodePlan) -> str:
-        """The address of a node's audit pages."""
-        return f"http://127.0.0.1:{self.ports[str(node.hostname)]['audit']}/"
 
     def _run(self, programs: Iterable[Program]) -> None:
         for program in programs:
@@ -204,7 +185,7 @@ class Federation:
             known = await populate.node(
                 self.admin(each.authority), each, str(owner.login_base), network.uplink_address(each.number)
             )
-            self.nodes[str(each.hostname)] = self._node_place(each, owner, known)
+            self.nodes[str(each.hostname)] = self.layout.node(each, known, self.wishes.driver, self.wires)
             self.nodes[str(each.hostname)].write()
         for owner in self.plan.authorities:
             hosts = [str(each.hostname) for each in self.plan.nodes_of(owner.hrn)]
@@ -214,53 +195,6 @@ class Federation:
                 for other in owner.peers:
                     await greet(self.admin(owner.hrn), self.admin(other))
         await self._settle_drivers()
-
-    def _node_place(self, each: NodePlan, owner: AuthorityPlan, known: populate.Populated) -> NodePlace:
-        host, owner_place = str(each.hostname), self.authorities[each.authority]
-        return NodePlace(
-            path=self.wishes.path / "nodes" / host,
-            hostname=each.hostname,
-            hrn=each.hostname.hrn(owner.hrn.child(str(owner.login_base))),
-            node_id=known.node_id,
-            key=known.key,
-            ports=self.ports[host],
-            roots=self._roots(each),
-            driver=self.wishes.driver,
-            sliver_net=each.sliver_net,
-            inside=self._inside(host, each.number),
-            poll_period=POLL_PERIOD,
-            poll_jitter=POLL_JITTER,
-            authority_name=owner.site_name,
-            authority_url=f"http://127.0.0.1:{self.ports[str(owner.hrn)]['web']}/",
-            contact=owner.domain,
-            cgroup=f"{place.group(self.wishes.path)}-{each.number}",
-            initscript=WORK,
-            audit=AuditWishes(
-                token=owner_place.archive_token if owner_place.archived else None,
-                archive_url=told.archive(self.ports[str(each.authority)]),
-                relay=told.mail(self.ports[MAIL])["smtp"],
-                segment_seconds=SEGMENT,
-                idle=IDLE,
-                active=SEGMENT,
-            ),
-        )
-
-    def _roots(self, each: NodePlan) -> tuple[TrustedRoot, ...]:
-        """An owner trusts its own authority whole, and across the border a small share."""
-        own = self.authorities[each.authority]
-        mine = TrustedRoot(hrn=own.hrn, papers=own.path, share=1.0 - EPFL_SHARE, poll=own.url("sa", "SA"))
-        other = self.authorities[EPFL if each.authority == PLC else PLC]
-        passed_on = TrustedRoot(
-            hrn=other.hrn, papers=other.path, share=EPFL_SHARE, poll=own.url("sa", "SA"), relayed_by=own.path
-        )
-        return (mine, passed_on)
-
-    def _inside(self, host: str, number: int) -> Inside:
-        if self.wires is None:
-            return Inside(capture=False)
-        node = self.wires.nodes[host]
-        address = network.uplink_address(number)
-        return Inside(netns=node.path, uplink=network.UPLINK, enter=node.enter, address=address)
 
     async def _settle_drivers(self) -> None:
         """Ask a node manager which driver it would use; why it is not the better one is said in one line."""
