@@ -214,7 +214,8 @@ async def one_slice(plcs: list[Plc]) -> float:
     fields = {"name": f"{own.hrn}site_wide", "url": "http://x.example/", "description": "d"}
     await own.ask.call("AddSlice", {**fields, "instantiation": "plc-instantiated"})
     await own.ask.call("AddSliceToNodes", f"{own.hrn}site_wide", hosts)
-    pinned = Roots((Root.load(own.hrn, (own.place.path / "gid.pem").read_bytes()),))
+    root = Root.load(own.hrn, (own.place.path / "gid.pem").read_bytes())
+    pinned = Roots((root,))  # type: ignore[arg-type]  # attrs types its converter by an unbound name
     for other in others:
         await other.refresh(1)
         session = await other.ask.as_(NodeKey(1, "node-key")).call("GetSession")
@@ -240,7 +241,7 @@ async def round_of(plc: Plc, numbers: list[int]) -> tuple[float, float, float]:
 async def measured(reactor: Any, folder: Path, count: int, nodes: int, large: int) -> list[Amount]:
     """Everything, with the processes that it needs."""
     files = Files()
-    port = reactor.listenTCP(0, Site(files), interface="127.0.0.1")  # type: ignore[no-untyped-call]
+    port = reactor.listenTCP(0, Site(files), interface="127.0.0.1")
     base = f"http://127.0.0.1:{port.getHost().port}"
     plcs = [made(hrn, folder, reactor, at) for at, hrn in enumerate(PLCS)]
     try:

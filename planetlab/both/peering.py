@@ -125,7 +125,7 @@ class Peering:
         number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
         def look(store: Store) -> dict[str, Any]:
-            here = registry_copies.here(store, number, root)
+            here = registry_copies.here(store, number, root, answer)
             return copy_plan.plan(answer, here, store.now).summary(here)
 
         found: dict[str, Any] = await desk.look(look)
@@ -166,7 +166,7 @@ class Peering:
         number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
         def look(store: Store) -> tuple[Here, Plan]:
-            here = registry_copies.here(store, number, root)
+            here = registry_copies.here(store, number, root, answer)
             return here, copy_plan.plan(answer, here, store.now)
 
         here, plan = await desk.look(look)

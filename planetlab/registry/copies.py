@@ -3,10 +3,11 @@
 Rows of a peer are neither authority's own nouns; the connection that writes them may write both halves' tables.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from planetlab.copies import NOUNS, SITES, Changed, Held, Here, Noun, Pair, Plan, Values
+from planetlab.copies import NOUNS, SITES, Answer, Changed, Held, Here, Noun, Pair, Plan, Values
 from planetlab.filters import Compare
 from planetlab.records.fields import Record
 from planetlab.records.words import WORDS
@@ -18,8 +19,8 @@ _HRN_CATEGORY, _HRN_WRITERS = "node/person/slice/site/sfa", ("admin", "pi", "tec
 _TAGGED = {"Site", "Person", "Node", "Slice"}
 
 
-def here(store: Store, peer_id: int, hrn_root: str) -> Here:
-    """What is held of a peer, in its own numbers, and what its objects must agree with."""
+def here(store: Store, peer_id: int, hrn_root: str, answer: Answer) -> Here:
+    """What is held of a peer, in its own numbers, and what the objects of its answer must agree with."""
     held = {noun.record.name: _held(store, noun, peer_id) for noun in NOUNS}
     theirs = {name: {copy.number: number for number, copy in copies.items()} for name, copies in held.items()}
     for copies in held.values():
@@ -29,7 +30,7 @@ def here(store: Store, peer_id: int, hrn_root: str) -> Here:
                     copy.values[column] = theirs[name].get(copy.values[column])
     return Here(
         held=held,
-        taken={noun.record.name: _taken(store, noun, peer_id) for noun in NOUNS if noun.unique},
+        taken={noun.record.name: _taken(store, noun, peer_id, answer) for noun in NOUNS if noun.unique},
         words=_words(store),
         own_nodes=_own_nodes(store),
         own_login_bases=_texts(store, "SELECT login_base FROM sites WHERE deleted = 0 AND peer_id IS NULL"),
@@ -53,13 +54,23 @@ def _held(store: Store, noun: Noun, peer_id: int) -> dict[int, Held]:
     return found
 
 
-def _taken(store: Store, noun: Noun, peer_id: int) -> frozenset[str]:
-    """The names of this noun that are not this peer's; an e-mail address counts for its own origin only."""
+def _taken(store: Store, noun: Noun, peer_id: int, answer: Answer) -> frozenset[str]:
+    """Of the names in an answer those that others have here; an e-mail address counts for its own origin only.
+
+    Only these are looked up, so that a peer costs by what it says and not by how many others there are.
+    """
     record = noun.record
     if record.name == "Person":
         return frozenset()
     alive = f"AND {record.until} > {int(store.now)}" if record.until else ""
-    return _texts(store, f"SELECT {noun.unique} FROM {record.source} WHERE peer_id IS NOT ? {alive}", [peer_id])
+    said = {row[noun.unique] for row in answer.rows[record.name].values() if isinstance(row.get(noun.unique), str)}
+    names = json.dumps(sorted(said | {name.lower() for name in said}))
+    return _texts(
+        store,
+        f"SELECT {noun.unique} FROM {record.source} WHERE {noun.unique} IN (SELECT value FROM json_each(?)) "
+        f"AND peer_id IS NOT ? {alive}",
+        [names, peer_id],
+    )
 
 
 def _words(store: Store) -> dict[str, frozenset[str]]:
