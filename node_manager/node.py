@@ -14,10 +14,12 @@ from twisted.python.failure import Failure
 
 from node_manager import limits, loans, pools
 from node_manager.books import Books
+from node_manager.controllers import Controllers
 from node_manager.converge import strays
 from node_manager.drivers import Driver, State
 from node_manager.giving import Giving
 from node_manager.owners import OwnersLog
+from node_manager.patience import in_time
 from node_manager.pools import Pool
 from node_manager.records import CONTROLLER, DELEGATED, Entry, Record
 from node_manager.reservations import Reservations
@@ -62,6 +64,7 @@ class Node:
         self.redeem = redeem
         self.runner = Runner(reactor)
         self.methods: Mapping[str, Method] = {}  # those it is served by, for Help
+        self.controllers = Controllers(settings, books)
         self._clock = clock
         self._ticks = ticks
         self._reactor = reactor
@@ -118,24 +121,13 @@ class Node:
         entry = evolve(base, record=record, created=created, done=False, reason="", since=now)
         self.books.put(entry, pools=[pool])
         if record.instantiation == CONTROLLER:
-            self._allot(record.name)
+            self.controllers.allot(record.name)
         failpoint("sliver.journalled")
         return entry
 
     def accounts(self) -> dict[str, int]:
         """Accounts that are no slivers, with their user ids: those of the settings, and controllers'."""
-        told = dict(self.settings.accounts)
-        for name, entry in self.books.entries.items():
-            if entry.record.instantiation == CONTROLLER and (uid := self.books.fact(f"uid of {name}")):
-                told.setdefault(str(name), int(uid))
-        return told
-
-    def _allot(self, name: SliceName) -> None:
-        """Give a controller a user id of its own, which it keeps."""
-        if str(name) not in self.accounts():
-            taken = self.books.numbers("uid of ")
-            uid = next(uid for uid in range(self.settings.first_controller, 2**31) if uid not in taken)
-            self.books.set_fact(f"uid of {name}", str(uid))
+        return self.controllers.accounts()
 
     async def instantiate(self, record: Record, create: bool = True) -> str:
         """Make or renew a sliver; gives its rcap once users can log in. Raises what `take` and the driver raise."""
@@ -157,7 +149,7 @@ class Node:
             began = self.now()
             try:
                 unbound = await self.rounds.bring(self.wishes.wish(entry, began))
-            except Exception as error:
+            except Exception as error:  # whatever it is, the entry says why the sliver is not as it should be
                 self._close(name, done=False, reason=str(error) or type(error).__name__)
                 raise
             finally:
@@ -227,7 +219,7 @@ class Node:
             began = self.now()
             try:
                 await self.rounds.end(name)
-            except Exception as error:
+            except Exception as error:  # whatever it is, the entry says why the sliver is not as it should be
                 self._close(name, done=False, reason=str(error) or type(error).__name__)
                 raise
             finally:
@@ -373,26 +365,7 @@ class Node:
 
         Raises `Unavailable` else, which says to ask again.
         """
-        answer: Deferred[T] = Deferred()
-        limit = self._reactor.callLater(
-            self.settings.answer_within,
-            lambda: answer.errback(
-                Unavailable(f"{what} is not done after {self.settings.answer_within:.0f} s; ask again")
-            ),
-        )
-
-        def done(result: T) -> None:
-            if limit.active():
-                limit.cancel()
-                answer.callback(result)
-
-        def failed(failure: object) -> None:
-            if limit.active():
-                limit.cancel()
-                answer.errback(failure)  # type: ignore[arg-type]
-
-        Deferred.fromCoroutine(_awaited(work)).addCallbacks(done, failed)
-        return await answer
+        return await in_time(self._reactor, self.settings.answer_within, work, what)
 
     def state(self, entry: Entry) -> str:
         """One word for where a sliver is."""
@@ -408,7 +381,3 @@ class Node:
         if found is None:
             return "making" if not entry.reason else "failed"
         return str(State.STOPPED if found.state is State.STOPPED else found.state)
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work

@@ -141,7 +141,7 @@ class Rounds:
     async def _changing(self, name: SliceName, work: Callable[[], Found | None]) -> None:
         try:
             now = await self._in_thread(work)
-        except Exception:
+        except Exception:  # passed on below; but first, what there is now is looked at
             now = await self._in_thread(lambda: self.driver.look_at(name))
             self._note(name, now)
             raise
@@ -162,7 +162,7 @@ class Rounds:
                 return
             try:
                 await work(name)
-            except Exception as error:
+            except Exception as error:  # one sliver's failure is its own: the others' turn comes
                 failed[name] = str(error) or type(error).__name__
                 self.log.warn("{name}: {why}", name=str(name), why=failed[name])
 

@@ -261,7 +261,7 @@ class NodeManager:
     async def _guarded(self, work: Callable[[], Any]) -> None:
         try:
             await work()
-        except Exception:
+        except Exception:  # a timer must live; what failed is counted, and comes again
             figures.ROUNDS_CUT.inc()
             log.failure("this round was cut short")
 

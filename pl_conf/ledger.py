@@ -1,36 +1,29 @@
-"""What this node has promised, to whom and by which ticket: the one place here that says SQL.
+"""What this node has promised, to whom and by which ticket.
 
 Every operation is journalled: begun, then done. What was begun and never done is finished or undone at the next start.
 Beginnings are written without waiting for the disk (a killed process loses none, a power cut at most leaves a sliver
 that reconciling finds); ends wait for the disk, since an rcap that was answered must be remembered.
 """
 
-import contextlib
-import fcntl
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
 
 from attrs import evolve
 
 from pl_conf.entries import Amounts, Intent, Lease, Receipt, Watermark, Wish, added, amounts_of
 from pl_conf.memory import Gone, Memory
-from planetlab.errors import BadSettings, DatabaseError
+from pl_conf.store import LedgerFile, gone_in, intent_in, lease_in, wish_in
+from planetlab.errors import DatabaseError
 from planetlab.names import Hrn, SliceName
 
-VERSION = "1"
-SCHEMA = Path(__file__).with_name("schema")
 
-
-class Ledger:
+class Ledger(LedgerFile):
     """Wishes, journal, deletions, serials, watermarks and receipts of one node."""
 
-    def __init__(self, db: sqlite3.Connection, memory: Memory, lock: IO[bytes] | None = None) -> None:
-        self._db = db
+    def __init__(self, path: Path | None, memory: Memory) -> None:
+        super().__init__(path)
         self._memory = memory
-        self._lock = lock
         self._wishes: dict[tuple[Hrn, SliceName], Wish] = {}
         self._named: dict[SliceName, Wish] = {}
         self._held: dict[str, Wish] = {}
@@ -43,24 +36,11 @@ class Ledger:
         ``memory`` is the second file, of deletions. Raises `BadSettings` for a file that is no ledger, is damaged, is
         of a newer version, or is in use by another process.
         """
-        lock = _lock(path)
-        try:
-            db = _connect(path)
-        except BadSettings:
-            if lock is not None:
-                lock.close()
-            raise
-        ledger = cls(db, Memory(memory), lock)
-        for row in db.execute("select * from wishes order by authority, slice"):
-            ledger._keep(_wish(row))
+        ledger = cls(path, Memory(memory))
+        for row in ledger._db.execute("select * from wishes order by authority, slice"):
+            ledger._keep(wish_in(row))
         ledger._remember()
         return ledger
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-        if self._lock is not None:
-            self._lock.close()
 
     # Wishes
 
@@ -132,7 +112,7 @@ class Ledger:
     def begun(self) -> list[Intent]:
         """What was begun and never ended, oldest first."""
         rows = self._db.execute("select * from journal order by number")
-        return [Intent(**{**_plain(row), **_names(row)}) for row in rows]
+        return [intent_in(row) for row in rows]
 
     def redeemed(self, number: int, wish: Wish, deed: str, text: str) -> None:
         """End a redemption: wish in force, serial used, receipt written. All on the disk when this returns."""
@@ -216,16 +196,16 @@ class Ledger:
         row = self._db.execute(
             "select * from gone where authority = ? and slice = ?", (str(authority), str(name))
         ).fetchone()
-        return None if row is None else _gone(row)
+        return None if row is None else gone_in(row)
 
     def gone_rcap(self, rcap: str) -> Gone | None:
         """The deletion of what this rcap held, as long as it is remembered."""
         row = self._db.execute("select * from gone where rcap = ?", (rcap,)).fetchone() if rcap else None
-        return None if row is None else _gone(row)
+        return None if row is None else gone_in(row)
 
     def all_gone(self) -> list[Gone]:
         """Every deletion that is remembered."""
-        return [_gone(row) for row in self._db.execute("select * from gone order by authority, slice")]
+        return [gone_in(row) for row in self._db.execute("select * from gone order by authority, slice")]
 
     def serials(self, authority: Hrn) -> dict[str, str]:
         """Serial to slice, of every ticket of this authority that took effect here and could still be valid."""
@@ -245,12 +225,12 @@ class Ledger:
 
     def leases(self) -> list[Lease]:
         """Every lease, by name."""
-        return [_lease(row) for row in self._db.execute("select * from leases order by slice")]
+        return [lease_in(row) for row in self._db.execute("select * from leases order by slice")]
 
     def lease(self, name: str) -> Lease | None:
         """The lease of a slice, by its name of that era."""
         row = self._db.execute("select * from leases where slice = ?", (name,)).fetchone()
-        return None if row is None else _lease(row)
+        return None if row is None else lease_in(row)
 
     def keep_lease(self, lease: Lease) -> None:
         """Write a lease down, or what it is now."""
@@ -324,23 +304,6 @@ class Ledger:
 
     # Inside
 
-    @contextlib.contextmanager
-    def _transaction(self, wait: bool = True) -> Iterator[None]:
-        """All or nothing; ``wait`` for the disk. Raises `DatabaseError`, with nothing changed, where it fails."""
-        try:
-            self._db.execute(f"pragma synchronous={'full' if wait else 'normal'}")
-            self._db.execute("begin immediate")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("rollback")
-            raise DatabaseError(f"the ledger cannot be written: {error}") from error
-
     def _add_to_memory(self, *deletions: Gone) -> None:
         try:
             self._memory.add(*deletions)
@@ -357,78 +320,6 @@ class Ledger:
                 wish = self.wish(gone.authority, gone.slice)
                 if (older is None or older.at < gone.at) and (wish is None or gone.bars(wish.issued, wish.expires)):
                     self._bar(gone)
-
-
-def _lock(path: Path | None) -> IO[bytes] | None:
-    """Hold the ledger for this process alone; others may still read the database."""
-    if path is None:
-        return None
-    try:
-        lock = path.with_name(path.name + ".lock").open("wb")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise BadSettings(f"{path}: expected a ledger of our own, but another process is using it") from None
-    except OSError as error:
-        raise BadSettings(f"{path}: the ledger's directory cannot be written: {error.strerror}") from error
-    return lock
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=1.0)
-    db.row_factory = sqlite3.Row
-    try:
-        db.execute("pragma journal_mode=wal")
-        db.execute("pragma synchronous=full")
-        _prepare(db, path)
-    except (sqlite3.DatabaseError, BadSettings) as error:
-        db.close()
-        if isinstance(error, BadSettings):
-            raise
-        raise BadSettings(f"{path}: cannot be used as this node's ledger: {error}") from error
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path | None) -> None:
-    if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
-        db.executescript(f"begin immediate;\n{(SCHEMA / '1.sql').read_text()}\ncommit;")
-        db.execute("insert into about values ('version', ?)", (VERSION,))
-    verdict = db.execute("pragma quick_check(1)").fetchone()[0]
-    version = db.execute("select value from about where key = 'version'").fetchone()
-    if verdict != "ok":
-        raise BadSettings(f"{path}: the ledger is damaged ({verdict}); move it aside, the polls and creators refill it")
-    if version is None or version["value"] != VERSION:
-        found = "none" if version is None else version["value"]
-        raise BadSettings(f"{path}: expected a ledger of version {VERSION}, got version {found}")
-
-
-def _key(wish: Wish) -> tuple[str, str]:
-    return str(wish.authority), str(wish.slice)
-
-
-def _plain(row: sqlite3.Row) -> dict[str, Any]:
-    return {key: row[key] for key in row.keys()}  # noqa: SIM118 - a Row iterates over its values
-
-
-def _names(row: sqlite3.Row) -> dict[str, Any]:
-    return {"authority": Hrn.parse(row["authority"]), "slice": SliceName.parse(row["slice"])}
-
-
-def _wish(row: sqlite3.Row) -> Wish:
-    return Wish(**{**_plain(row), **_names(row), "asked": json.loads(row["asked"]), "told": json.loads(row["told"])})
-
-
-def _lease(row: sqlite3.Row) -> Lease:
-    said = {
-        "authority": Hrn.parse(row["authority"]),
-        "keys": tuple(json.loads(row["keys"])),
-        "bound": bool(row["bound"]),
-    }
-    return Lease(**{**_plain(row), **said})
-
-
-def _gone(row: sqlite3.Row) -> Gone:
-    return Gone(**{**_plain(row), **_names(row)})
 
 
 def _receipt(wish: Wish, deed: str, at: float, text: str) -> Receipt:

@@ -157,7 +157,7 @@ class PlConf:
         except PlanetLabError as error:
             self.failures[name] = self.failures.get(name, 0) + 1
             log.warn("{name}: {text}", name=name, text=str(error))
-        except Exception:
+        except Exception:  # a timer must live; what failed is counted, and comes again
             self.failures[name] = self.failures.get(name, 0) + 1
             log.failure("{name} failed", name=name)
 

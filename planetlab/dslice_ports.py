@@ -96,7 +96,7 @@ class Calls(Resource):
             return xmlrpc.dumps_fault(WireFault(1, f"{fault}:None"))
         except PlanetLabError as error:
             return xmlrpc.dumps_fault(WireFault(1, f"{type(error).__name__}:{error}"))
-        except Exception:
+        except Exception:  # a mistake of ours must not end the connection without an answer
             log.failure("a call of 2003 failed: {name}", name=name[:40])
             return xmlrpc.dumps_fault(WireFault(1, "InternalError:the log has more"))
 
