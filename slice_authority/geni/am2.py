@@ -18,7 +18,7 @@ from slice_authority.geni.am import DEFAULT, addressed, begun, options_of
 from slice_authority.geni.am3 import ANY, Credentials, Options, Rspec, SliceUrn, Time
 from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
-from slice_authority.sfa import foreign, papers, slivers, things
+from slice_authority.sfa import foreign, papers, reserving, slivers, things
 
 api = Api(auth=None)
 NUMBER = 2
@@ -54,10 +54,11 @@ def CreateSliver(
     on = begun(call, slice_urn, credentials, said)
     if agg.slivers(call, on.row):
         raise Conflict(f"slice {on.hrn} has slivers here already; end them first", "slice_urn")
-    _, version = am.request(call, rspec)
+    document, version = am.request(call, rspec)
     wanted = papers.wanted(call, rspec)
     agg.allocate(call, on.row, wanted)
     agg.provision(call, on.row, on.principal, None, foreign.read_users(users))
+    reserving.reserve(call, on.row, document)
     row = call.store.find(SLICE, on.row["slice_id"])
     return codec.write(papers.manifest(call, row), version)
 

@@ -18,7 +18,7 @@ from slice_authority.geni import am
 from slice_authority.geni.am import addressed, begun, options_of, told
 from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
-from slice_authority.sfa import foreign, papers
+from slice_authority.sfa import foreign, papers, reserving
 from slice_authority.sfa.aggregate import Sliver
 
 api = Api(auth=None)
@@ -95,13 +95,17 @@ def Describe(call: Call, urns: Urns, credentials: Credentials, options: Options)
 
 @api.method(*ANY)
 def Allocate(call: Call, slice_urn: SliceUrn, credentials: Credentials, rspec: Rspec, options: Options) -> Row:
-    """Hold slivers for what the request asks of us, for ten minutes or until ``geni_end_time`` if that is sooner."""
+    """Hold slivers for what the request asks of us, for ten minutes or until ``geni_end_time`` if that is sooner.
+
+    Leases in the request are taken at once.
+    """
     said = options_of(options)
     on = begun(call, slice_urn, credentials, said)
-    _, version = am.request(call, rspec)
+    document, version = am.request(call, rspec)
     end = am.end_time(said)
     until = None if end is None else min(end, call.now + agg.HOLD)
     found = agg.allocate(call, on.row, papers.wanted(call, rspec), until)
+    reserving.reserve(call, on.row, document)
     fields = ("geni_sliver_urn", "geni_expires", "geni_allocation_status")
     return {
         "geni_rspec": am.manifest(call, on, found, version),

@@ -13,7 +13,7 @@ from planetlab.registry.store import Row
 from planetlab.rspecs import codec
 from planetlab.rspecs.documents import SLIVER_TYPE, Document, Interface, Kind, Location, Login, Node
 from planetlab.rspecs.documents import Sliver as SliverType
-from slice_authority.sfa import aggregate
+from slice_authority.sfa import aggregate, reserving
 from slice_authority.sfa.aggregate import Sliver, Wanted
 
 _HARDWARE = ("plab-pc", "pc")
@@ -27,6 +27,7 @@ def advertisement(call: Call, available: bool = False) -> Document:
     return Document(
         kind=Kind.ADVERTISEMENT,
         nodes=offered,
+        leases=reserving.told(call, told_of.leased(nodes)),
         network=call.store.plc.hrn,
         generated=call.now,
         expires=call.now + 3600.0,
@@ -41,6 +42,7 @@ def manifest(call: Call, one: Row, slivers: list[Sliver] | None = None) -> Docum
     return Document(
         kind=Kind.MANIFEST,
         nodes=tuple(told_of.node(each.node, each, str(one["name"]), one["slice_id"]) for each in found),
+        leases=reserving.told(call, told_of.leased([each.node for each in found]), one["slice_id"]),
         network=call.store.plc.hrn,
         slice=name,
         generated=call.now,
@@ -92,13 +94,24 @@ class _Around:
         found = store.rows(INTERFACE, primary, ("node_id", "ip")) if numbers else []
         self._addresses = {row["node_id"]: row["ip"] for row in found}
 
+    def names(self, nodes: list[Row]) -> dict[int, Urn]:
+        """The nodes' names by number."""
+        root = self._call.store.plc.hrn
+        hosts = {row["node_id"]: (Hostname.parse(str(row["hostname"])), self._sites[row["site_id"]]) for row in nodes}
+        return {
+            number: Urn.of(host.hrn(root.child(site["login_base"])), "node") for number, (host, site) in hosts.items()
+        }
+
+    def leased(self, nodes: list[Row]) -> dict[int, Urn]:
+        """As `names`, of those that are leased."""
+        return self.names([row for row in nodes if row["node_type"] == reserving.RESERVABLE])
+
     def node(self, row: Row, sliver: Sliver | None, login: str = "", slice_id: int = 0) -> Node:
         """A node as documents tell of it, with a sliver on it or without."""
         call, host = self._call, str(row["hostname"])
         site = self._sites[row["site_id"]]
         above = call.store.plc.hrn.child(site["login_base"])
-        name = Hostname.parse(host).hrn(above)
-        component = Urn.of(name, "node")
+        component = self.names([row])[row["node_id"]]
         place = Location(latitude=site["latitude"], longitude=site["longitude"])
         address = self._addresses.get(row["node_id"]) or ""
         interface = Interface(component_id=Urn(above.path, "interface", f"{host}:eth0"), ipv4=address)
@@ -107,7 +120,8 @@ class _Around:
             "component_name": host,
             "component_manager": Urn(call.store.plc.hrn.path, "authority", "cm"),
             "site": Urn.of(above, "authority"),
-            "exclusive": False,
+            "exclusive": row["node_type"] == reserving.RESERVABLE,
+            "granularity": call.store.plc.lease_granularity if row["node_type"] == reserving.RESERVABLE else None,
             "hardware": _HARDWARE,
             "location": place if place.latitude is not None else None,
             "interfaces": (interface,) if address else (),

@@ -20,7 +20,7 @@ from planetlab.rspecs.documents import Document, Kind
 from planetlab.rspecs.versions import Version
 from planetlab.shapes import Of
 from slice_authority.issuing import fresh_serial, sealer, ticket_of
-from slice_authority.sfa import aggregate, allowing, foreign, papers, registry, things
+from slice_authority.sfa import aggregate, allowing, foreign, papers, registry, reserving, things
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.registry import ANY, Credentials, Name, Options
@@ -128,6 +128,7 @@ def created(call: Call, xrn: str, creds: Any, rspec: str, users: Any, options: O
     wanted = papers.wanted(call, rspec)
     one = aggregate.slice_for(call, principal)
     aggregate.realise(call, one, principal, wanted, foreign.read_users(users))
+    reserving.reserve(call, one, codec.read(rspec, Kind.REQUEST).of(call.store.plc.hrn))
     return codec.write(papers.manifest(call, call.store.find(SLICE, one["slice_id"])), spelling_of(rspec, options))
 
 
