@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from planetlab import keys
 from planetlab.names import Hrn
 
 DAY = 86400.0  # seconds
@@ -72,6 +73,24 @@ def make_ca(hrn: Hrn, now: float, life: float = CA_LIFE) -> Pair:
         .sign(key, hashes.SHA256())
     )
     return _pair(key, certificate)
+
+
+def by_itself(key: keys.PrivateKey, name: str, now: float, life: float = DAY) -> bytes:
+    """A certificate that the key gives itself, PEM, as ``openssl req -x509`` makes it: it proves the key, no name."""
+    public = keys.accepted(key.public_key())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_utc(now - _BEFORE))
+        .not_valid_after(_utc(now + life))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def issue(

@@ -2,7 +2,7 @@
 
 import click
 
-from planetlab.cli import api, authorities, log, nodes, owner, peers, setup, slices, tickets
+from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, tickets
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
 from planetlab.cli.shell import shell
@@ -20,6 +20,7 @@ for command in (demo, story, setup.init, setup.up, setup.certify, setup.install,
 for group in (
     api.group,
     authorities.group,
+    credentials.group,
     peers.group,
     log.group,
     slices.group,

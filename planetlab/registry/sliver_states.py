@@ -66,7 +66,8 @@ def drop(store: Store, slice_id: int, node_ids: list[int]) -> None:
 def over(store: Store) -> list[State]:
     """The slivers whose time has passed."""
     rows = store.ask(
-        "SELECT slice_id, node_id, state, since, expires, client_id, kind, attributes FROM sliver_states WHERE expires <= ?",
+        "SELECT slice_id, node_id, state, since, expires, client_id, kind, attributes FROM sliver_states "
+        "WHERE expires <= ?",
         [int(store.now)],
     )
     return [State(**{**row, "attributes": _pairs(row["attributes"])}) for row in rows]

@@ -1,6 +1,9 @@
 """How programs of the field call, over TLS with certificates that openssl made, to processes of ours."""
 
+import json
 import pathlib
+import subprocess
+import sys
 import time
 import urllib.request
 import xmlrpc.client
@@ -310,6 +313,38 @@ class ThroughTheSliceInterface(Field):
     def test_who_may_nothing_anywhere_is_refused(self) -> None:
         answer = self.manager.DeleteSliver(URN, [self.wrapped(self.own)], {})
         self.assertEqual(3, answer["code"]["geni_code"], answer)
+
+
+class FromTheCommandLine(Field):
+    """`plfed credential`, as a user runs it."""
+
+    def plfed(self, *words: str, ok: bool = True) -> str:
+        command = [sys.executable, "-m", "planetlab.cli", "credential", *words]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(ok, ended.returncode == 0, ended.stderr)
+        return ended.stdout if ok else ended.stderr
+
+    def test_get_show_delegate_and_revoke(self) -> None:
+        plc, user, folder = self.ground.plc, self.ground.plc.user, self.ground.folder
+        at = ("--registry", plc.url("registry"), "--ca", str(plc.place.path / "ca.pem"), "--key", str(user.key))
+        root, held, handed = str(plc.place.path / "gid.pem"), str(folder / "c.xml"), str(folder / "d.xml")
+        self.plfed("get", SLICE, "--as", "plc.lab.user", *at, "--out", held)
+        self.assertIn(URN, self.plfed("show", held, "--root", root))
+        mine = ("--root", root, "--key", str(user.key), "--right", "info")
+        self.plfed("delegate", held, "--to", root, *mine, "--out", handed)
+        levels = json.loads(self.plfed("show", handed, "--root", root, "--json"))
+        self.assertEqual([["info"], 2], [levels[0]["privileges"], len(levels)])
+        self.assertIn("counts no more", self.plfed("revoke", held, *at))
+        self.assertIn("had been withdrawn before", self.plfed("revoke", held, *at))
+        wrong = ("delegate", held, "--to", root, "--root", root, "--key", str(self.ground.plc.pi.key))
+        self.assertIn("expected the private key of", self.plfed(*wrong, ok=False))
+
+    def test_a_tool_may_speak(self) -> None:
+        plc, user, folder = self.ground.plc, self.ground.plc.user, self.ground.folder
+        gid, _ = self.gid_of(user, "plc.lab.user")
+        said = self.plfed("speaks-for", "--tool", str(plc.pi.own), "--gid", str(gid), "--key", str(user.key))
+        self.assertIn("speaks_for_", said)
+        self.assertTrue(folder.exists())
 
 
 class ThirdPartiesVerify(Field):
