@@ -5,9 +5,9 @@ what the targets speak of. ``python -m bench.plcapi [SCALE]``: 1 is the data set
 ``python -m bench.plcapi growth`` compares the CPU per returned row of that data set with one ten times as large.
 """
 
+import multiprocessing
 import secrets
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,19 +35,21 @@ GROWTH = 1.3  # times the CPU per row of the small data set
 
 
 def beside(port: int, pids: list[int], heavy: Callable[[], bytes], light: Callable[[], bytes]) -> Round:
-    """Small calls while one client asks for a whole listing again and again."""
-    until = time.perf_counter() + SECONDS + 1
+    """Small calls while a client in another process asks for a whole listing again and again."""
+    asking = multiprocessing.get_context("spawn").Process(target=ask_on, args=(port, heavy(), 2 * SECONDS + 2))
+    asking.start()
+    Client(port).post(heavy())
+    time.sleep(2.0)  # until it has begun
+    found = run(port, pids, light, 1, SECONDS)
+    asking.join()
+    return found
 
-    def work() -> None:
-        client = Client(port)
-        while time.perf_counter() < until:
-            client.post(heavy())
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    measured_ = run(port, pids, light, 1, SECONDS)
-    thread.join()
-    return measured_
+def ask_on(port: int, body: bytes, seconds: float) -> None:
+    """Ask the same for some seconds."""
+    client, until = Client(port), time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        client.post(body)
 
 
 def poll(ma: Client, sa: Client) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from planetlab import xmlrpc
 
-ROWS = 64  # of one piece
+ROWS = 32  # of one piece
 BETWEEN_INTS = "</int></value>\n<value><int>"
 _INT, _TEXT, _FLAG, _READY = (
     "<value><int>%d</int></value>\n",

@@ -27,7 +27,7 @@ from planetlab.tls import server_options
 
 log = Logger()
 
-SWITCH = 0.0005  # seconds a thread computes on while others wait; a listing's thread must not hold up small calls
+SWITCH = 0.00005  # seconds a thread computes on while others wait; a small call beside a listing waits often
 TIDY_EVERY = 60.0  # seconds
 
 

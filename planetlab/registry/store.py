@@ -161,6 +161,11 @@ class Store:
         text = f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
         return self._change(text, list(columns.values())).rowcount > 0
 
+    def link_all(self, table: str, own: str, key: int, other: str, numbers: Iterable[int]) -> None:
+        """Add rows of a link table that are not there, from one object to many."""
+        text = f"INSERT INTO {table} ({own}, {other}) VALUES (?, ?)"
+        self.change_many(text, [(key, number) for number in numbers])
+
     def unlink(self, table: str, **columns: Any) -> bool:
         """Remove the rows of a link table with these values; whether there were any."""
         test = " AND ".join(f"{name} = ?" for name in columns)

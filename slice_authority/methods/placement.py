@@ -42,13 +42,15 @@ def DeleteSliceFromNodes(call: Call, slice_id_or_name: SliceKey, node_id_or_host
 
 def add_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
     """Put a slice on these nodes."""
-    new = []
+    there, new = set(call.store.list_of(SLICE, "node_ids", one["slice_id"])), []
     for node in nodes:
         listed = node["slice_ids_whitelist"]
         if listed and one["slice_id"] not in listed and not rights.at_site(call, node["site_id"]):
             raise BadArgument(f"slice {one['name']} is not on the whitelist of {node['hostname']}")
-        if call.store.link("slice_node", slice_id=one["slice_id"], node_id=node["node_id"]):
+        if node["node_id"] not in there:
+            there.add(node["node_id"])
             new.append(node["node_id"])
+    call.store.link_all("slice_node", "slice_id", one["slice_id"], "node_id", new)
     failpoint("create.node-rows")
     if new:
         call.store.note(f"Slice {one['slice_id']} added to nodes {new[:50]}", Slice=one["slice_id"], Node=new)
