@@ -5,6 +5,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from xmlrpc.client import Fault
@@ -20,6 +21,7 @@ from twisted.web.server import Request
 
 from node_manager import figures
 from node_manager.books import Books
+from node_manager.cap_letters import Postman
 from node_manager.door.accounts import Account
 from node_manager.door.keeper import Keeper, whose
 from node_manager.door.sshd import FORWARD, Sshd
@@ -44,6 +46,7 @@ from planetlab.errors import BadSettings
 from planetlab.gate import stop_listening
 from planetlab.launch import Running
 from planetlab.limits import HardenedSite
+from planetlab.mail import Relay
 from planetlab.methods import Api
 from planetlab.names import SliceName
 from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mount
@@ -110,6 +113,7 @@ class NodeManager:
     _folders: list[int] = field(factory=list, init=False)
     _door: Keeper | None = field(default=None, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
+    _postman: Postman = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         kernel = Kernel()
@@ -130,6 +134,16 @@ class NodeManager:
             redeemer(service, public=not settings.pl_conf.startswith("unix:")),
         )
         self.node.methods = api()
+        self._postman = self._postman_for(settings)
+        self.node.watch.told = self._postman.tell
+
+    def _postman_for(self, settings: Settings) -> Postman:
+        host, _, port = settings.mail_relay.rpartition(":")
+        if settings.mail_relay and not (host and port.isdigit()):
+            raise BadSettings(f"mail_relay: expected host:port, got {settings.mail_relay!r}")
+        sender = settings.mail_from or f"support@{settings.hostname}"
+        relay = Relay(host, int(port), sender, self.reactor) if settings.mail_relay else None
+        return Postman(relay, settings.hostname, settings.slice_mail, settings.monitor_mail)
 
     def _in_thread(self, blocking: Callable[[], T], /) -> Deferred[T]:
         return deferToThreadPool(self.reactor, self._threads, blocking)
@@ -148,7 +162,7 @@ class NodeManager:
         if self.settings.ssh:
             self._open_door()
         self._every(self.settings.round_every, self._round)
-        self._every(self.settings.sample_every, self.node.sample)
+        self._every(self.settings.sample_every, self._sample)
 
     def _pages(self) -> list[tuple[str, Resource]]:
         """Where to answer, and with what."""
@@ -173,6 +187,8 @@ class NodeManager:
         self._folders.append(folder)  # its path may be too long for a socket's; this one never is
         where = f"unix:/proc/self/fd/{folder}/nodemanager.api:mode=666"
         await listen(where, self._site(NodeResource(api(), gate.greet)))
+        with suppress(FileNotFoundError):  # of a node manager that was killed
+            os.unlink("raw.sock", dir_fd=folder)
         self._sockets = self.reactor.listenUNIX(
             f"/proc/self/fd/{folder}/raw.sock", Broker(self._raw(driver), self.reactor), mode=0o666
         )
@@ -246,6 +262,11 @@ class NodeManager:
         timer.clock = self.reactor
         self._timers.append(timer)
         timer.start(seconds)
+
+    async def _sample(self) -> None:
+        """Look at what slivers use, and write to those who were slowed down."""
+        await self.node.sample()
+        await self._postman.deliver(self.node.now())
 
     async def _round(self) -> None:
         """A round, and its figures for the operator."""

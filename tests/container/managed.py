@@ -46,25 +46,28 @@ class Managed(Ground):
             **self.stated,
         )
         (work / "nm.toml").write_text(dumps(settings))
-        self.manager = subprocess.Popen(
-            (sys.executable, "-m", "node_manager", "--config", str(work / "nm.toml")), stderr=subprocess.PIPE, text=True
-        )
+        self.launch()
         self.addCleanup(self.end)
-        assert self.manager.stderr
-        while "ready" not in (line := self.manager.stderr.readline()):
-            self.assertTrue(line, "the node manager ended")
         self.node = self.driver_over(work / "slivers", first_uid=0)
         self.rcaps: dict[SliceName, str] = {}
         for name, rspec in self.wishes.items():
-            record = Record(
-                name=name,
-                authority=PLC,
-                expires=time.time() + 1000,
-                timestamp=time.time(),
-                instantiation="delegated",
-                rspec=rspec,
-            )
-            self.rcaps[name] = self.call("Instantiate", record.wire() | {"create": True})
+            self.rcaps[name] = self.instantiate(name, rspec=rspec)
+
+    def launch(self) -> None:
+        """Start the node manager, and wait until it is ready."""
+        command = (sys.executable, "-m", "node_manager", "--config", str(self.work / "nm.toml"))
+        self.manager = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self.manager.stderr
+        while "ready" not in (line := self.manager.stderr.readline()):
+            self.assertTrue(line, "the node manager ended")
+
+    def instantiate(self, name: SliceName, **stated: Any) -> str:
+        """Have it make a sliver, or bind it to other things; gives its rcap."""
+        now = time.time()
+        record = Record(
+            name=name, authority=PLC, expires=now + 1000, timestamp=now, instantiation="delegated", **stated
+        )
+        return str(self.call("Instantiate", record.wire() | {"create": True}))
 
     def call(self, method: str, *args: Any) -> Any:
         body = xmlrpc.client.dumps(args, method).encode()

@@ -3,10 +3,9 @@
 import time
 from typing import Any, ClassVar
 
-from node_manager.records import Record
 from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
-from tests.container.ground import CODEEN, PLC, SIRIUS, STRANGER
+from tests.container.ground import CODEEN, SIRIUS, STRANGER
 from tests.container.managed import Managed
 
 # Each runs on and on, all at once, as root of one sliver. What the kernel refuses costs the attacker only.
@@ -88,21 +87,9 @@ class TwentyFiveAttacksAtOnce(Managed):
         self.assertLessEqual(used.disk, 33 << 20)
         self.assertEqual("yes", self.said(self.node, "echo yes > /root/file && cat /root/file", SIRIUS))
         since = time.monotonic()
-        self.bind(SIRIUS, rspec=ResourceSpec(rlimits={"nproc_hard": 77}), keys=("ssh-ed25519 AAAA new",))
+        self.instantiate(SIRIUS, rspec=ResourceSpec(rlimits={"nproc_hard": 77}), keys=("ssh-ed25519 AAAA new",))
         self.assertIn("AAAA new", self.said(self.node, f"cat /home/{SIRIUS}/.ssh/authorized_keys", SIRIUS))
         self.assertEqual({str(CODEEN), str(SIRIUS)}, set(self.call("GetXIDs")))
         self.call("Release", self.rcaps[CODEEN])
         self.assertLess(time.monotonic() - since, 10.0)
         self.assertEqual([SIRIUS], list(self.node.look()))
-
-    def bind(self, name: SliceName, **stated: Any) -> None:
-        """Have the node manager bind a sliver to other things."""
-        record = Record(
-            name=name,
-            authority=PLC,
-            expires=time.time() + 1000,
-            timestamp=time.time(),
-            instantiation="delegated",
-            **stated,
-        )
-        self.call("Instantiate", record.wire())
