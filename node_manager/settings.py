@@ -51,6 +51,12 @@ class Settings:
     slice_prefix: str = _said("pl", "Prefix of an authority's own slices; its PREFIX_sfacm may act on every sliver.")
     prefix_authority: str = _said("plc", "That authority's hrn; a slice of another is nothing special by such a name.")
 
+    # whom to write to
+    mail_relay: str = _said("", "Mail server that takes letters about byte caps, host:port; empty: none are written.")
+    mail_from: str = _said("", "Address that letters come from; empty: support at the node's own name.")
+    slice_mail: str = _said("", "Address of a slice's people; SLICE and AUTHORITY in it are replaced.")
+    monitor_mail: str = _said("", "Address of who watches this node, for a copy of each letter.")
+
     # what may be given
     authorities: tuple[Root, ...] = _said((), "Who may have slivers here; none: whoever the creation service admits.")
     max_slivers: int = _said(1000, "The most slivers, when no authorities are listed.")
@@ -76,6 +82,7 @@ class Settings:
     node_ports: tuple[int, ...] = _said((), "TCP ports of the node itself that slivers may reach on its address.")
     exempt: tuple[str, ...] = _said((), "IPv4 networks to which traffic counts as exempt (net_i2_* limits).")
     capabilities: tuple[str, ...] = _said(GRANTABLE, "Capabilities that an authority may give its slices here.")
+    pool: int = _said(-1, "Bytes set aside for slivers' files, in which disk_max holds; 0: none, -1: a twentieth.")
     at_once: int = _said(4, "Slivers worked on at the same time.")
 
     # times, in seconds

@@ -6,6 +6,7 @@ from attrs import evolve
 from twisted.logger import Logger
 
 from node_manager.books import Books
+from node_manager.cap_letters import Capped
 from node_manager.caps import Caps, Meter, caps
 from node_manager.drivers import Driver, Stats
 from node_manager.records import Record
@@ -24,6 +25,7 @@ class Watch:
         """``default`` gives the record whose tags act on the whole node."""
         self.history = History()
         self.caps: dict[SliceName, Caps] = {}  # those who are slowed down
+        self.told: Callable[[Capped, float], None] = lambda capped, now: None  # is told of each, once in its day
         self._books = books
         self._driver = driver
         self._in_thread = in_thread
@@ -53,6 +55,11 @@ class Watch:
         for name, told in slow.items():
             if not meters[name].is_told:
                 self.log.warn("{name} sent its day's amount and is slowed down {how}", name=str(name), how=str(told))
+                record = self._books.entries[name].record
+                capped = Capped(
+                    name=name, authority=record.authority, caps=told, meter=meters[name], rspec=record.rspec
+                )
+                self.told(capped, now)
                 meters[name] = evolve(meters[name], is_told=True)
         self._books.put_meters({name: meter for name, meter in meters.items() if meter != old.get(name)})
         changed = [name for name in slow.keys() | self.caps.keys() if slow.get(name) != self.caps.get(name)]

@@ -63,6 +63,7 @@ def container_settings(settings: Settings) -> ContainerSettings:
         cgroup=f"/{settings.cgroup.strip('/')}",
         sliver_net=settings.sliver_net,
         at_once=settings.at_once,
+        pool=settings.pool,
         nameservers=settings.nameservers,
         node_ports=settings.node_ports,
         exempt=settings.exempt,

@@ -143,6 +143,8 @@ class NodePlace:
             "cgroup": self.cgroup,
             "remembered": str(self.path / "state" / "remembered"),
             "round_every": 5.0,
+            "mail_relay": self.audit.relay,
+            **({"slice_mail": f"SLICE@{self.contact}"} if self.contact else {}),
         }
 
     def pl_conf(self) -> dict[str, Any]:
