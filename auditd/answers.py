@@ -177,7 +177,7 @@ class Answers:
     def to(self, text: str, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/to/<address or prefix>`: who sent there."""
         network = read_network(text, "address")
-        question = self._asked(evolve(self.audit.last_hour(steady), to=network), query)
+        question = self.asked(evolve(self.audit.last_hour(steady), to=network), query)
         wide = network.prefixlen < (24 if network.version == 4 else 48)
         make = partial(self._sent_to, question, MOST_OF_MANY if wide else MOST_STRUCTS)
         found, count, sums_of = self._sum(f"to {network} {sorted(query.items())}", steady, make) if wide else make()
@@ -237,7 +237,7 @@ class Answers:
             raise NotFound(
                 f"expected the name of a slice that was on this node lately, got {line(name, 80)!r}", "slice"
             )
-        question = self._asked(evolve(self.audit.last_hour(steady), slices=frozenset(known.values())), query)
+        question = self.asked(evolve(self.audit.last_hour(steady), slices=frozenset(known.values())), query)
         networks = self.settings.disclosure != "open"
         made = partial(sums.by_destination, self.audit, question, networks)
         destinations, count = self._sum(f"slice {name} {sorted(query.items())}", steady, made)
@@ -347,7 +347,7 @@ class Answers:
 
         self.aside(work, lambda made: self._kept.__setitem__(name, _Kept(steady, self._good_for(), made)))
 
-    def _asked(self, question: Question, query: Query) -> Question:
+    def asked(self, question: Question, query: Query) -> Question:
         """The question narrowed by what stands after the ``?``."""
         if text := query.get("from"):
             question = evolve(question, since=read_moment(text, "from"))

@@ -25,6 +25,9 @@ from auditd.clean import line
 from auditd.render import KINDS, Renderer
 from auditd.sealing import Log
 from auditd.settings import Settings
+from auditd.stating import statement
+from planetlab import keys
+from planetlab.audit_statements import signed
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, Unavailable
 
 MOST_PATH = 300  # characters
@@ -70,6 +73,9 @@ class Pages(Resource):
             "/security.txt": notices.security,
             "/robots.txt": lambda settings, wall: notices.ROBOTS,
         }
+        if log is not None:
+            pem = keys.public_pem(log.key.public_key()).decode()
+            self._plain["/key.pem"] = lambda settings, wall: pem
 
     def warm(self) -> None:
         """Make ready what readers ask for first."""
@@ -94,13 +100,15 @@ class Pages(Resource):
         try:
             asked = _read(path, request)
             ending = asked.ending
+            if ending == "statement":
+                return self._send(request, 200, KINDS[ending], self._stated(asked, steady, wall))
             answer = self._answer(asked, steady, wall)
             if isinstance(answer, SeeOther):
                 return self._redirect(request, answer.path)
             told = self._told(answer, asked, steady, wall)
         except PlanetLabError as error:
             answer = self._refusal(error, path)
-            ending = {"csv": "txt", "xarf": "json"}.get(ending, ending)
+            ending = {"csv": "txt", "xarf": "json", "statement": "txt"}.get(ending, ending)
             asked = _Asked(path="", ending=ending, query={}, viewer="")
             told = self._told(answer, asked, steady, wall)
         return self._send(request, answer.status, KINDS[asked.ending], told)
@@ -124,6 +132,13 @@ class Pages(Resource):
         if self._cases is not None and first in ("complain", "pause", "case"):
             return self._case_answer(self._cases, asked, first, rest, steady, wall)
         raise NotFound(f"expected a page that is named on the front page, got {line(asked.path, 80)!r}", "address")
+
+    def _stated(self, asked: _Asked, steady: int, wall: int) -> str:
+        """A signed statement on what was sent to an address. Raises `NotFound` for pages that state nothing."""
+        first, _, rest = asked.path.removeprefix("/").partition("/")
+        if self._log is None or first != "to" or not rest:
+            raise NotFound(f"{asked.path}.statement: expected /to/ an address or prefix", "address")
+        return signed(statement(self._answers, rest, asked.query, steady, wall), self._log.key).decode()
 
     def _segment(self, log: Log, request: Request, name: str) -> bytes:
         """The sealed log, for who shows the token: its index, manifests and files, in parts when asked for in parts."""

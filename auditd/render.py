@@ -17,6 +17,7 @@ from auditd.settings import Settings
 
 KINDS = {
     "html": "text/html", "json": "application/json", "csv": "text/csv", "txt": "text/plain", "xarf": "application/json",
+    "statement": "text/plain",
 }  # fmt: skip
 
 

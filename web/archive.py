@@ -8,7 +8,7 @@ import json
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from attrs import asdict, frozen
 from twisted.internet.defer import Deferred
@@ -18,9 +18,11 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from planetlab import audit_statements as statements
+from planetlab import keys
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, PlanetLabError
-from web import render
+from web import render, stating
 from web.pages import Column, stamp
 from web.questions import Question, network
 from web.store import Archive
@@ -127,6 +129,20 @@ def _address(hi: int, lo: int) -> IPv4Address | IPv6Address:
     return IPv6Address((hi % (1 << 64)) << 64 | low)
 
 
+_KINDS = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "statement": "text/plain; charset=utf-8",
+    "pem": "application/x-pem-file",
+}
+
+
+def _statement_link(query: dict[str, str]) -> str:
+    """Where the answer to a query is to be had as a signed statement; "" when it names no address."""
+    kept = {name: value for name, value in query.items() if value and name != "slice"}
+    return f"/archive.statement?{urlencode(kept)}" if kept.get("to") else ""
+
+
 class _Query(dict[str, str]):
     """What was asked; what was not is empty."""
 
@@ -138,21 +154,25 @@ class ArchivePages(Resource):
     """`/archive`: a form and its answer, also as JSON."""
 
     isLeaf = True
+    PATHS = ("/archive", "/archive.json", "/archive.statement", "/archive.pem")
 
     def __init__(self, name: str, archive: Archive, clock: Clock, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name, self._archive, self._clock, self._reactor = name, archive, clock, reactor
+        self._key = stating.signing_key(archive.folder / "statements.key")
 
     def render_GET(self, request: Request) -> int:
         """Answer in a thread: a question may take a second."""
         gone: list[Failure] = []
         request.notifyFinish().addErrback(gone.append)
         query = dict(parse_qsl(request.uri.partition(b"?")[2].decode("ascii", "replace"), max_num_fields=50))
-        as_json = request.path.endswith(b".json")
+        kind = request.path.rpartition(b".")[2].decode("ascii", "replace")
+        kind = kind if kind in _KINDS else "html"
+        work = {"pem": self.key, "statement": self.stated}.get(kind, self.answer)
         done: Deferred[Any] = deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), self.answer, query, as_json, self._clock.now()
+            self._reactor, self._reactor.getThreadPool(), work, query, kind == "json", self._clock.now()
         )
-        done.addErrback(self._defect).addCallback(self._send, request, as_json, gone)
+        done.addErrback(self._defect).addCallback(self._send, request, kind, gone)
         return NOT_DONE_YET
 
     def answer(self, query: dict[str, str], as_json: bool, now: float) -> tuple[int, bytes]:
@@ -169,6 +189,21 @@ class ArchivePages(Resource):
         if as_json:
             return 200, json.dumps({**found, "now": now}).encode()
         return 200, self._page(query, now, found, "", asked is not None)
+
+    def key(self, query: dict[str, str], as_json: bool, now: float) -> tuple[int, bytes]:
+        """The public key of the archive's statements."""
+        return 200, keys.public_pem(self._key.public_key())
+
+    def stated(self, query: dict[str, str], as_json: bool, now: float) -> tuple[int, bytes]:
+        """A signed statement on what was sent to an address."""
+        try:
+            if (asked := read(query, now)) is None:
+                raise BadArgument("expected an address or prefix", "to")
+            told = stating.statement(self._archive, asked.question, f"the archive of {self._name}", now)
+        except PlanetLabError as error:
+            where = getattr(error, "where", "")
+            return 400 if isinstance(error, BadArgument) else 503, f"{where}: {error.detail}\n".encode()
+        return 200, statements.signed(told, self._key)
 
     def _found(self, asked: Asked) -> dict[str, Any]:
         question = asked.question
@@ -198,22 +233,22 @@ class ArchivePages(Resource):
         return render.html(
             "archive", name=self._name, here="/archive", stamp=stamp(now), twin="", title="Flows of all nodes",
             caption="Flows, latest first", columns=_COLUMNS, rows=shown, query=_Query(query), error=error, asked=asked,
-            hours=hours, gaps=gaps, nodes=sorted({each["node"] for each in found["coverage"] if each["here"]}),
+            hours=hours, gaps=gaps, statement=_statement_link(query),
+            nodes=sorted({each["node"] for each in found["coverage"] if each["here"]}),
         )  # fmt: skip
 
     def _defect(self, failure: Failure) -> tuple[int, bytes]:
         _log.failure("the archive could not answer", failure)
         return 500, b'{"error": {"detail": "this answer could not be made", "status": 500}}'
 
-    def _send(self, answer: tuple[int, bytes], request: Request, as_json: bool, gone: list[Failure]) -> None:
+    def _send(self, answer: tuple[int, bytes], request: Request, kind: str, gone: list[Failure]) -> None:
         if gone:
             return
         code, body = answer
         request.setResponseCode(code)
         for header, value in _HEADERS.items():
             request.setHeader(header, value)
-        kind = "application/json" if as_json or code == 500 else "text/html; charset=utf-8"
-        request.setHeader("Content-Type", kind)
+        request.setHeader("Content-Type", _KINDS["json" if code == 500 else kind])
         request.setHeader("Content-Length", str(len(body)))
         request.write(body)
         request.finish()
@@ -230,5 +265,5 @@ class Both(Resource):
 
     def render(self, request: Request) -> Any:
         """Hand the request on."""
-        path = request.path.decode("ascii", "replace").removesuffix(".json").rstrip("/")
-        return (self._archive if path == "/archive" else self._pages).render(request)
+        path = request.path.decode("ascii", "replace").rstrip("/")
+        return (self._archive if path in ArchivePages.PATHS else self._pages).render(request)

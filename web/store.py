@@ -116,6 +116,12 @@ class Archive:
                 self._engine.close()
                 self._engine = None
 
+    def logs(self, question: Question) -> Iterator[NodeLog]:
+        """The nodes that a question is about."""
+        for name, log in list(self._nodes.items()):
+            if question.node in ("", name):
+                yield log
+
     # Taking in
 
     def admit(self, log: NodeLog, manifest: Manifest, part: Path) -> None:
@@ -229,6 +235,17 @@ class Archive:
             "GROUP BY ALL ORDER BY packets DESC, slice, node LIMIT ?",
             [MOST],
         )
+
+    def totals(self, question: Question) -> dict[str, Any]:
+        """How much was sent in all, and by which slices."""
+        found = self._asked(
+            question,
+            "SELECT count(*) AS flows, coalesce(sum(packets), 0)::BIGINT AS packets, "
+            "coalesce(sum(octets), 0)::BIGINT AS octets, "
+            "list_sort(list(DISTINCT if(slice = '', '(' || kind || ')', slice))) AS slices FROM flows",
+            [],
+        )
+        return found[0] if found else {"flows": 0, "packets": 0, "octets": 0, "slices": None}
 
     def many_destinations(self, question: Question, least: int) -> list[dict[str, Any]]:
         """The slices that sent to more than ``least`` addresses."""

@@ -16,7 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from auditd import rows, segments
+from planetlab import audit_statements as statements
 from planetlab import flowlog, keys
+from planetlab.audit_statements import Statement
 from planetlab.clock import SetClock
 from planetlab.errors import BadArgument, Unreachable
 from planetlab.flowlog import START, Manifest, Tampered
@@ -365,6 +367,52 @@ class Asking(Sealed):
             self.assertEqual((400, argument), (code, told["error"]["argument"]), query)
             code, text = self.ask({**query, "slice": "<script>"} if "to" in query else query, as_json=False)
             self.assertNotIn("<script>", text)
+
+
+class Stating(Sealed):
+    """The archive's signed answers."""
+
+    def stated(self, query: dict[str, str]) -> Statement:
+        pages = ArchivePages("plc", self.archive, SetClock(NOON + 3.0 * HOUR), reactor)
+        code, body = pages.stated(query, False, NOON + 3.0 * HOUR)
+        self.assertEqual(200, code, body)
+        key = keys.load_public(pages.key({}, False, 0.0)[1])
+        return statements.verified(body, key)  # type: ignore[arg-type]  # it is a P-256 key
+
+    async def test_a_no_names_the_segments_it_rests_on_and_every_gap(self) -> None:
+        await self.pull()
+        told = self.stated({"to": "198.51.100.1", "from": str(NOON), "until": str(NOON + 3 * HOUR)})
+        self.assertEqual((0, False, "198.51.100.1"), (told.flows, told.complete, told.about))
+        (rests,) = told.rests_on
+        self.assertEqual((NODE, 1, 3), (rests["node"], rests["first"], rests["last"]))
+        manifest = (self.log / "000003.manifest").read_bytes()
+        self.assertEqual(flowlog.digest(manifest), rests["manifest"])
+        self.assertEqual([("blind", NOON + HOUR)], [(gap["lack"], gap["since"]) for gap in told.gaps])
+
+    async def test_a_time_without_a_log_is_a_gap_and_so_is_a_node_that_was_never_pulled_from(self) -> None:
+        await self.pull()
+        self.archive.node("away.plc.example")
+        told = self.stated({"to": "198.51.100.1", "from": str(NOON - HOUR), "until": str(NOON + HOUR)})
+        spans = {(gap["node"], gap["since"], gap["until"]) for gap in told.gaps}
+        expected = {(NODE, NOON - HOUR, NOON), ("away.plc.example", NOON - HOUR, NOON + HOUR)}
+        self.assertLessEqual(expected, spans)
+        self.assertFalse(told.complete)
+        full = self.stated({"to": "198.51.100.1", "from": str(NOON), "until": str(NOON + HOUR - 1), "node": NODE})
+        self.assertTrue(full.complete, full.gaps)
+
+    async def test_a_yes_counts_what_a_search_finds_also_after_merging(self) -> None:
+        await self.pull()
+        query = {"to": "203.0.113.7", "from": str(NOON), "until": str(NOON + 3 * HOUR)}
+        question = Question(since=NOON, until=NOON + 3 * HOUR, to=ip_network("203.0.113.7"), skew=0.0)
+        expected = len(self.archive.search(question))
+        self.assertEqual(expected, self.stated(query).flows)
+        self.archive.tidy(NOON + 4.0 * HOUR, 9e9, segment_days=0.0)
+        self.assertEqual(expected, self.stated(query).flows)
+
+    def test_what_no_statement_can_be_about_is_refused(self) -> None:
+        pages = ArchivePages("plc", self.archive, SetClock(NOON + 3.0 * HOUR), reactor)
+        for query in ({}, {"slice": "nyu_coral"}, {"to": "10.0.0.0/8"}, {"to": "10.0.0.1", "node": "x"}):
+            self.assertEqual(400, pages.stated(query, False, NOON + 3.0 * HOUR)[0], query)
 
 
 class Naming(SynchronousTestCase):
