@@ -59,6 +59,8 @@ mkdir -p /run/sshd
 exec "$2" -D -e -f {where}/sshd_config
 """
 
+_WITH_US = ("setpriv", "--pdeathsig", "TERM")  # a node manager that is killed leaves no sshd at its port
+
 
 class Sshd:
     """One sshd over one door directory."""
@@ -81,7 +83,7 @@ class Sshd:
         script = _MOUNTS.format(where=WHERE)
         with (self._folder / "sshd.log").open("ab") as log:
             self._process = subprocess.Popen(
-                (*enter, "unshare", "--mount", "sh", "-c", script, "door", str(self._folder), PROGRAM),
+                (*_WITH_US, *enter, "unshare", "--mount", "sh", "-c", script, "door", str(self._folder), PROGRAM),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,10 +1,49 @@
 """A node manager that dies and comes again finds its root slivers as they were, and every handle still opens."""
 
+import os
+import socket
+import time
 from pathlib import Path
+from typing import Any, ClassVar
 
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS
 from tests.container.managed import Managed
+from tests.door.test_door import free_port
+
+
+class ADoorThatDied(Managed):
+    """The node manager's sshd goes with it, so that the next one finds the port free."""
+
+    port = free_port()
+    stated: ClassVar[dict[str, Any]] = {"ssh": f"127.0.0.1:{port}"}
+
+    def setUp(self) -> None:
+        if not os.access("/usr/sbin/sshd", os.X_OK):
+            self.skipTest("the door: openssh-server is not installed")
+        super().setUp()
+
+    def banner(self) -> bytes:
+        """What is said at the port; b"" when nobody listens."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5.0) as connection:
+                return connection.recv(4)
+        except OSError:
+            return b""
+
+    def until(self, expected: bytes) -> None:
+        deadline = time.monotonic() + 10.0
+        while (said := self.banner()) != expected and time.monotonic() < deadline:
+            os.sched_yield()
+        self.assertEqual(expected, said)
+
+    def test_nobody_stands_there_until_the_next_node_manager_opens_it(self) -> None:
+        self.until(b"SSH-")
+        self.manager.kill()
+        self.manager.communicate()
+        self.until(b"")
+        self.launch()
+        self.until(b"SSH-")
 
 
 class ANodeManagerThatDied(Managed):
