@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 from urllib.parse import urljoin
 
-from attrs import frozen
+from attrs import field, frozen
 
 from planetlab import dsse, following, trust
 from planetlab.ask import Ask
@@ -37,7 +37,7 @@ class Hearing:
     """Asks peers over the network."""
 
     reactor: Any
-    patience: float = PATIENCE
+    patience: float = field(factory=lambda: PATIENCE)
 
     async def statement(self, paper: Paper, now: float) -> Known:
         """What the peer says now. Raises `PeerError` when it does not answer, `BadPaper` for what is not believed."""
@@ -49,7 +49,7 @@ class Hearing:
         if sealed == paper.statement:
             return before
         turns: list[bytes] = []
-        if _turn(sealed) != before.statement.turn:
+        if _turn(sealed) not in (0, before.statement.turn):
             turns = _list(await self._get(urljoin(address, TURNS), before.statement, MOST_BYTES * 4))
         return following.follow(before, sealed, now, turns)
 

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated
 
 from planetlab import voice, xmlrpc
-from planetlab.both import forms, hearing, introducing
+from planetlab.both import forms, forwarding, hearing, introducing
 from planetlab.both.afterwards import Afterwards
 from planetlab.both.callers import NodeCaller, PeerCaller
 from planetlab.both.methods.peers import shown_of_ours
@@ -119,6 +119,28 @@ def GetPeerView(call: Call, stamp: Stamp) -> Annotated[Row, forms.STRUCT]:
     return {"unchanged": True, "stamp": now} if stamp == now else {**told, "stamp": now, "db_time": 0.0}
 
 
+@api.method(Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, Role.PEER, Role.ANONYMOUS, reads=True)
+def FindAuthority(call: Call, hrn: str, visited: Names) -> Annotated[Row, forms.STRUCT]:
+    """Tell who answers for a name, with its signed statement; asked of others along the hierarchy if it must be.
+
+    ``visited`` names the authorities that were asked before, none at first; a question never comes to one twice.
+    """
+    name, federation, store = Hrn.parse(hrn), _federation(call.store), call.store
+    if len(visited) > forwarding.MOST_HOPS:
+        raise BadArgument(f"expected at most {forwarding.MOST_HOPS} names, got {len(visited)}", "visited")
+    papers = peer_papers.every(store)
+    found = forwarding.decide(store.plc.hrn, federation.sealed, papers, name, visited)
+    if isinstance(found, forwarding.Found):
+        return _found(found)
+    kept = {paper.hrn: paper.statement for paper in papers}
+    reactor = store.plc.peers.reactor
+
+    async def ask_on() -> Row:
+        return _found(await forwarding.ask_on(name, found, reactor, kept.get))
+
+    return Afterwards(ask_on)  # type: ignore[return-value]
+
+
 @api.method(Role.NODE, reads=True)
 def GetNodePeers(call: Call, hrns: Names) -> dict[str, object]:
     """Tell one of our nodes of these peers whether they count, and what they said last, signed; and who has left."""
@@ -141,6 +163,10 @@ def GetPeerTickets(call: Call, hrn: str, since: Annotated[int, forms.ID]) -> dic
     if since and not passed.sealed and not passed.deleted:
         return {"stamp": stamp, "unchanged": True}
     return {"stamp": stamp, "tickets": [text.decode() for text in passed.sealed], "deleted": list(passed.deleted)}
+
+
+def _found(found: forwarding.Found) -> Row:
+    return {"hrn": str(found.hrn), "statement": found.sealed.decode(), "visited": list(found.visited)}
 
 
 def _told_of(paper: Paper | None, now: float) -> dict[str, object]:
