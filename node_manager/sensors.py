@@ -18,6 +18,7 @@ from node_manager.usage import History, Usage, slicestat_line
 from planetlab.errors import BadArgument, NotFound
 from planetlab.names import SliceName
 
+COLUMNS = ("ip", "name")  # of the sensor of nodes
 MOST_STREAMS = 32  # connections that are sent lines
 
 
@@ -49,8 +50,16 @@ class Kernel:
 class Figures:
     """The sensors' answers, as text. Raises `NotFound` for what there is not."""
 
-    def __init__(self, kernel: Kernel, history: History, found: Callable[[], Mapping[SliceName, Found]]) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        history: History,
+        found: Callable[[], Mapping[SliceName, Found]],
+        nodes: Callable[[], str] = lambda: "",
+    ) -> None:
+        """``nodes`` gives a line of address and name for each node that is known."""
         self._kernel = kernel
+        self._nodes = nodes
         self._history = history
         self._found = found
         self.sensors: dict[str, tuple[str, Callable[[list[str]], list[str]]]] = {
@@ -60,6 +69,7 @@ class Figures:
             "uptime": ("seconds since the node started", lambda _: [kernel.uptime()]),
             "meminfo": ("name and KiB", lambda _: [f"{name},{kib}" for name, kib in kernel.meminfo().items()]),
             "slices": ("slice and user id and state", lambda _: self._slices()),
+            "nodes": ("/ip/name or one of them or both the other way round: of every node known", self._listed),
             "bandwidth": ("/SLICE: kbit/s sent over 1 and 5 and 15 minutes and received the same", self._bandwidth),
             "cpu": ("/SLICE: percent of one processor and seconds used", self._cpu),
             "memory": ("/SLICE: KiB resident and KiB of address space", self._memory),
@@ -85,6 +95,13 @@ class Figures:
 
     def _slices(self) -> list[str]:
         return [f"{name},{found.uid},{found.state}" for name, found in sorted(self._found().items())]
+
+    def _listed(self, arguments: list[str]) -> list[str]:
+        columns = [each for each in arguments if each] or list(COLUMNS)
+        if unknown := [each for each in columns if each not in COLUMNS]:
+            raise NotFound(f"no column {unknown[0]!r:.60}; there are {', '.join(COLUMNS)}")
+        rows = (dict(zip(COLUMNS, line.split(","), strict=False)) for line in self._nodes().splitlines())
+        return [",".join(row.get(column, "") for column in columns) for row in rows]
 
     def _usage(self, arguments: list[str]) -> Usage:
         try:

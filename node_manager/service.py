@@ -168,7 +168,8 @@ class NodeManager:
         """Where to answer, and with what."""
         accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
         resource = NodeResource(api(), Gate(self.node, accounts).greet)
-        sensed = Figures(Kernel(), self.node.watch.history, lambda: self.node.rounds.found)
+        found, nodes = (lambda: self.node.rounds.found), (lambda: self.books.fact("nodes") or "")
+        sensed = Figures(Kernel(), self.node.watch.history, found, nodes)
         stats = Page(lambda _: sensed.slicestat())
         interface = mount({"": resource, "RPC2": resource})
         return [

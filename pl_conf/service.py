@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from pl_conf import lease_ports
 from pl_conf.dialect import PAIRS, Greeter
+from pl_conf.directory import Directory
 from pl_conf.entries import Receipt
 from pl_conf.feed import Guards
 from pl_conf.figures import DOUBT, SLIVERS
@@ -47,7 +48,7 @@ log = Logger()
 HOUR = 3600.0
 REPORT, REPORT_AFTER = "ReportRunlevel", 5.0  # seconds from the start, so that the first poll has a session
 WITNESS_AFTER = 10.0  # seconds from the start
-OF_NODES = (REPORT, "GetSlivers", "GetNodes")  # calls of the half of an authority that knows nodes
+OF_NODES = (REPORT, "GetSlivers", "GetNodes", "GetInterfaces")  # calls of the half of an authority that knows nodes
 BASE64 = 4 / 3  # how much larger a ticket is on the wire
 CALL = 65_536  # octets of a call beside its ticket
 
@@ -84,6 +85,7 @@ class PlConf:
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
         self.witness = Witness(self.ledger, self.time.wall)
         self.reserving = Reserving(settings.node_id, lambda: self.manager, lambda: self.rules.policy.reservations)
+        self.directory = Directory(lambda: self.manager)
         self.polls: dict[str, Poll] = {}
         kept = place / f"{settings.ledger}.statements"
         self.news = News(kept, self.time.wall, fetching(reactor, settings.timeout))
@@ -127,6 +129,8 @@ class PlConf:
         self._every("statements", 0.0, said.period, self._hear)
         if said.node_id:
             self._every("reserve", REPORT_AFTER, said.lease_period, self._reserve)
+        if said.node_id and said.directory_every:
+            self._every("directory", REPORT_AFTER, said.directory_every, self._list_nodes)
         if said.report:
             self._every("report", REPORT_AFTER, said.report_every, self._report)
         if said.witness_every:
@@ -305,6 +309,13 @@ class PlConf:
         for poll in self.polls.values():
             if poll.root.name.governs(node) and isinstance(poll.source, Session):
                 await self.reserving.once(poll.source.call, self.time.now(), self._elapsed())
+
+    async def _list_nodes(self) -> None:
+        """Tell the node manager which nodes its authority knows."""
+        node = Hrn.parse(self.settings.hrn)
+        for poll in self.polls.values():
+            if poll.root.name.governs(node) and isinstance(poll.source, Session):
+                await self.directory.once(poll.source.call)
 
     async def _report(self) -> None:
         """Say to this node's own authority that it runs, so that others see it in the list of nodes."""

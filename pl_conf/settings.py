@@ -68,6 +68,9 @@ class Settings:
     )
     report_every: float = field(default=600.0, metadata=_said("seconds between two reports that this node runs"))
     lease_period: float = field(default=60.0, metadata=_said("seconds between two looks who has reserved this node"))
+    directory_every: float = field(
+        default=3600.0, metadata=_said("seconds between two looks which nodes the authority knows; 0: never")
+    )
     witness_every: float = field(
         default=600.0,
         metadata=_said("seconds between two looks whether tickets stand in their issuers' public logs; 0: never"),

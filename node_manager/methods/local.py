@@ -7,11 +7,13 @@ from node_manager.node import Node
 from node_manager.records import Record
 from node_manager.reservations import Reservations
 from planetlab.calls import Call
+from planetlab.errors import BadArgument
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
 
 api = Api(auth=None)
 
+MOST_NODES = 1 << 20  # characters of a list of nodes
 Stamp = Annotated[int, "What GetOwners answered before; 0 for everything."]
 
 
@@ -88,6 +90,16 @@ def Witness(call: Call, said: float) -> int:
     """What time an authority's answer said it was. It ends a doubt about this node's clock when both agree."""
     node: Node = call.store
     return int(node.steady.witness(said))
+
+
+@api.method(Role.PEER, Role.ADMIN)
+def KnowNodes(call: Call, lines: str) -> int:
+    """Take a list of nodes for the sensor: a line of address and name each, with a comma between."""
+    node: Node = call.store
+    if len(lines) > MOST_NODES:
+        raise BadArgument(f"expected at most {MOST_NODES} characters, got {len(lines)}", "lines")
+    node.books.set_fact("nodes", lines, synced=False)
+    return 1
 
 
 @api.method(Role.PEER, Role.ADMIN)

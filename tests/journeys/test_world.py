@@ -74,3 +74,11 @@ class Journeys(SynchronousTestCase):
         self.world.wait(12.0)
         self.assertEqual([name], [str(wish.slice) for wish in self.node.pl_conf.ledger.wishes()])
         self.assertEqual([name], self.node.slivers)
+
+    def test_the_node_knows_the_nodes_of_its_authority(self) -> None:
+        other = self.world.plc.call("AddNode", "plc", {"hostname": "node2.plc.example", "boot_state": "boot"})
+        face = {"type": "ipv4", "method": "static", "ip": "10.9.8.7", "is_primary": True, "netmask": "255.0.0.0"}
+        face |= {"gateway": "10.0.0.1", "network": "10.0.0.0", "broadcast": "10.255.255.255", "dns1": "10.0.0.1"}
+        self.world.plc.call("AddInterface", other, face)
+        self.world.wait(12.0)
+        self.assertEqual(",node1.plc.example\n10.9.8.7,node2.plc.example\n", self.node.manager.books.fact("nodes"))

@@ -95,6 +95,16 @@ class Sensors(SensorsTest):
             self.assertRaises(NotFound, self.figures.answer, ["bandwidth", hostile])
         self.assertRaises(NotFound, self.figures.answer, ["bandwidth"])
 
+    def test_nodes_are_listed_by_the_columns_that_are_asked_for(self) -> None:
+        known = "10.1.2.3,node1.plc.example\n,node2.plc.example\n"
+        figures = Figures(Kernel(), History(), dict, lambda: known)
+        self.assertEqual(["10.1.2.3,node1.plc.example", ",node2.plc.example"], figures.answer(["nodes", "ip", "name"]))
+        self.assertEqual(figures.answer(["nodes"]), figures.answer(["nodes", "ip", "name"]))
+        self.assertEqual(["node1.plc.example", "node2.plc.example"], figures.answer(["nodes", "name"]))
+        self.assertEqual("node1.plc.example,10.1.2.3", figures.answer(["nodes", "name", "ip"])[0])
+        error = self.assertRaises(NotFound, figures.answer, ["nodes", "key"])
+        self.assertIn("there are ip, name", str(error))
+
     def test_the_root_lists_them_all(self) -> None:
         self.assertEqual(sorted(self.figures.sensors), [line.split(",")[0] for line in self.figures.answer([""])])
         self.assertEqual({1}, {line.count(",") for line in self.figures.answer([""])})
