@@ -114,7 +114,8 @@ class _Around:
         component = self.names([row])[row["node_id"]]
         place = Location(latitude=site["latitude"], longitude=site["longitude"])
         address = self._addresses.get(row["node_id"]) or ""
-        interface = Interface(component_id=Urn(above.path, "interface", f"{host}:eth0"), ipv4=address)
+        # In a URN two slashes are spelt as a colon, so this is the host:eth0 of the field.
+        interface = Interface(component_id=Urn(above.path, "interface", f"{host}//eth0"), ipv4=address)
         common: dict[str, Any] = {
             "component_id": component,
             "component_name": host,

@@ -90,6 +90,16 @@ class Listing(World):
         schema = layout.schema(GENI3, Kind.ADVERTISEMENT)
         self.assertTrue(schema.validate(document), str(schema.error_log))
 
+    def test_an_interface_is_named_as_in_the_field(self) -> None:
+        where = {"ip": "192.0.2.11", "type": "ipv4", "method": "static", "is_primary": True}
+        where |= {"netmask": "255.255.255.0", "network": "192.0.2.0", "broadcast": "192.0.2.255"}
+        where |= {"gateway": "192.0.2.1", "dns1": "192.0.2.1"}
+        self.world.call("AddInterface", ADMIN, NODE1, where)
+        text = self.am("ListResources", self.mine, WANT)
+        self.assertIn(f'"{PLC}:princeton+interface+{NODE1}:eth0"', text)
+        self.assertIn('ipv4="192.0.2.11"', text)
+        self.assertTrue(layout.schema(GENI3, Kind.ADVERTISEMENT).validate(etree.fromstring(text)))
+
     def test_type_and_version_are_compared_in_any_case(self) -> None:
         self.am("ListResources", self.mine, {"geni_rspec_version": {"type": "geni", "version": "3"}})
 
