@@ -75,11 +75,20 @@ def _site(store: Store, urn: Urn) -> Row | None:
 
 def _thing(store: Store, urn: Urn, kind: str) -> Row | None:
     found = things.find(store, urn.hrn, kind)
-    if found is None and kind == SLICES:  # slices' names are compared without case
-        folded = str(urn).lower()
-        number = next((number for number, each in urns(store, kind).items() if str(each).lower() == folded), None)
-        return store.row(SLICE, Every((Compare("slice_id", "=", number), store.live(SLICE)))) if number else None
+    if found is None and kind == SLICES:
+        return _folded(store, urn)
     return found.row if found is not None else None
+
+
+def _folded(store: Store, urn: Urn) -> Row | None:
+    """The slice that a URN names but for upper and lower case, which slices' names do not tell apart."""
+    site = _site(store, Urn(urn.authority[:-1], SITES, urn.authority[-1]))
+    if site is None:
+        return None
+    rows = store.rows(SLICE, Every((Compare("site_id", "=", site["site_id"]), store.live(SLICE))), ("slice_id",))
+    names = urns(store, SLICES, [row["slice_id"] for row in rows])
+    number = next((number for number, each in names.items() if str(each).lower() == str(urn).lower()), None)
+    return store.row(SLICE, Compare("slice_id", "=", number)) if number is not None else None
 
 
 def uid(store: Store, urn: Urn, number: int) -> str:

@@ -7,8 +7,13 @@ from xmlrpc.client import Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab import xmlrpc
+from planetlab.privileges import Privilege
+from tests.geni.test_aggregate_3 import NODE1, WANT, request
 from tests.geni.world import CODEEN, PI, PLC, PROJECT, USER, GeniWorld
-from tests.sfa.world import by_itself
+from tests.registry.world import NOW
+from tests.sfa.world import below, by_itself, identity, root, showing
+
+NO_ERROR = {"geni_code": 0, "am_type": "plfed", "am_code": 0}
 
 MANY = 1500  # calls
 TABLES = ("persons", "sites", "slices", "slice_person", "slice_node", "keys", "member_roles", "sliver_infos",
@@ -54,6 +59,24 @@ class AnybodySendsAnything(SynchronousTestCase):
             "keys",
         }:  # what a person may do: ask for its credential, keep its keys
             self.assertEqual(before[name], after[name], name)
+
+    def test_a_nodes_credential_opens_no_method_of_any_interface(self) -> None:
+        node = below("plc.princeton.node1\\.princeton\\.example", "node", "node1", (root("plc"),), "plc")
+        rights = [Privilege("operator", True)]
+        text = identity("plc").sign(node, node, rights, NOW + 3600, "n1").decode()
+        credentials = [{"geni_type": "geni_sfa", "geni_version": "3", "geni_value": text}]
+        before = self.tables()
+        opened = []
+        for face, (api, _) in self.world.interfaces.items():
+            for name, method in api.items():
+                given = {"credentials": credentials, "options": WANT, "type": "SLICE", "rspec": request(NODE1)}
+                args = [given.get(argument.name, CODEEN) for argument in method.accepts]
+                said = self.world.said(showing(node), face, name, *args)
+                if not isinstance(said, Fault) and (not isinstance(said, dict) or said.get("code", 0) in (0, NO_ERROR)):
+                    opened.append(f"{face} {name}")
+        told_to_all = {"GetVersion", "get_version", "ListAggregates"}
+        self.assertEqual(set(), {one for one in opened if one.split()[1] not in told_to_all and one[:2] != "sr"})
+        self.assertEqual(before, self.tables())
 
     def test_a_member_who_sends_anything_breaks_nothing(self) -> None:
         mine, of_the_pi = self.world.credential("user"), self.world.credential("pi")
