@@ -1,6 +1,6 @@
 """Methods that few call: rows after the catalogue's notes on them."""
 
-# ruff: noqa: E501  # one row, one line
+# one row, one line
 
 from tests.plcapi.campus import Fault, Fields, Id, Is, Row
 from tests.plcapi.rows_sa import AUTH, DENIED, MEMBER, TYPE, UNKNOWN, USER, WRONG, told
