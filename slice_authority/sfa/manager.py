@@ -7,29 +7,26 @@ call that comes round again, known by its ``call_id``, is answered with nothing.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from lxml import etree
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from planetlab.ask import Outcome, each
+from planetlab.ask import each
 from planetlab.both.desk import Desk
 from planetlab.calls import Call, dispatch
-from planetlab.errors import BadArgument, Forbidden, PeerError, PlanetLabError
+from planetlab.errors import BadArgument, Forbidden
 from planetlab.methods import Api, Method, Role
 from planetlab.names import Hrn
-from planetlab.redact import one_line
-from planetlab.refusals import BadPaper
 from planetlab.rspecs import codec, versions
-from planetlab.rspecs.documents import Document, Kind
+from planetlab.rspecs.documents import Kind
 from slice_authority.sfa import allowing, credential_owner, older_slivers, slivers
 from slice_authority.sfa.identity import Identity, Kept
+from slice_authority.sfa.merging import ON_OFFER, RSPECS, Asked, answer, nothing, reply, slice_in, value_of
 from slice_authority.sfa.places import Neighbour, Places
-from slice_authority.sfa.replies import struct, told
-from slice_authority.sfa.slivers import compressed
-from slice_authority.sfa.visitor import Visitor, is_modern
+from slice_authority.sfa.visitor import is_modern
 
 log = Logger()
 
@@ -37,13 +34,10 @@ AT_ONCE = 20  # aggregates that are asked at the same time
 PATIENCE = 20.0  # seconds that one may take
 REMEMBERED = 300.0  # seconds that the id of a call is known
 MOST_IDS = 10_000
-DAY = 86_400.0
 
 FANNED = ("ListResources", "ListSlices", "CreateSliver", "UpdateSliver", "DeleteSliver", "SliverStatus", "RenewSliver",
           "Start", "Stop", "Shutdown")  # fmt: skip
-_ON_OFFER = ("ListResources", "ListSlices")
 _PLACES = {"ListResources": 1, "ListSlices": 1, "CreateSliver": 4, "UpdateSliver": 4, "RenewSliver": 3}  # of options
-_RSPECS = ("ListResources", "CreateSliver", "UpdateSliver")
 
 
 @define
@@ -61,21 +55,6 @@ class Seen:
         before = self._at.pop(name, None)
         self._at[name] = now
         return before is not None and now - before < REMEMBERED
-
-
-@frozen
-class _Asked:
-    """One call as it came: ``options`` are those of the caller, ``args`` all arguments."""
-
-    name: str
-    args: tuple[Any, ...]
-    options: dict[str, Any]
-    visitor: Visitor
-
-    @property
-    def credentials(self) -> Any:
-        """The argument with the credentials."""
-        return self.args[0 if self.name in _ON_OFFER else 1]
 
 
 @frozen
@@ -107,32 +86,36 @@ class Manager:
     def _body(self, method: Method) -> Callable[..., Awaitable[Any]]:
         async def body(call: Call, *args: Any) -> Any:
             options = _options(method, args)
-            asked = _Asked(method.name, args, options, call.caller)
+            asked = Asked(method.name, args, options, call.caller)
             name = options.get("call_id") or _id_of_2010(method, args)
             if name and self.seen.again(str(name)[:200], self.now()):
-                return _reply(asked, _nothing(method.name), [])
+                return reply(asked, nothing(method.name), [])
             name = name or f"{secrets.token_hex(8)}-{self.kept.now.hrn}"
             return await self._all(method, evolve(asked, options={**options, "call_id": name}), call)
 
         return body
 
-    async def _all(self, method: Method, asked: _Asked, call: Call) -> Any:
+    async def _all(self, method: Method, asked: Asked, call: Call) -> Any:
         me = self.kept.now
+        ready = await self._apart(_prepared, asked, me, self.now())
         places: list[Neighbour] = [Neighbour(me.hrn, ""), *self.places.aggregates]
         caller = credential_owner.named(asked.visitor.shown)
-        wanted = _wanted(asked, me.hrn)
-        chosen = [one for one in places if one.hrn != caller and (wanted is None or one.hrn in wanted)]
+        chosen = [one for one in places if one.hrn != caller and (ready.wanted is None or one.hrn in ready.wanted)]
 
         async def ask(one: Neighbour) -> Any:
             if one.url:
-                return await self._there(one, asked)
-            return _value(await self._here(method, _plainly(asked), call))
+                return await self._there(one, asked, ready, me)
+            return value_of(await self._here(method, _plainly(asked), call))
 
         outcomes = await each(chosen, ask, AT_ONCE)
-        good = [one for one in outcomes if one.ok]
-        if not good:
+        if not any(one.ok for one in outcomes):
             raise next((one.error for one in outcomes if one.error is not None), BadArgument("no aggregate is asked"))
-        return _reply(asked, _merged(asked, [one.value for one in good], me.hrn), outcomes)
+        return await self._apart(answer, asked, outcomes, me.hrn)
+
+    def _apart(self, work: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+        """Do what takes a while with long documents in a thread; the reactor serves others meanwhile."""
+        done: Awaitable[Any] = deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work, *args)
+        return done
 
     def _here(self, method: Method, args: tuple[Any, ...], call: Call) -> Awaitable[Any]:
         """Ask our own aggregate, as the caller, in a transaction of its own."""
@@ -148,27 +131,31 @@ class Manager:
         answer: Awaitable[Any] = self.desk.run(method, lambda: dispatch(alone, method.name, args, greet))
         return answer
 
-    async def _there(self, one: Neighbour, asked: _Asked) -> Any:
+    async def _there(self, one: Neighbour, asked: Asked, ready: "_Ready", me: Identity) -> Any:
         """Ask another's aggregate, as the authority. Raises `PlanetLabError`."""
-        me = self.kept.now
-        on_offer = asked.name in _ON_OFFER and not _slice(asked)
-        held = [_struct(me.on_itself(self.now()))] if on_offer else _delegated(asked, me)
+        if not ready.credentials:
+            raise Forbidden(f"no credential was delegated to {me.hrn}, in whose name other aggregates are asked")
         args = list(_plainly(asked))
-        args[0 if asked.name in _ON_OFFER else 1] = held
+        args[0 if asked.name in ON_OFFER else 1] = list(ready.credentials)
         ask = me.ask(one.url, one.ca, PATIENCE, self.reactor)
-        return _value(await ask.call(asked.name, *args))
+        return value_of(await ask.call(asked.name, *args))
+
+
+@frozen
+class _Ready:
+    """What a call was found to need: whose nodes it names (None: everybody is asked), and what the others are shown."""
+
+    wanted: frozenset[Hrn] | None
+    credentials: tuple[dict[str, str], ...]
+
+
+def _prepared(asked: Asked, me: Identity, now: float) -> _Ready:
+    if asked.name in ON_OFFER and not slice_in(asked):
+        return _Ready(None, (_struct(me.on_itself(now)),))
+    return _Ready(_wanted(asked, me.hrn), tuple(_delegated(asked, me)))
 
 
 method_of_version = evolve(slivers.api["GetVersion"], body=lambda call, options=None: slivers.version(call, "slicemgr"))
-
-
-def _value(answer: Any) -> Any:
-    """What an aggregate answered, out of its struct. Raises `PeerError` for a refusal in one."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("code"), dict):
-        return answer
-    if answer["code"].get("geni_code") != 0:
-        raise PeerError(one_line(str(answer.get("output", "")), 300))
-    return answer.get("value")
 
 
 def _options(method: Method, args: tuple[Any, ...]) -> dict[str, Any]:
@@ -181,15 +168,11 @@ def _id_of_2010(method: Method, args: tuple[Any, ...]) -> str:
     return args[-1] if len(args) == len(method.accepts) and isinstance(args[-1], str) else ""
 
 
-def _slice(asked: _Asked) -> str:
-    return str(asked.options.get("geni_slice_urn") or asked.options.get("geni_slice_hrn") or "")
-
-
-def _plainly(asked: _Asked) -> tuple[Any, ...]:
+def _plainly(asked: Asked) -> tuple[Any, ...]:
     """The arguments as our own generation says them: RSpecs in GENI 3 and not packed, so that they can be merged."""
     args = list(asked.args)
     options = {**asked.options, "geni_compressed": False}
-    if asked.name in _RSPECS:
+    if asked.name in RSPECS:
         options["geni_rspec_version"] = {"type": versions.GENI3.type, "version": versions.GENI3.version}
     if asked.name in ("Start", "Stop"):
         return tuple(args[:2])
@@ -206,86 +189,16 @@ def _struct(text: str) -> dict[str, str]:
     return {"geni_type": "geni_sfa", "geni_version": "3", "geni_value": text}
 
 
-def _delegated(asked: _Asked, me: Identity) -> list[dict[str, str]]:
-    """Of the caller's credentials those that were handed on to this authority. Raises `Forbidden`."""
-    texts = [one.text for one in allowing.listed(asked.credentials)]
-    found = [text.decode() for text in texts if credential_owner.is_held_by(text, me.chain[0])]
-    if not found:
-        raise Forbidden(f"no credential was delegated to {me.hrn}, in whose name other aggregates are asked")
-    return [_struct(text) for text in found]
+def _delegated(asked: Asked, me: Identity) -> list[dict[str, str]]:
+    """Of the caller's credentials those that were handed on to this authority."""
+    texts = (one.text for one in allowing.listed(asked.credentials))
+    return [_struct(text.decode()) for text in texts if credential_owner.is_held_by(text, me.chain[0])]
 
 
-def _wanted(asked: _Asked, own: Hrn) -> set[Hrn] | None:
+def _wanted(asked: Asked, own: Hrn) -> frozenset[Hrn] | None:
     """The aggregates whose nodes a request names; None where all are asked. Nodes of no manager are ours."""
     if asked.name not in ("CreateSliver", "UpdateSliver"):
         return None
     document = codec.read(asked.args[2], Kind.REQUEST)
     managers = (node.component_manager for node in document.nodes)
-    return {own if manager is None else manager.hrn for manager in managers} or {own}
-
-
-def _merged(asked: _Asked, values: Sequence[Any], own: Hrn) -> Any:
-    if asked.name in _RSPECS:
-        return _one_document(asked, values, own)
-    if asked.name == "ListSlices":
-        return sorted({str(one) for value in values if isinstance(value, list) for one in value})
-    if asked.name == "SliverStatus":
-        return _one_status([value for value in values if isinstance(value, dict)])
-    return True
-
-
-def _one_document(asked: _Asked, values: Sequence[Any], own: Hrn) -> str:
-    kind = Kind.MANIFEST if asked.name != "ListResources" or _slice(asked) else Kind.ADVERTISEMENT
-    read: list[Document] = [codec.read(value, kind) for value in values if isinstance(value, str | bytes)]
-    if not read:
-        raise PeerError("no aggregate answered with an RSpec document")
-    whole = evolve(
-        read[0],
-        network=own,
-        nodes=tuple(node for one in read for node in one.nodes),
-        leases=tuple(lease for one in read for lease in one.leases),
-    )
-    default = codec.version_of(asked.args[2]) if asked.name != "ListResources" else versions.SFA1
-    return codec.write(whole, versions.asked(asked.options, default))
-
-
-def _one_status(values: list[dict[str, Any]]) -> dict[str, Any]:
-    first = dict(values[0]) if values else {}
-    words = [str(one.get("geni_status")) for one in values]
-    first["geni_status"] = next((word for word in ("failed", "unknown", "configuring") if word in words), "ready")
-    first["geni_resources"] = [part for one in values for part in one.get("geni_resources", [])]
-    times = [str(one["geni_expires"]) for one in values if one.get("geni_expires")]
-    return {**first, **({"geni_expires": min(times)} if times else {})}
-
-
-def _nothing(name: str) -> Any:
-    return {"ListResources": "", "CreateSliver": "", "UpdateSliver": "", "ListSlices": [], "SliverStatus": {}}.get(
-        name, True
-    )
-
-
-def _reply(asked: _Asked, value: Any, outcomes: Sequence[Outcome[Neighbour, Any]]) -> Any:
-    failed = [f"{one.item.hrn}: {_sentence(one.error)}" for one in outcomes if one.error is not None]
-    for sentence in failed:
-        log.warn("{method}: {sentence}", method=asked.name, sentence=sentence)
-    if asked.visitor.modern:
-        if asked.options.get("geni_compressed") and isinstance(value, str) and value:
-            value = compressed(value)
-        said = struct(value, 0, "; ".join(failed))
-        return {**said, "statistics": [_statistic(one) for one in outcomes]}
-    if isinstance(value, str) and failed:
-        document = etree.fromstring(value.encode())
-        document.append(etree.Comment(" " + "; ".join(failed).replace("--", "- -") + " "))
-        return '<?xml version="1.0"?>\n' + etree.tostring(document, encoding="unicode")
-    return int(value) if value is True and asked.name in ("DeleteSliver", "Start", "Stop", "Shutdown") else value
-
-
-def _statistic(one: Outcome[Neighbour, Any]) -> dict[str, Any]:
-    said = "success" if one.error is None else _sentence(one.error)
-    return {"aggregate": str(one.item.hrn), "elapsed": round(one.seconds, 3), "status": said}
-
-
-def _sentence(error: Exception | None) -> str:
-    if isinstance(error, BadPaper | PlanetLabError):
-        return one_line(told(error) if not isinstance(error, PeerError) else str(error), 300)
-    return "internal error" if error is not None else ""
+    return frozenset(own if manager is None else manager.hrn for manager in managers) or frozenset({own})
