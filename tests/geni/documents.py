@@ -1,5 +1,7 @@
 """RSpec documents to try things with: one of each kind, as a clerk would make them up, and any number by chance."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from planetlab.names import Hrn, Urn
@@ -128,3 +130,80 @@ def requests(draw: st.DrawFn) -> Document:
             )
         )
     return Document(kind=Kind.REQUEST, nodes=tuple(nodes), defaults=Sliver(tags=draw(_TAGS)))
+
+
+_URNS = st.builds(lambda site, name: Urn(("plc", site), "node", f"{name}.example"), _WORD, _WORD)
+_PLACES = st.builds(
+    Location,
+    country=st.sampled_from(("", "US", "CH")),
+    latitude=st.floats(-90, 90).map(lambda number: round(number, 6)),
+    longitude=st.floats(-180, 180).map(lambda number: round(number, 6)),
+)
+_INTERFACES = st.builds(
+    lambda site, name, ipv4: Interface(component_id=Urn(("plc", site), "interface", name), ipv4=ipv4),
+    _WORD,
+    _WORD,
+    st.sampled_from(("", "192.0.2.7")),
+)
+_LOGINS = st.builds(Login, hostname=_WORD, port=st.integers(1, 65_535), username=_WORD)
+_LEASES = st.builds(
+    Lease,
+    slice=st.builds(lambda name: Urn(("plc", "cornell"), "slice", name), _WORD),
+    start=st.integers(0, 2**31 - 1).map(float),
+    steps=st.integers(1, 10_000),
+    nodes=st.lists(_URNS, min_size=1, max_size=3, unique=True).map(tuple),
+)
+_EXECUTES = st.builds(Execute, command=_TEXT, shell=st.sampled_from(("sh", "bash")))
+_INSTALLS = st.builds(Install, url=_TEXT, install_path=_TEXT, file_type=st.sampled_from(("", "tar.gz")))
+
+
+def few(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """None to three of them."""
+    return st.lists(values, max_size=3).map(tuple)
+
+
+_TIMES = st.none() | st.integers(0, 2**32).map(float)
+_OFFERED = st.builds(
+    lambda urn, **more: Node(component_id=urn, component_name=urn.name, component_manager=CM, **more),
+    _URNS,
+    site=st.none() | st.just(CORNELL),
+    exclusive=st.booleans(),
+    available=st.none() | st.booleans(),
+    bw_limit=st.none() | st.integers(0, 10**9),
+    granularity=st.none() | st.integers(1, 86_400),
+    hardware=few(_WORD),
+    location=st.none() | _PLACES,
+    interfaces=few(_INTERFACES),
+    slivers=few(_SLIVERS),
+    tags=_TAGS,
+)
+_GIVEN = st.builds(
+    lambda urn, number, **more: Node(
+        client_id=f"c{number}", component_id=urn, component_name=urn.name, component_manager=CM, **more
+    ),
+    _URNS,
+    st.integers(0, 99),
+    sliver_id=st.just(Urn(("plc",), "sliver", "1-2")),
+    slivers=_SLIVERS.map(lambda sliver: (sliver,)),
+    logins=few(_LOGINS),
+    executes=few(_EXECUTES),
+    installs=few(_INSTALLS),
+)
+advertisements = st.builds(
+    Document,
+    kind=st.just(Kind.ADVERTISEMENT),
+    nodes=few(_OFFERED),
+    leases=few(_LEASES),
+    generated=_TIMES,
+    generated_by=st.just("") | _WORD,
+    expires=_TIMES,
+)
+manifests = st.builds(
+    Document,
+    kind=st.just(Kind.MANIFEST),
+    nodes=few(_GIVEN),
+    leases=few(_LEASES),
+    generated=_TIMES,
+    generated_by=st.just("") | _WORD,
+    expires=_TIMES,
+)

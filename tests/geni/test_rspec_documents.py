@@ -14,7 +14,7 @@ from planetlab.rspecs import codec
 from planetlab.rspecs.documents import Document, Kind, Location, Node, Sliver
 from planetlab.rspecs.versions import GENI3, PG2, SFA1, VERSIONS, BadVersion, asked, find
 from tests.geni import layout
-from tests.geni.documents import AD, CM, MANIFEST, N1, PLC, REQUEST, requests
+from tests.geni.documents import AD, CM, MANIFEST, N1, PLC, REQUEST, advertisements, manifests, requests
 
 SAMPLES = Path(__file__).parent / "samples"
 ALL = (AD, REQUEST, MANIFEST)
@@ -35,6 +35,16 @@ class EverySpelling(SynchronousTestCase):
     def test_any_request_is_read_as_it_was_written(self, document: Document) -> None:
         for version in VERSIONS:
             self.assertEqual(document, codec.read(codec.write(document, version), Kind.REQUEST))
+
+    @settings(max_examples=60, deadline=None)
+    @given(advertisements | manifests)
+    def test_any_advertisement_and_manifest_is_read_as_it_was_written_and_keeps_the_rules(self, one: Document) -> None:
+        for version in VERSIONS:
+            text = codec.write(one, version)
+            self.assertEqual(one, codec.read(text, one.kind))
+            if version is not SFA1:
+                schema = layout.schema(version, one.kind)
+                self.assertTrue(schema.validate(etree.fromstring(text)), str(schema.error_log))
 
     def test_a_document_is_recognised_by_its_root(self) -> None:
         for version in VERSIONS:
