@@ -91,7 +91,8 @@ def select(record: Record, query: Query, columns: tuple[str, ...]) -> tuple[str,
     compiler = Compiler(record)
     shown = ", ".join(f"{compiler.column(name)} AS {_quoted(name)}" for name in columns) or "1"
     text = f"SELECT {shown} FROM {record.source} r WHERE {compiler.where(query.where)}"
-    order = [f"{compiler.column(name)} {'DESC' if down else 'ASC'}" for name, down in query.sort]
+    ways = {False: "ASC NULLS LAST", True: "DESC NULLS FIRST"}  # nil as the last of all, as PostgreSQL has it
+    order = [f"{compiler.column(name)} {ways[down]}" for name, down in query.sort]
     text += f" ORDER BY {', '.join([*order, f'r.{record.key}'])}"
     if query.limit is not None or query.offset:
         text += " LIMIT ? OFFSET ?"

@@ -89,6 +89,12 @@ class Asking(SynchronousTestCase):
         self.assertEqual(["epfl", "pl"], self.names({"-SORT": "login_base", "-LIMIT": 2, "-OFFSET": 1}))
         self.assertEqual(["utokyo", "epfl"], self.names({"<max_slices": 7, "-SORT": ["-max_slices"]}))
 
+    def test_nil_sorts_as_the_last_of_all(self) -> None:
+        self.world.call("UpdateSite", ADMIN, "princeton", {"url": None})
+        self.assertEqual({"epfl", "princeton"}, set(self.names({"-SORT": "url"})[-2:]))
+        self.assertEqual({"epfl", "princeton"}, set(self.names({"-SORT": "-url"})[:2]))
+        self.assertEqual(self.names({"-SORT": "url"}), self.names({"-SORT": ["+url", "+site_id"]}))
+
     def test_the_order_is_the_same_each_time(self) -> None:
         self.assertEqual(self.names(None), self.names({}))
 
