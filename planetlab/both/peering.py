@@ -96,18 +96,20 @@ class Peering:
         """
         desk = self._asking()
         with self._alone(peer):
-            watch = Stopwatch()
+            watch, heard = Stopwatch(), None
             try:
-                peer, told = await self._heard(desk, peer, watch)
+                heard = await self._listen(desk, peer)
+                told = await self._tells(peer, heard, watch)
             except (PeerError, BadPaper) as error:
-                await self._failed(desk, peer, error)
+                await self._failed(desk, peer, heard, error)
                 raise PlanetLabError(f"peer {peer['peername']} was not refreshed: {error}") from error
             if told is None:
+                await desk.job(lambda store: _learn(store, peer, heard))
                 return watch.told()
             failpoint("refresh.answered")
             for left in reversed(range(TRIES)):
                 try:
-                    return await self._take_over(desk, peer, told, watch)
+                    return await self._take_over(desk, peer, heard, told, watch)
                 except DatabaseError:
                     if not left:
                         raise
@@ -115,13 +117,15 @@ class Peering:
         raise AssertionError("unreachable")
 
     async def differences(self, peer: Row) -> dict[str, Any]:
-        """What a refresh would change now: a dry run, by noun; nothing is written but that the peer was asked."""
+        """What a refresh would change now, by noun: a dry run, nothing is written."""
         desk = self._asking()
         try:
-            peer, told = await self._heard(desk, peer, Stopwatch(), anew=True)
+            heard = await self._listen(desk, peer)
+            told = await self._tells(peer, heard, Stopwatch(), anew=True)
         except (PeerError, BadPaper) as error:
             raise PlanetLabError(f"peer {peer['peername']} cannot be compared: {error}") from error
-        assert told is not None
+        if told is None:
+            raise PlanetLabError(f"peer {peer['peername']} shows no objects")
         number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
         def look(store: Store) -> dict[str, Any]:
@@ -136,33 +140,42 @@ class Peering:
             raise Unavailable("this authority asks no peers")
         return self.desk
 
-    async def _heard(self, desk: Desk, peer: Row, watch: "Stopwatch", anew: bool = False) -> tuple[Row, "Told | None"]:
-        """The peer as it is now, and what it tells of its objects; None when that is what was taken over before."""
+    async def _listen(self, desk: Desk, peer: Row) -> "Heard | None":
+        """What the peer says of itself now; None for one that is known by the PLC API only."""
         paper, now = await desk.look(lambda store: (peer_papers.of(store, peer["peer_id"]), store.now))
+        return None if paper is None else Heard(paper, await Hearing(self.reactor).statement(paper, now), now)
+
+    async def _tells(self, peer: Row, heard: "Heard | None", watch: "Stopwatch", anew: bool = False) -> "Told | None":
+        """What the peer tells of its objects; None when that is what was taken over before."""
         said, stamp = None, ""
-        if paper is not None:
-            known = await Hearing(self.reactor).statement(paper, now)
-            said = known.statement
-            peer = await desk.job(lambda store: _learn(store, peer, paper, known))
-            if paper.state == peer_papers.SUSPENDED:
-                raise PlanetLabError(f"peer {peer['peername']} is suspended; resume it first")
-            if known.is_frozen(now):
+        if heard is not None:
+            said, stamp = heard.known.statement, "" if anew else heard.paper.stamp
+            peer = {**peer, **heard.changes(peer)}
+            if heard.paper.state == peer_papers.SUSPENDED:
+                raise PeerError("it is suspended; resume it first")
+            if heard.known.is_frozen(heard.now):
                 raise PeerError("its statement is over and it shows no newer one; what was taken over stays")
-            stamp = "" if anew else paper.stamp
         told = await self._told(peer, said, stamp)
         watch.lap("transport")
         if told is not None:
             watch.seconds["peer_db"] = told.answer.seconds
-        return peer, told
+        return told
 
-    async def _failed(self, desk: Desk, peer: Row, error: PlanetLabError) -> None:
+    async def _failed(self, desk: Desk, peer: Row, heard: "Heard | None", error: PlanetLabError) -> None:
         """Write down what was wrong; what is alarming is said once, and stands until a person resumes the peer."""
         number, text = peer["peer_id"], str(error)
         alarm = text if isinstance(error, BadPaper) and error.reason in ALARMING else ""
-        if await desk.job(lambda store: peer_papers.failed(store, number, text, alarm)):
+
+        def note(store: Store) -> bool:
+            _learn(store, peer, heard)
+            return peer_papers.failed(store, number, text, alarm)
+
+        if await desk.job(note):
             log.error("{peer}: {text}; what it said before stays in force", peer=peer["peername"], text=text)
 
-    async def _take_over(self, desk: Desk, peer: Row, told: "Told", watch: "Stopwatch") -> dict[str, float]:
+    async def _take_over(
+        self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch"
+    ) -> dict[str, float]:
         number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
         def look(store: Store) -> tuple[Here, Plan]:
@@ -177,6 +190,8 @@ class Peering:
         def do(store: Store) -> None:
             if store.row(PEER, Compare("peer_id", "=", number), ("peer_id",)) is None:
                 raise NotFound(f"peer {peer['peername']} was deleted meanwhile")
+            _must_count(store, peer)
+            _learn(store, peer, heard)
             numbers = {name: {theirs: copy.number for theirs, copy in held.items()} for name, held in here.held.items()}
             registry_copies.carry_out(store, number, plan, numbers, lambda phase: watch.lap(_NAMES.get(phase, phase)))
             if told.tickets is not None:
@@ -201,9 +216,7 @@ class Peering:
 
     async def _read_view(self, said: Statement, stamp: str) -> "Told | None":
         """What a peer that is only files tells of its objects."""
-        if VIEW not in said.views:
-            return Told(copies.Answer({noun.record.name: {} for noun in copies.NOUNS}, {}), None, stamp)
-        if said.views[VIEW].sha256 == stamp:
+        if VIEW not in said.views or said.views[VIEW].sha256 == stamp:
             return None
         data = await Hearing(self.reactor).view(said, VIEW)
         read: Deferred[Told] = deferToThread(_of_file, data, said.views[VIEW].sha256)
@@ -265,15 +278,32 @@ def _of_file(data: bytes, stamp: str) -> Told:
     return Told(copies.read(dsse.loads(data)), None, stamp)
 
 
-def _learn(store: Store, peer: Row, paper: Paper, known: Known) -> Row:
-    """Write down that a peer was heard, and what its statement says of how it is reached and known."""
-    peer_papers.heard(store, paper.peer_id, known.sealed)
-    wanted = introducing.fields(known.statement)
-    changed = {name: value for name, value in wanted.items() if value and peer.get(name) != value}
-    changed.pop("peername", None)  # how it is called here stays
-    if changed:
-        store.update(PEER, paper.peer_id, changed)
-    return {**peer, **changed}
+@frozen
+class Heard:
+    """What a peer says of itself, after what was kept of it; ``now`` is when it was asked."""
+
+    paper: Paper
+    known: Known
+    now: float
+
+    def changes(self, peer: Row) -> Row:
+        """The fields of the peer that are others now: where it is, and whom it is known by."""
+        wanted = introducing.fields(self.known.statement)
+        wanted.pop("peername")  # how it is called here stays
+        return {name: value for name, value in wanted.items() if value and peer.get(name) != value}
+
+
+def _learn(store: Store, peer: Row, heard: Heard | None) -> None:
+    """Write down that a peer was heard, and what it says of itself; one that was removed meanwhile stays away."""
+    if heard is not None and peer_papers.of(store, heard.paper.peer_id) is not None:
+        peer_papers.heard(store, heard.paper.peer_id, heard.known.sealed)
+        store.update(PEER, heard.paper.peer_id, heard.changes(peer))
+
+
+def _must_count(store: Store, peer: Row) -> None:
+    paper = peer_papers.of(store, peer["peer_id"])
+    if paper is not None and paper.state == peer_papers.SUSPENDED:
+        raise PlanetLabError(f"peer {peer['peername']} was suspended meanwhile")
 
 
 @define
