@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 from xmlrpc.client import Fault
 
+import twisted.internet
 from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -78,6 +79,7 @@ class Node:
         self.authority, self.path, self.logs = authority, path, logs
         self.port, self.environment = free_port(), dict(environment)
         self.pids: dict[str, int] = {}
+        self.uids: dict[str, int] = {}  # by name, as which user a process runs; for root only
         self._tls = ssl.create_default_context(cafile=str(authority.place / "ca.pem"))
         self._write()
 
@@ -123,6 +125,12 @@ class Node:
                 os.dup2(log, descriptor)
             os.environ.update(self.environment)
             failpoints.arm(armed)
+            sys.modules.pop("twisted.internet.reactor", None)  # a library has one made while it is read; that one is
+            vars(twisted.internet).pop("reactor", None)  # shared with whoever else was forked
+            if uid := self.uids.get(name):
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
             sys.argv = [name, "--config", str(self.path / f"{name}.toml")]
             MAINS[name]()
             code = 0

@@ -67,6 +67,11 @@ class Record:
         return frozenset((str(self.name), str(self.name.hrn(self.authority))))
 
     @property
+    def is_bound(self) -> bool:
+        """Whether a broker made it by binding a pool; what comes of a ticket has its slice's number, or a serial."""
+        return not self.slice_id and not self.serial
+
+    @property
     def is_sliver(self) -> bool:
         """Whether it stands for a sliver; a controller is an account only."""
         return self.instantiation != CONTROLLER and self.kind.startswith("sliver.")

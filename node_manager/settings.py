@@ -42,6 +42,9 @@ class Settings:
     # who is who
     hostname: str = _said("localhost.localdomain", "This node's name, as its authority knows it.")
     pl_conf_uid: int = _said(0, "User id of the creation service, which brings records.")
+    pl_conf_slice: str = _said(
+        "", "Slice of the node's owner or own authority in whose sliver the creation service runs; empty: in none."
+    )
     pl_conf: str = _said("unix:/run/plfed/pl_conf.sock", "Where the creation service takes tickets: unix:/path or URL.")
     owner_uids: tuple[int, ...] = _said((0,), "User ids that speak for the node's owner.")
     accounts: dict[str, int] = _said({}, "Further accounts by name, with their user ids.")
@@ -99,6 +102,11 @@ class Settings:
     def is_own(self, record: Record) -> bool:
         """Whether a slice is one of those by which the authority of ``slice_prefix`` runs its nodes."""
         return record.name.site == self.slice_prefix and str(record.authority) == self.prefix_authority
+
+    def is_pl_conf(self, record: Record) -> bool:
+        """Whether the creation service runs in this slice's sliver."""
+        whose = str(record.authority) in ("owner", self.prefix_authority)
+        return bool(self.pl_conf_slice) and str(record.name) == self.pl_conf_slice and whose
 
     def capacity(self) -> Share:
         """All that this node can promise."""

@@ -75,10 +75,11 @@ class Wishes:
         """What is wanted of a sliver now."""
         sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
         record = entry.record
-        reserved = not self.reservations.lets_run(
-            record.name, is_system(record.attributes) or self._settings.is_own(record), now
-        )
-        idle = now >= record.expires or now < entry.stopped_until or self.is_paused or reserved
+        creates = self._settings.is_pl_conf(record)  # without it nobody could end a pause, nor hear of a lease's end
+        is_node_s = creates or is_system(record.attributes) or self._settings.is_own(record)
+        reserved = not self.reservations.lets_run(record.name, is_node_s, now)
+        paused = self.is_paused and not creates
+        idle = now >= record.expires or now < entry.stopped_until or paused or reserved
         return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
 
     def pause(self, paused: bool) -> None:

@@ -15,13 +15,18 @@ from planetlab.errors import DatabaseError, PeerError, Refused
 
 @frozen(kw_only=True)
 class Sliver:
-    """A sliver as the node manager lists it; ``authority`` is "" for one that it did not get from here."""
+    """A sliver as the node manager lists it.
+
+    ``authority`` is "" for one that has no record there, ``made_by`` is not "" for one that a broker
+    made by binding a pool.
+    """
 
     name: str
     authority: str
     rcap: str
     state: str
     reason: str = ""
+    made_by: str = ""
 
 
 class NodeManager(Protocol):
@@ -91,4 +96,4 @@ def _refusal(refused: Refused) -> NotAdmitted:
 
 NOT_NOW = 109  # the node manager's fault for what is not done yet, or not possible
 UNKNOWN = 102  # the node manager's fault for an rcap that it does not know
-LISTED = ("name", "authority", "rcap", "state", "reason")
+LISTED = ("name", "authority", "rcap", "state", "reason", "made_by")

@@ -342,7 +342,8 @@ class Redeemer:
                     if handle != current.handle:
                         self.ledger.rebound(evolve(current, handle=handle))
         begun = {(str(intent.authority), str(intent.slice)) for intent in self.ledger.begun()}
-        return [sliver for key, sliver in there.items() if sliver.authority and key not in wishes and key not in begun]
+        ours = {key: sliver for key, sliver in there.items() if sliver.authority and not sliver.made_by}
+        return [sliver for key, sliver in ours.items() if key not in wishes and key not in begun]
 
     def _note_refusal(self, refusal: NotAdmitted, ticket: Ticket | None, sealed: bytes, source: str) -> None:
         TICKETS.labels(source, refusal.reason.word).inc()

@@ -115,12 +115,20 @@ class Gate:
         entry = self._node.books.entries.get(self._blessed) if caller.account == str(self._blessed) else None
         return entry is not None and self._node.settings.is_own(entry.record)
 
+    def _is_pl_conf(self, caller: Caller) -> bool:
+        """Whether the creation service calls out of a sliver of its own."""
+        settings = self._node.settings
+        if not settings.pl_conf_slice or caller.account != settings.pl_conf_slice:
+            return False
+        entry = self._node.books.entries.get(SliceName.parse(settings.pl_conf_slice))
+        return entry is not None and settings.is_pl_conf(entry.record)
+
     def _roles(self, caller: Caller) -> frozenset[Role]:
         settings = self._node.settings
         roles = {Role.ANONYMOUS}
         if caller.account is not None:
             roles.add(Role.USER)
-        if caller.uid is not None and caller.uid == settings.pl_conf_uid:
+        if caller.uid is not None and caller.uid == settings.pl_conf_uid or self._is_pl_conf(caller):
             roles.add(Role.PEER)
         if caller.uid in settings.owner_uids:
             roles.add(Role.ADMIN)

@@ -13,6 +13,7 @@ from planetlab.names import SliceName
 
 api = Api(auth=None)
 
+BIND = "bind"
 MOST_NODES = 1 << 20  # characters of a list of nodes
 Stamp = Annotated[int, "What GetOwners answered before; 0 for everything."]
 
@@ -42,6 +43,8 @@ async def Release(call: Call, rcap: str) -> int:
 def Slivers(call: Call) -> list[dict[str, Any]]:
     """Every entry, and every sliver without one: name, authority ("" without entry), rcap, state, reason, since.
 
+    ``made_by`` is bind for one that a broker made by binding a pool; "" for what the creation service brought.
+
     States: running, stopped, half, making, failed, recorded (no sliver yet), expired, releasing, account, stray.
     """
     node: Node = call.store
@@ -54,11 +57,21 @@ def Slivers(call: Call) -> list[dict[str, Any]]:
             "reason": entry.reason,
             "since": entry.since,
             "expires": int(entry.record.expires),
+            "made_by": BIND if entry.record.is_bound else "",
         }
         for name, entry in sorted(node.books.entries.items())
     ]
     return listed + [
-        {"name": str(name), "authority": "", "rcap": "", "state": "stray", "reason": why, "since": 0.0, "expires": 0}
+        {
+            "name": str(name),
+            "authority": "",
+            "rcap": "",
+            "state": "stray",
+            "reason": why,
+            "since": 0.0,
+            "expires": 0,
+            "broker": "",
+        }
         for name, why in sorted(node.strays_kept.items())
     ]
 

@@ -36,7 +36,14 @@ ENTRY = Entry(
 )  # fmt: skip
 TOP = Pool(rcap="top", parent="", ceiling=False, bound="", amounts={"cpu_pct": 90}, start=0, end=2e9)
 ROOT_POOL = evolve(TOP, rcap="root", parent="top", ceiling=True, amounts={"cpu_pct": 50})
-OWN = evolve(TOP, rcap="r1", parent="root", bound="princeton_codeen", amounts={"cpu_pct": 20}, start=NOW)
+OWN = evolve(
+    TOP,
+    rcap="r1",
+    parent="root",
+    bound="princeton_codeen",
+    amounts={"cpu_pct": 20},
+    start=NOW,
+)
 LEDGER = Ledger(
     wishes=(WISH,),
     serials=(("plc", "a1", "princeton_codeen", WISH.digest),),
@@ -93,8 +100,8 @@ class ANode(SynchronousTestCase):
         self.assertEqual([], list(as_wished(self.ledger(begun=(evolve(begun, at=NOW - 5),)))))
 
     def test_with_a_sliver_of_a_pool_that_the_owner_gave_needs_no_ticket(self) -> None:
-        pool = evolve(OWN, rcap="r2", parent="top", bound="utah_elab")
-        entry = evolve(ENTRY, slice="utah_elab", rcap="r2")
+        pool = evolve(OWN, rcap="r2", bound="utah_elab")
+        entry = evolve(ENTRY, slice="utah_elab", rcap="r2", is_bound=True)
         books = Books(entries=(ENTRY, entry), pools=(TOP, ROOT_POOL, OWN, pool))
         found = {"princeton_codeen": "running", "utah_elab": "running"}
         self.assertEqual([], list(as_wished(evolve(WHOLE, books=books, found=found))))

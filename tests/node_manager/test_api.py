@@ -11,6 +11,7 @@ from node_manager.identity import NOBODY, Caller
 from node_manager.methods.slivers import refused
 from node_manager.records import DELEGATED
 from node_manager.service import api
+from planetlab.names import SliceName
 from planetlab.rspec import ROWS, ResourceSpec
 from planetlab.xmlrpc import dumps_answer
 from tests.node_manager.world import CODEEN, EPFL, KEY, NOON, OWNER, PL_CONF, SIRIUS, STRANGER, UTAH, World, record
@@ -444,6 +445,38 @@ class Pools(ApiTest):
         rcap = self.ok(PL_CONF, "Instantiate", evolve(self.delegated(), rspec=rspec, timestamp=NOON + 1).wire())
         self.ok(SELF, "SplitPool", rcap, {"cpu_pct": 20})
         self.assertEqual(10, self._of(CODEEN)[1])
+
+
+class TheCreationServiceInASliver(ApiTest):
+    """pl_conf as any broker: out of a sliver of its own, made by the owner out of a pool, without any authority."""
+
+    def setUp(self) -> None:
+        self.world = World(pl_conf_slice="pl_conf")
+        rcap = self.ok(OWNER, "CreatePool", {"slivers": 1, "cpu_pct": 5}, "pl_conf")
+        self.ok(OWNER, "Bind", self.ok(OWNER, "SplitPool", rcap, {"slivers": 1, "cpu_pct": 5}), "pl_conf")
+        self.name = SliceName("pl", "conf")
+        self.caller = Caller(self.world.driver.look()[self.name].uid, "pl_conf")
+
+    def test_brings_records_and_lists_slivers_and_nobody_elses_sliver_does(self) -> None:
+        self.ok(self.caller, "Instantiate", record(SIRIUS, serial="1").wire())
+        listed = {each["name"]: each["made_by"] for each in self.ok(self.caller, "Slivers")}
+        self.assertEqual({"pl_conf": "bind", "princeton_sirius": ""}, listed)
+        other = Caller(self.world.driver.look()[SIRIUS].uid, "princeton_sirius")
+        self.assertEqual(108, self.fault(other, "Instantiate", record(UTAH).wire())[0])
+
+    def test_is_no_strangers_slice_of_that_name(self) -> None:
+        self.world = World(pl_conf_slice="pl_conf")
+        self.ok(PL_CONF, "Instantiate", record(self.name, EPFL).wire())
+        stranger = Caller(self.world.driver.look()[self.name].uid, "pl_conf")
+        self.assertEqual(108, self.fault(stranger, "Instantiate", record(UTAH).wire())[0])
+
+    def test_runs_on_while_the_owner_pauses_and_others_have_the_node(self) -> None:
+        self.ok(self.caller, "Instantiate", record(SIRIUS).wire())
+        for method, args in (("Pause", ()), ("Resume", ()), ("Reserve", ("lease_or_idle", []))):
+            self.ok(OWNER, method, *args)
+            states = {name: found.state for name, found in self.world.driver.look().items()}
+            self.assertEqual(State.RUNNING, states[self.name], method)
+            self.assertEqual(method == "Resume", states[SIRIUS] is State.RUNNING, method)
 
 
 class Ports(ApiTest):

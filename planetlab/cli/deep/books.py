@@ -39,6 +39,7 @@ class Entry:
     is_sliver: bool
     loans: tuple[tuple[str, str, int], ...]  # recipient, resource, amount
     granted: Mapping[str, Any]  # rspec of its record
+    is_bound: bool = False  # a broker made it by binding a pool; there is no ticket
 
 
 @frozen(kw_only=True)
@@ -133,6 +134,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         is_sliver=record["instantiation"] != "nm-controller" and kind.startswith("sliver."),
         loans=tuple(tuple(loan) for loan in json.loads(row["loans"])),
         granted=record["rspec"],
+        is_bound=not record["slice_id"] and not record["serial"],
     )
 
 

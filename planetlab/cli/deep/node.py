@@ -54,7 +54,7 @@ def as_wished(node: Node) -> Iterator[str]:
     for name, entry in sorted(entries.items()):
         wish = wishes.get(name)
         if wish is None:
-            if name not in moving and not _is_a_brokers(entry, node):
+            if name not in moving and not entry.is_bound:
                 yield f"{name} of {entry.authority} is in the node manager's books and no ticket stands behind it"
         elif wish.authority != entry.authority:
             yield f"{name} is {wish.authority}'s in the ledger and {entry.authority}'s in the books"
@@ -68,17 +68,6 @@ def as_wished(node: Node) -> Iterator[str]:
     for begun in node.ledger.begun:
         if node.now - begun.at > BEGUN_LONG_AGO:
             yield f"{begun.verb} of {begun.slice} was begun {node.now - begun.at:.0f} s ago and never ended"
-
-
-def _is_a_brokers(entry: Entry, node: Node) -> bool:
-    """Whether a sliver was made by binding a pool of the owner's, for which there is no ticket."""
-    pools = {pool.rcap: pool for pool in node.books.pools}
-    pool = pools.get(entry.rcap)
-    while pool is not None:
-        if pool.ceiling:
-            return False
-        pool = pools.get(pool.parent)
-    return entry.rcap in pools
 
 
 def _held(node: Node) -> Iterator[str]:
