@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import archive, audit, edge, fleet, node, papers, polls, sfa, wire
+from bench import archive, audit, edge, fleet, geni, node, papers, polls, sfa, wire
 
 PARTS = {
     "archive": archive.figures,
     "audit": audit.figures,
     "edge": edge.figures,
     "fleet": fleet.figures,
+    "geni": geni.figures,
     "node": node.figures,
     "papers": papers.figures,
     "polls": polls.figures,
