@@ -32,6 +32,7 @@ from auditd.capture_ring import RingSocket
 
 TURN = 200_000  # microseconds between two writes
 BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
+AT_ONCE = 8  # blocks of a ring between two looks at the time
 HOT_PATHS = ("auto", "columns", "compiled")
 
 
@@ -83,6 +84,7 @@ class Capture:
     writer: Writer
     reading: Reading = field(factory=lambda: Reading(secrets.randbits(64)))
     hot_path: str = "auto"  # "columns", or "compiled"; "auto": compiled once there is much, where numba is installed
+    _emptied: int = field(factory=steady, init=False)  # what came before this moment was read
     _compiling: bool = field(default=False, init=False)
     _frames: int = field(default=0, init=False)  # seen when the last turn was over
     _links: dict[int, str] = field(factory=dict, init=False)
@@ -95,13 +97,16 @@ class Capture:
             self._compiled()
         due = steady() + TURN
         while post is None or not post.ended:
-            taken = sum(self._take(sock, indices[sock.interface]) for sock in self.sockets)
+            began = steady()
+            taken = [self._take(sock, indices[sock.interface]) for sock in self.sockets]
+            if max(taken) < AT_ONCE:
+                self._emptied = began
             if steady() >= due:
                 due = steady() + TURN
                 self._turn()
             if post is not None:
                 post.turn(steady())
-            if not taken:
+            if not any(taken):
                 self._wait(post, max(1, (due - steady()) // 1000))
 
     def _wait(self, post: Post | None, milliseconds: int) -> None:
@@ -130,7 +135,7 @@ class Capture:
 
         Where it is not needed, a block is given back only when it was told of: a kill then loses nothing.
         """
-        for taken in range(8):
+        for taken in range(AT_ONCE):
             block = sock.block()
             if block is None:
                 return taken
@@ -138,7 +143,7 @@ class Capture:
             sock.keep(block)
             if sock.short:
                 sock.release()
-        return 8
+        return AT_ONCE
 
     def _check(self, events: int) -> None:
         if events & (select.POLLERR | select.POLLNVAL):  # of a packet socket; the post notices its own
@@ -152,7 +157,8 @@ class Capture:
         self._name_links(found)
         if len(found):
             self.writer.write(stream.Kind.ROWS, found.tobytes())
-        if self.reading.counts.frames - self._frames > BUSY and not self._compiling:
+        busy = self.reading.counts.frames - self._frames > BUSY
+        if self.hot_path == "auto" and busy and not self._compiling:
             self._compiling = True
             threading.Thread(target=self._compiled, daemon=True).start()
         self._frames = self.reading.counts.frames
@@ -160,7 +166,7 @@ class Capture:
         self.writer.say(
             stream.Kind.BEAT,
             {
-                "through": now - SETTLE,
+                "through": self._emptied - SETTLE,
                 "frames": counts.frames,
                 "dropped": sum(sock.lost() for sock in self.sockets),
                 "foreign": counts.foreign,

@@ -83,7 +83,7 @@ def walked(
             if len(odd):
                 rare(_batch(data, odd, form))
             if walker.full:
-                yield walker.taken()
+                yield walker.taken().copy()
             elif stopped == at or len(odd) == 0:
                 at = stopped
                 break

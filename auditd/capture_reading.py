@@ -81,7 +81,7 @@ class Reading:
             if len(rare):
                 self.see(self._frames(block, rare, interface, sock, now_steady, now_wall))
             if self.walker.full:
-                self._keep([self.walker.taken()])
+                self._keep([self.walker.taken().copy()])
 
     def _frames(
         self, block: Block, at: Index, interface: int, sock: RingSocket, now_steady: int, now_wall: int

@@ -1,0 +1,131 @@
+"""Packets as fast as two processes can send them on a veth pair, each of a slice of its own: are all of them counted?
+
+The senders hand the kernel 64 datagrams at once, which it cuts before the device; so every packet passes the egress
+program and the packet ring by itself, at the rate that cutting, queueing and copying allow.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+import numpy as np
+
+from auditd import rows, stream, walker
+from bench.measure import Figure
+from tests.auditd import truth
+from tests.auditd.ground import Capture, Ground
+
+COUNT = int(os.environ.get("PLFED_BENCH_LIVE", "1500000"))
+AT_ONCE = 64  # packets that the kernel is given in one call
+_SENDER = """
+import json, os, socket, sys, time
+group, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(f"{group}/cgroup.procs", "w") as file:
+    file.write(str(os.getpid()))
+sender = socket.socket(type=socket.SOCK_DGRAM)
+sender.setsockopt(socket.SOL_UDP, 103, 64)  # UDP_SEGMENT: bytes of each datagram
+sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
+payload = b"x" * (64 * 64)
+print("ready", flush=True)
+sys.stdin.readline()
+began = time.time()
+for turn in range(count // 64):
+    sender.sendto(payload, ("10.77.0.9", port + turn % 500))
+print(json.dumps([began, time.time()]), flush=True)
+"""
+TERABYTES = 4e12 / 86400  # bytes a second of the whole testbed's 4 TB a day
+MEAN = 682  # bytes of a packet of its mix
+
+
+def _seconds(pid: int) -> float:
+    """CPU seconds of a process."""
+    told = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _run(ground: Ground, groups: list[Path], hot_path: str) -> tuple[str, float]:
+    """One run: what to say of it, and the capture's CPU microseconds a packet."""
+    capture = Capture(
+        ground.node, "--interface", "up0", "--ring-mib", "64", "--senders", "kernel", "--hot-path", hot_path
+    )
+    words = [*ground.node.enter, sys.executable, "-c", _SENDER]
+    each = COUNT // len(groups) // AT_ONCE * AT_ONCE
+    senders = [
+        subprocess.Popen(
+            [*words, str(group), str(10_000 * (at + 1)), str(each)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for at, group in enumerate(groups)
+    ]
+    try:
+        for sender in senders:
+            assert sender.stdout is not None and sender.stdout.readline() == "ready\n"
+        if hot_path == "compiled":
+            capture.until(lambda data: b'"hot_path":"compiled"' in data)
+        before, after = _seconds(capture.pid), [2**62]
+        reading = ThreadPool(1).apply_async(capture.until, [lambda data: _through(data) > after[0]])
+        for sender in senders:
+            assert sender.stdin is not None
+            sender.stdin.write("\n")
+            sender.stdin.flush()
+        times = [json.loads(sender.communicate(timeout=120)[0]) for sender in senders]
+        after[0] = time.monotonic_ns() // 1000 + 300_000
+        data = reading.get(timeout=60)
+        cpu = _seconds(capture.pid) - before
+    finally:
+        capture.close()
+    took = max(end for _, end in times) - min(begin for begin, _ in times)
+    found, dropped = _read(data)
+    tags = [group.stat().st_ino & 0xFFFFFFFF for group in groups]
+    counted = [int(found["packets"][found["tag"] == tag].sum()) for tag in tags]
+    sent = each * len(groups)
+    told = (
+        f"{hot_path}: {sent:,} packets at {sent / took / 1e6:.2f} million a second, {sent - sum(counted):,} not "
+        f"counted, {dropped} dropped; {' and '.join(f'{n:,}' for n in counted)} of {each:,} under each slice"
+    )
+    return told, cpu / sent * 1e6
+
+
+def _through(data: bytes) -> int:
+    tail = data.rpartition(b'{"through":')[2]
+    return int(tail.partition(b",")[0]) if tail[:1].isdigit() and b"," in tail else 0
+
+
+def _read(data: bytes) -> tuple[rows.Rows, int]:
+    messages = list(stream.Reader().feed(data))
+    found = [message.rows for message in messages if message.kind is stream.Kind.ROWS]
+    beats = [message.facts for message in messages if message.kind is stream.Kind.BEAT]
+    return np.concatenate([rows.empty(), *found]), int(beats[-1]["dropped"])
+
+
+def figures() -> Iterator[Figure]:
+    """Both paths, if this may be done here."""
+    if why := truth.refused():
+        print(f"         live: not here: {why}", file=sys.stderr)
+        return
+    ground, groups = Ground(), [Path(truth.V2, f"plfed-live-{os.getpid()}-{n}") for n in range(2)]
+    try:
+        # cut before the device, and thrown away at the other end as somebody else's
+        ground.node.ip("link", "set", "up0", "gso_max_segs", "1")
+        ground.node.ip("neigh", "add", "10.77.0.9", "lladdr", "02:00:00:00:00:99", "dev", "up0", "nud", "permanent")
+        for group in groups:
+            group.mkdir()
+        for hot_path in ("compiled", "columns") if walker.numba is not None else ("columns",):
+            told, each = _run(ground, groups, hot_path)
+            share = TERABYTES / MEAN * each / 1e4
+            print(f"         {told}", file=sys.stderr)
+            print(f"         4 TB a day of such packets, all on one node: {share:.1f} % of a core", file=sys.stderr)
+            yield Figure(f"see a packet that leaves, {hot_path}", each)
+    finally:
+        ground.close()
+        time.sleep(0.1)  # a group is empty a moment after its processes are gone
+        for group in groups:
+            if group.exists():
+                group.rmdir()
