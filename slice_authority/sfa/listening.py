@@ -31,6 +31,7 @@ from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogen
 from slice_authority.sfa import aggregate, older, older_slivers, registry, slivers
 from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.manager import Manager
+from slice_authority.sfa.merging import THIRD
 from slice_authority.sfa.places import Neighbour, Places
 from slice_authority.sfa.replies import Replies
 from slice_authority.sfa.settings import Known, SfaPorts
@@ -142,7 +143,8 @@ def aggregate_tree(desk: Desk) -> Resource:
 def manager_tree(manager: Manager) -> Resource:
     """What the slice interface's port answers."""
     api, greet = manager.api(), greet_alone(manager.now)
-    return tree(VisitedResource(api, greet, Replies(structs=True), limits=LIMITS), {})
+    dialect = Mixed(Replies(structs=True), dialects.Geni(3), frozenset(THIRD))
+    return tree(VisitedResource(api, greet, dialect, limits=LIMITS), {})
 
 
 def geni(desk: Desk) -> dict[str, Resource]:

@@ -19,12 +19,13 @@ from planetlab.both.desk import Desk
 from planetlab.calls import Call, dispatch
 from planetlab.errors import BadArgument, Forbidden
 from planetlab.methods import Api, Method, Role
-from planetlab.names import Hrn
+from planetlab.names import Hrn, Urn
 from planetlab.rspecs import codec, versions
 from planetlab.rspecs.documents import Kind
+from slice_authority.geni import am3
 from slice_authority.sfa import allowing, credential_owner, older_slivers, slivers
 from slice_authority.sfa.identity import Identity, Kept
-from slice_authority.sfa.merging import ON_OFFER, RSPECS, Asked, answer, nothing, reply, slice_in, value_of
+from slice_authority.sfa.merging import ON_OFFER, RSPECS, THIRD, Asked, answer, nothing, reply, slice_in, value_of
 from slice_authority.sfa.places import Neighbour, Places
 from slice_authority.sfa.visitor import is_modern
 
@@ -71,8 +72,9 @@ class Manager:
     def api(self) -> Api:
         """Its methods: those of the aggregate, the ones that are asked of all."""
         whole = Api(auth=None)
-        for method in (*slivers.api.values(), *older_slivers.api.values()):
-            if method.name in FANNED:
+        third = (am3.api[name] for name in THIRD)
+        for method in (*slivers.api.values(), *older_slivers.api.values(), *third):
+            if method.name in FANNED or method.name in THIRD:
                 whole.add(evolve(method, body=self._body(method)))
             elif method.name == "GetVersion":
                 whole.add(evolve(method, body=lambda call, options=None: self._here(method_of_version, (), call)))
@@ -105,7 +107,7 @@ class Manager:
         async def ask(one: Neighbour) -> Any:
             if one.url:
                 return await self._there(one, asked, ready, me)
-            return value_of(await self._here(method, _plainly(asked), call))
+            return value_of(await self._here(method, _plainly(asked, me.hrn), call))
 
         outcomes = await each(chosen, ask, AT_ONCE)
         if not any(one.ok for one in outcomes):
@@ -135,7 +137,7 @@ class Manager:
         """Ask another's aggregate, as the authority. Raises `PlanetLabError`."""
         if not ready.credentials:
             raise Forbidden(f"no credential was delegated to {me.hrn}, in whose name other aggregates are asked")
-        args = list(_plainly(asked))
+        args = list(_plainly(asked, one.hrn))
         args[0 if asked.name in ON_OFFER else 1] = list(ready.credentials)
         ask = me.ask(one.url, one.ca, PATIENCE, self.reactor)
         return value_of(await ask.call(asked.name, *args))
@@ -168,14 +170,18 @@ def _id_of_2010(method: Method, args: tuple[Any, ...]) -> str:
     return args[-1] if len(args) == len(method.accepts) and isinstance(args[-1], str) else ""
 
 
-def _plainly(asked: Asked) -> tuple[Any, ...]:
-    """The arguments as our own generation says them: RSpecs in GENI 3 and not packed, so that they can be merged."""
+def _plainly(asked: Asked, whose: Hrn) -> tuple[Any, ...]:
+    """The arguments for one aggregate as our own generation says them, with RSpecs in GENI 3, to be merged."""
     args = list(asked.args)
     options = {**asked.options, "geni_compressed": False}
-    if asked.name in RSPECS:
+    if asked.name in RSPECS or asked.name in THIRD:
         options["geni_rspec_version"] = {"type": versions.GENI3.type, "version": versions.GENI3.version}
     if asked.name in ("Start", "Stop"):
         return tuple(args[:2])
+    if asked.name in THIRD:
+        if isinstance(args[0], list):
+            args[0] = [urn for urn in args[0] if _of_sliver(urn) in (None, whose)]
+        return (*args[: THIRD[asked.name]], options)
     place = {"ListResources": 1, "ListSlices": 1, "CreateSliver": 4, "UpdateSliver": 4, "RenewSliver": 3}.get(
         asked.name, 2
     )
@@ -183,6 +189,12 @@ def _plainly(asked: Asked) -> tuple[Any, ...]:
     if asked.name in ("CreateSliver", "UpdateSliver") and args[3] is None:
         args[3] = []
     return (*args, options)
+
+
+def _of_sliver(said: Any) -> Hrn | None:
+    """The aggregate whose sliver a URN names; None for a slice's. Raises `BadArgument`."""
+    urn = Urn.parse(said)
+    return Hrn(urn.authority) if urn.kind == "sliver" else None
 
 
 def _struct(text: str) -> dict[str, str]:
@@ -197,7 +209,10 @@ def _delegated(asked: Asked, me: Identity) -> list[dict[str, str]]:
 
 def _wanted(asked: Asked, own: Hrn) -> frozenset[Hrn] | None:
     """The aggregates whose nodes a request names; None where all are asked. Nodes of no manager are ours."""
-    if asked.name not in ("CreateSliver", "UpdateSliver"):
+    if asked.name in THIRD and isinstance(asked.args[0], list):
+        named = {_of_sliver(urn) for urn in asked.args[0]}
+        return None if None in named else frozenset(hrn for hrn in named if hrn is not None)
+    if asked.name not in ("CreateSliver", "UpdateSliver", "Allocate"):
         return None
     document = codec.read(asked.args[2], Kind.REQUEST)
     managers = (node.component_manager for node in document.nodes)

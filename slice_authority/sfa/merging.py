@@ -9,7 +9,7 @@ from twisted.logger import Logger
 
 from planetlab.ask import Outcome
 from planetlab.errors import BadArgument, PeerError, PlanetLabError
-from planetlab.names import Hrn
+from planetlab.names import Hrn, Urn
 from planetlab.redact import one_line
 from planetlab.rspecs import codec, versions
 from planetlab.rspecs.documents import Document, Kind
@@ -23,6 +23,11 @@ log = Logger()
 MOST_SLICES = 100_000  # names, or slivers, that one aggregate may tell of
 ON_OFFER = ("ListResources", "ListSlices")
 RSPECS = ("ListResources", "CreateSliver", "UpdateSliver")
+THIRD = {
+    **dict.fromkeys(("Provision", "Describe", "Status", "Delete"), 2),
+    **dict.fromkeys(("Allocate", "Renew", "PerformOperationalAction"), 3),
+}
+"""The calls of GENI's third version on slivers, and the place of their options."""
 
 
 @frozen
@@ -65,6 +70,8 @@ def _piece(asked: Asked, whose: Neighbour, value: Any) -> Any:
         if not isinstance(value, str | bytes):
             raise BadArgument(f"expected an RSpec document, got {type(value).__name__}")
         return codec.read(value, kind).of(whose.hrn)
+    if asked.name in THIRD:
+        return _third(whose, value)
     if asked.name == "ListSlices":
         if not isinstance(value, list) or len(value) > MOST_SLICES or any(not isinstance(one, str) for one in value):
             raise BadArgument(f"expected at most {MOST_SLICES} names of slices")
@@ -74,6 +81,40 @@ def _piece(asked: Asked, whose: Neighbour, value: Any) -> Any:
         if not isinstance(parts, list) or len(parts) > MOST_SLICES:
             raise BadArgument("expected a struct with geni_resources")
     return value
+
+
+@frozen
+class _Slivers:
+    """What one aggregate tells of slivers, and its part of the RSpec where it gives one."""
+
+    slivers: tuple[dict[str, Any], ...]
+    document: Document | None
+    urn: str
+
+
+def _third(whose: Neighbour, value: Any) -> _Slivers:
+    said = value if isinstance(value, dict) else {"geni_slivers": value}
+    told_of, text = said.get("geni_slivers"), said.get("geni_rspec")
+    if not isinstance(told_of, list) or len(told_of) > MOST_SLICES:
+        raise BadArgument("expected geni_slivers")
+    for one in told_of:
+        name = one.get("geni_sliver_urn") if isinstance(one, dict) else None
+        if not isinstance(name, str) or Urn.parse(name).authority != whose.hrn.path:
+            raise BadArgument(f"{name!r:.80} is no sliver of {whose.hrn}")
+    document = codec.read(text, Kind.MANIFEST).of(whose.hrn) if isinstance(text, str | bytes) and text else None
+    return _Slivers(tuple(told_of), document, str(said.get("geni_urn", "")))
+
+
+def _all_slivers(asked: Asked, values: Sequence[_Slivers], own: Hrn) -> Any:
+    whole = [one for value in values for one in value.slivers]
+    if asked.name in ("Renew", "PerformOperationalAction", "Delete"):
+        return whole
+    told_of: dict[str, Any] = {"geni_slivers": whole, "geni_urn": next((one.urn for one in values if one.urn), "")}
+    documents = [one.document for one in values if one.document is not None]
+    if not documents:
+        return told_of
+    text = _one_document(asked, documents, own)
+    return {**told_of, "geni_rspec": compressed(text) if asked.options.get("geni_compressed") else text}
 
 
 def value_of(answer: Any) -> Any:
@@ -93,6 +134,8 @@ def slice_in(asked: Asked) -> str:
 def _merged(asked: Asked, values: Sequence[Any], own: Hrn) -> Any:
     if asked.name in RSPECS:
         return _one_document(asked, values, own)
+    if asked.name in THIRD:
+        return _all_slivers(asked, values, own)
     if asked.name == "ListSlices":
         return sorted({one for value in values for one in value})
     return _one_status(values) if asked.name == "SliverStatus" else True
@@ -105,7 +148,9 @@ def _one_document(asked: Asked, read: Sequence[Document], own: Hrn) -> str:
         nodes=tuple(node for one in read for node in one.nodes),
         leases=tuple(lease for one in read for lease in one.leases),
     )
-    default = codec.version_of(asked.args[2]) if asked.name != "ListResources" else versions.SFA1
+    default = versions.GENI3 if asked.name in THIRD else versions.SFA1
+    if asked.name in ("CreateSliver", "UpdateSliver", "Allocate"):
+        default = codec.version_of(asked.args[2])
     return codec.write(whole, versions.asked(asked.options, default))
 
 
@@ -120,9 +165,11 @@ def _one_status(values: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def nothing(name: str) -> Any:
     """An empty answer of the type that a method gives."""
-    return {"ListResources": "", "CreateSliver": "", "UpdateSliver": "", "ListSlices": [], "SliverStatus": {}}.get(
-        name, True
-    )
+    if name in RSPECS:
+        return ""
+    if name in THIRD or name == "ListSlices":
+        return []
+    return {} if name == "SliverStatus" else True
 
 
 def reply(asked: Asked, value: Any, outcomes: Sequence[Outcome[Neighbour, Any]]) -> Any:
@@ -130,6 +177,9 @@ def reply(asked: Asked, value: Any, outcomes: Sequence[Outcome[Neighbour, Any]])
     failed = [f"{one.item.hrn}: {_sentence(one.error)}" for one in outcomes if one.error is not None]
     for sentence in failed:
         log.warn("{method}: {sentence}", method=asked.name, sentence=sentence)
+    if asked.name in THIRD:
+        statistics = [_statistic(one) for one in outcomes]
+        return {**struct(value, 0, "; ".join(failed)), "geni_api": 3, "statistics": statistics}
     if asked.visitor.modern:
         if asked.options.get("geni_compressed") and isinstance(value, str) and value:
             value = compressed(value)

@@ -28,7 +28,7 @@ from planetlab.registry.plc import Plc
 from tests.registry.world import NODE_KEY, quick, whole
 
 READY_WITHIN = 90.0  # seconds; a busy machine is slow
-FIRST_PORT = 38_000
+FIRST_PORT = 12_500  # below those that the system gives to clients
 PASSWORD = "root's own"
 
 
@@ -72,8 +72,8 @@ class Authority:
     def __init__(self, folder: pathlib.Path, hrn: str, taken: set[int]) -> None:
         self.folder, self.hrn, name = folder, hrn, Hrn.parse(hrn)
         self.ports: dict[str, int] = {}
-        for where in (*PLACES_OF_AUTHORITY, "registry", "aggregate", "slice_interface"):
-            self.ports[where] = next_free(FIRST_PORT + os.getpid() % 200 * 40, {*taken, *self.ports.values()})
+        for where in dict.fromkeys((*PLACES_OF_AUTHORITY, *self.interfaces)):
+            self.ports[where] = next_free(FIRST_PORT + os.getpid() % 190 * 40, {*taken, *self.ports.values()})
         taken |= set(self.ports.values())
         self.place = AuthorityPlace(path=folder / hrn, hrn=name, name=f"PlanetLab {hrn}", ports=self.ports)
         self.place.write()
@@ -143,12 +143,13 @@ class Authority:
         """Until it answers."""
         deadline = time.monotonic() + READY_WITHIN
         while True:
+            said = (self.folder / f"{self.hrn}.log").read_text()
+            assert self.process is not None and self.process.poll() is None, said[-3000:]
             with suppress(OSError, xmlrpc.client.Error), self.user.at(self.url("registry")) as proxy:
                 proxy.GetVersion()
-                return
-            said = (self.folder / f"{self.hrn}.log").read_text()[-3000:]
-            assert self.process is not None and self.process.poll() is None, said
-            assert time.monotonic() < deadline, f"{self.hrn} does not answer: {said}"
+                if "ready" in said:
+                    return
+            assert time.monotonic() < deadline, f"{self.hrn} does not answer: {said[-3000:]}"
             time.sleep(0.1)
 
     def stop(self) -> None:

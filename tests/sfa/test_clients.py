@@ -295,6 +295,25 @@ class ThroughTheSliceInterface(Field):
         self.assertIs(True, self.ok(self.manager.RenewSliver(URN, self.creds, until, {})))
         self.assertIs(True, self.ok(self.manager.DeleteSliver(URN, self.creds, {})))
 
+    def test_the_third_versions_calls_over_both(self) -> None:
+        text = request(("plc", self.plc.hosts[1]), ("epfl", self.epfl.hosts[1]))
+        options = {"geni_rspec_version": GENI3}
+        made = self.ok(self.manager.Allocate(URN, self.creds, text, options))
+        names = [one["geni_sliver_urn"] for one in made["geni_slivers"]]
+        self.assertEqual(["epfl", "plc"], sorted(name.split("+")[1] for name in names))
+        users = [{"urn": "urn:publicid:IDN+plc:lab+user+user", "keys": [self.user.ssh]}]
+        done = self.ok(self.manager.Provision([URN], self.creds, {**options, "geni_users": users}))
+        self.assertIn(self.epfl.hosts[1], done["geni_rspec"])
+        self.assertEqual(2, len(self.ok(self.manager.Describe([URN], self.creds, options))["geni_slivers"]))
+        theirs = [name for name in names if "+epfl+" in name]
+        self.assertEqual(1, len(self.ok(self.manager.Status(theirs, self.creds, {}))["geni_slivers"]))
+        until = print_time(time.time() + 7 * 86_400)
+        self.assertEqual(2, len(self.ok(self.manager.Renew([URN], self.creds, until, {}))))
+        self.ok(self.manager.PerformOperationalAction([URN], self.creds, "geni_stop", {}))
+        answer = self.manager.PerformOperationalAction([URN], self.creds, "explode", {})
+        self.assertNotEqual(0, answer["code"]["geni_code"])
+        self.assertEqual(2, len(self.ok(self.manager.Delete([URN], self.creds, {}))))
+
     def test_where_nothing_was_delegated_the_others_are_named_and_our_own_answers(self) -> None:
         text = request(("plc", self.plc.hosts[0]), ("epfl", self.epfl.hosts[0]))
         answer = self.manager.CreateSliver(URN, self.alone, text, [], {})
