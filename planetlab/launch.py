@@ -105,7 +105,7 @@ class Running(Generic[S]):
         drained = gatherResults([site.drain() for site in self.sites], consumeErrors=True)
         try:
             await drained.addTimeout(_DRAIN, self.reactor)
-        except Exception:
+        except Exception:  # whatever keeps them from draining, they end now
             for site in self.sites:
                 site.abort()
         for last in reversed(self.ends):
@@ -113,7 +113,7 @@ class Running(Generic[S]):
                 value = last()
                 if isinstance(value, Awaitable):
                     await value
-            except Exception:
+            except Exception:  # what fails while ending must not keep the rest from ending
                 _log.failure("while ending")
         _log.info("ended")
 

@@ -83,7 +83,7 @@ def _text(event: LogEvent) -> str:
     if isinstance(said, str) and "()" not in said:
         try:
             return said.format_map(event)
-        except Exception:
+        except Exception:  # an event that cannot be formatted as it says is still to be told
             return formatEvent(event)
     return formatEvent(event)
 

@@ -132,7 +132,7 @@ class ApiResource(Resource):
             answer = await self._serve(request, body)
             if request.channel is not None:  # else the caller went away meanwhile
                 self._send(answer, request)
-        except Exception:
+        except Exception:  # a defect costs its own connection, not the service
             _log.failure("an answer could not be sent")
             if request.channel is not None:
                 request.loseConnection()

@@ -225,7 +225,7 @@ class StrictClient:
             return ""
         try:
             verify_service_identity(extract_patterns(shown), [self._identity], [])
-        except Exception:
+        except Exception:  # service_identity raises classes of its own and of what it parses with
             named = _names(certificate)
             return f"the certificate of {self._host} is refused: {_who(certificate)} is for {named}, not for that name"
         return ""

@@ -58,7 +58,7 @@ class Puller:
             except PlanetLabError as error:
                 self.errors[name] = str(error)
                 _log.warn("{node} could not be pulled from: {error}", node=name, error=error)
-            except Exception:
+            except Exception:  # the other nodes are pulled from all the same
                 self.errors[name] = "it could not be pulled from; the log has why"
                 _log.failure("{node} could not be pulled from", node=name)
 
