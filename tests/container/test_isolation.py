@@ -105,6 +105,17 @@ class TwoSlices(Ground):
         self.assertEqual({f"{NODE} {own}": 1}, ear())
 
 
+class ControlGroups(Ground):
+    def test_a_process_changes_its_group_without_waiting_for_all_processors(self) -> None:
+        if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 0):
+            self.skipTest("changing groups at once: Linux 6.0 can")
+        self.driver()
+        told = [line for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"]
+        if not told:
+            self.skipTest("changing groups at once: no control groups of version 2 here")
+        self.assertIn("favordynmods", told[0])
+
+
 class TwoNodesOnOneMachine(Ground):
     def test_no_id_of_one_is_an_id_of_the_other_and_each_keeps_its_own(self) -> None:
         works = [Path(tempfile.mkdtemp(dir=self.top)) for _ in range(2)]

@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from node_manager.drivers import DriverError, Sliver, State
 from node_manager.drivers.container import bundle, commons, conntrack, console, firewall, guest, links
 from node_manager.drivers.container.cgroups import Groups
-from node_manager.drivers.container.files import lay_out, mounted
+from node_manager.drivers.container.files import lay_out, mounted, user_namespace
 from node_manager.drivers.container.images import image, init_program
 from node_manager.drivers.container.inside import inside
 from node_manager.drivers.container.limits import Limits, limits
@@ -204,20 +204,23 @@ class Builder:
             self.tree.bind(record.slot, bound.ordinary, bound.exempt)
             firewall.admit(self.settings, record.slot, bound.ports)
             failpoint("sliver.bound")
-            pid = self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
+            self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
         finally:
             os.close(network)
-        commons.hold(self.settings, pid)
         if record.sliver.initscript:
             self.enter(record, guest.vinit("start"))
         return unheld
 
-    def _boot(self, record: Record, bound: Limits, network: str) -> int:
-        """Mount, furnish, describe and run; the number of the first process."""
+    def _boot(self, record: Record, bound: Limits, network: str) -> None:
+        """Mount, furnish, describe and run."""
         folder = self.records.folder(record.sliver.slice)
         hostname = self.settings.hostname or socket.gethostname()
         base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
-        with mounted(self.room.desk, self.pool.folder(record.sliver.slice), base, uid) as root:
+        own = self.pool.folder(record.sliver.slice)
+        with (
+            user_namespace(uid, commons.hold(self.settings)) as ids,
+            mounted(self.room.desk, own, base, ids) as root,
+        ):
             with inside(root, uid) as files:
                 if self.settings.api:
                     guest.put_sockets(files)
@@ -227,9 +230,9 @@ class Builder:
                 api=self.settings.api,
                 init=init_program(),
                 network=network,
+                users=f"/proc/{os.getpid()}/fd/{ids}",
                 group=record.group,
                 hostname=hostname,
-                uid=uid,
             )
             (folder / "config.json").write_text(json.dumps(bundle.config(place, bound)), "utf-8")
             name, words = str(record.sliver.slice), f"the node starts {record.sliver.slice}"
@@ -237,7 +240,7 @@ class Builder:
                 inside(root, uid) as files,
                 console.opened(files, words, self.now(), self.settings.console) as said,
             ):
-                return self.runtime.start(name, folder, self.groups.door(record.group), said)
+                self.runtime.start(name, folder, self.groups.door(record.group), said)
 
     def trim(self, record: Record) -> None:
         """Keep the sliver's console small. What the slice made of it is no reason to fail."""

@@ -9,7 +9,6 @@ from attrs import frozen
 from node_manager.drivers.container import seccomp
 from node_manager.drivers.container.capabilities import KEPT
 from node_manager.drivers.container.limits import Limits
-from node_manager.drivers.container.settings import UIDS
 
 INIT = "/dev/init"  # bound over the runtime's own /dev, where the sliver's files cannot stand in for it
 API = "/run/plfed"
@@ -43,9 +42,9 @@ class Place:
     api: str  # directory of the node's sockets, "" for none
     init: str  # the program that becomes its first process
     network: str  # path of its network namespace
+    users: str  # path of its user namespace
     group: str  # control group
     hostname: str
-    uid: int  # first of its ids
 
 
 @frozen(kw_only=True)
@@ -79,8 +78,8 @@ def process(limits: Limits, command: Sequence[str], who: Who = Who(), terminal: 
 
 def config(place: Place, limits: Limits) -> dict[str, Any]:
     """The whole description. Resources are bound by control group files, before anything runs (`cgroups.Groups`)."""
-    ids = [{"containerID": 0, "hostID": place.uid, "size": UIDS}]
-    kinds = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup", "user")]
+    made = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "cgroup")]
+    joined = [{"type": "network", "path": place.network}, {"type": "user", "path": place.users}]
     return {
         "ociVersion": "1.0.0",
         "hostname": place.hostname,
@@ -89,9 +88,7 @@ def config(place: Place, limits: Limits) -> dict[str, Any]:
         "mounts": _mounts(place),
         "linux": {
             "cgroupsPath": place.group,
-            "namespaces": [*kinds, {"type": "network", "path": place.network}],
-            "uidMappings": ids,
-            "gidMappings": ids,
+            "namespaces": [*made, *joined],
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
             "maskedPaths": list(_MASKED),
             "readonlyPaths": list(_READ_ONLY),

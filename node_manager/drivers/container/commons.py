@@ -7,7 +7,6 @@ slivers' numbers fit into it, and each sliver is held to its number from outside
 import os
 from contextlib import suppress
 
-from node_manager.drivers.container.run import run
 from node_manager.drivers.container.settings import ContainerSettings
 
 _FLOW = 384  # bytes of kernel memory that one tracked flow takes, with its part of the table
@@ -35,8 +34,7 @@ def widen(settings: ContainerSettings) -> None:
                 file.write(str(min(least, (1 << 31) - 1)))
 
 
-def hold(settings: ContainerSettings, pid: int) -> None:
-    """Hold the sliver whose first process is ``pid`` to its own part, for all users inside together."""
+def hold(settings: ContainerSettings) -> str:
+    """What a shell does in a new user namespace, so that all users in it together have their own part and no more."""
     own = (("instances", settings.watchers), ("watches", settings.watches))
-    command = "; ".join(f"echo {number} > /proc/sys/user/max_inotify_{name}" for name, number in own)
-    run("nsenter", f"--target={pid}", "--user", "--setuid=0", "--setgid=0", "sh", "-c", command)
+    return " && ".join(f"echo {number} > /proc/sys/user/max_inotify_{name}" for name, number in own)

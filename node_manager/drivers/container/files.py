@@ -26,34 +26,37 @@ def lay_out(folder: Path, image: Path, uid: int) -> None:
 
 
 @contextmanager
-def mounted(desk: str, folder: Path, image: Path, uid: int) -> Iterator[str]:
-    """The sliver's root directory, mounted on the desk for a while. In the room, whose threads may change directory."""
+def mounted(desk: str, folder: Path, image: Path, ids: int) -> Iterator[str]:
+    """The sliver's root directory, mounted on the desk for a while, with ids as in the user namespace ``ids``.
+
+    In the room, whose threads may change directory.
+    """
     place = Path(desk, folder.name)
     under, root = place / "lo", place / "m"
     for path in (place, under, root):
         path.mkdir(exist_ok=True, mode=0o711)
-    with user_namespace(uid) as ids:
-        try:
-            kernel.bind_with_ids(str(image), str(under), ids)
-            os.chdir(folder)  # so that neither path nor its length shows in the mount table inside
-            kernel.mount("overlay", str(root), "overlay", kernel.MS_NODEV, f"lowerdir={under},upperdir=up,workdir=wk")
-            yield str(root)
-        finally:
-            os.chdir("/")
-            kernel.unmount(str(root))
-            kernel.unmount(str(under))
-            for path in (root, under, place):
-                with suppress(OSError):
-                    path.rmdir()
+    try:
+        kernel.bind_with_ids(str(image), str(under), ids)
+        os.chdir(folder)  # so that neither path nor its length shows in the mount table inside
+        kernel.mount("overlay", str(root), "overlay", kernel.MS_NODEV, f"lowerdir={under},upperdir=up,workdir=wk")
+        yield str(root)
+    finally:
+        os.chdir("/")
+        kernel.unmount(str(root))
+        kernel.unmount(str(under))
+        for path in (root, under, place):
+            with suppress(OSError):
+                path.rmdir()
 
 
 @contextmanager
-def user_namespace(uid: int) -> Iterator[int]:
+def user_namespace(uid: int, before: str = "") -> Iterator[int]:
     """A descriptor of a user namespace in which ids from 0 are the node's from ``uid``.
 
-    A process must make it; `cat` tells by its echo that it has, and ends when its input does.
+    A process must make it; `cat` tells by its echo that it has, and ends when its input does. ``before`` is what a
+    shell does in it first, with every power there.
     """
-    command = ["unshare", "--user", "cat"]
+    command = ["unshare", "--user", "--keep-caps", "sh", "-c", f"{before or ':'} && exec cat"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as maker:
         assert maker.stdin and maker.stdout and maker.stderr
         maker.stdin.write(b"\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 from node_manager.drivers import DriverError
 from node_manager.drivers.container import images, links
 from node_manager.drivers.container.cgroups import Groups
-from node_manager.drivers.container.files import lay_out, mounted
+from node_manager.drivers.container.files import lay_out, mounted, user_namespace
 from node_manager.drivers.container.ids import BLOCK
 from node_manager.drivers.container.room import Room, find_desk
 from node_manager.drivers.container.run import run
@@ -68,7 +68,7 @@ def _files(room: Room, settings: ContainerSettings) -> str:
     try:
         with tempfile.TemporaryDirectory(prefix="probe.", dir=settings.work) as folder:
             lay_out(Path(folder), image, BLOCK)
-            with mounted(room.desk, Path(folder), image, BLOCK) as root:
+            with user_namespace(BLOCK) as ids, mounted(room.desk, Path(folder), image, ids) as root:
                 Path(root, "probe").touch()
     except (DriverError, OSError) as error:
         return f"no overlay on an image with shifted ids: {error}"
