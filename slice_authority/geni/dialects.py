@@ -37,14 +37,14 @@ _OURS = 111  # the code of an error that has an incident's number, and that is n
 
 @frozen
 class Federation:
-    """The dialect of the Federation API: ``{code, value, output}``, the code a plain number."""
+    """The dialect of the Federation API: ``{code, value, output}``, the code a plain number, no value is nil."""
 
     def answer(self, value: Any) -> Any:
-        return {"code": 0, "value": {} if value is None else value, "output": ""}
+        return {"code": 0, "value": value, "output": ""}
 
     def refuse(self, error: Exception, method: str, call: Call | None) -> Any:
         code, name = federation_code(error)
-        return {"code": code, "value": {}, "output": f"[{name}] {name}_ERROR ({error})"}
+        return {"code": code, "value": None, "output": f"[{name}] {name}_ERROR ({error})"}
 
 
 def federation_code(error: Exception) -> tuple[int, str]:
