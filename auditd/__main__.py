@@ -22,6 +22,7 @@ async def serve(running: Running[Settings]) -> None:
         data_dir=str(place / said.data_dir),
         nm_socket=str(place / said.nm_socket),
         recording=str(place / said.recording) if said.recording else "",
+        authority_ca=str(place / said.authority_ca) if said.authority_ca else "",
         log_token_file=str(place / said.log_token_file) if said.log_token_file else "",
     )
     service = Service(settings, running.reactor, running.clock)

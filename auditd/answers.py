@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +12,7 @@ from attrs import asdict, evolve, field, frozen
 from auditd import chart, loglines, pasted, rates, sums, tell, xarf
 from auditd.audit import Audit
 from auditd.clean import line
+from auditd.directory import Directory
 from auditd.hour import HOUR, Network, Question
 from auditd.rows import Rows
 from auditd.settings import Settings
@@ -78,6 +79,7 @@ class Answers:
     audit: Audit
     settings: Settings
     aside: Aside | None = None
+    directory: Directory | None = None
     _kept: dict[str, _Kept] = field(factory=dict, init=False)
     _in_work: set[str] = field(factory=set, init=False)  # sums of which a thread makes the next
 
@@ -155,10 +157,32 @@ class Answers:
         destinations, count = self._destinations(steady)
         facts = {
             "viewer": viewer, "own": own, "slices": slices[:8], "slice_count": len(slices),
-            "destinations": destinations[:8], "destination_count": count,
+            "destinations": destinations[:8], "destination_count": count, "opted_out": self.opted_out(viewer),
+            "optout_page": self.settings.authority_pages and f"{self.settings.authority_pages.rstrip('/')}/optout",
         }  # fmt: skip
-        told = {**state, "you": viewer, "sent_to_you": own, "slices": slices[:100], "destinations": destinations[:100]}
+        told = {
+            **state,
+            "you": viewer,
+            "opted_out": facts["opted_out"],
+            "sent_to_you": own,
+            "slices": slices[:100],
+            "destinations": destinations[:100],
+        }
         return Answer(template="front.html", title=f"{self.settings.node}: what is this?", json=told, facts=facts)
+
+    def purpose(self, name: str) -> tuple[str, str]:
+        """What a slice is for, in its people's words, and its page; "" where the authority does not tell."""
+        return self.directory.purposes.get(name, ("", "")) if self.directory else ("", "")
+
+    def opted_out(self, viewer: str) -> str:
+        """The entry of the opt-out list that ``viewer`` lies in, or ""."""
+        try:
+            address = ip_address(viewer)
+        except ValueError:
+            return ""
+        widest = [ip_network(f"{address}/{bits}", strict=False) for bits in range(address.max_prefixlen + 1)]
+        listed = self.directory.listed if self.directory else frozenset()
+        return next((str(network) for network in widest if str(network) in listed), "")
 
     def _own_traffic(self, viewer: str, hour: Question) -> dict[str, Any] | None:
         try:
@@ -186,7 +210,11 @@ class Answers:
         single = network.prefixlen == network.max_prefixlen
         shown = str(network.network_address) if single else str(network)
         by_slice = [
-            {**struct, "mail": self.mail(struct, shown, state) if n < MOST_MAILS else ""}
+            {
+                **struct,
+                "purpose": self.purpose(struct["slice"])[0] if struct["kind"] == "slice" else "",
+                "mail": self.mail(struct, shown, state) if n < MOST_MAILS else "",
+            }
             for n, struct in enumerate(sums_of)
         ]
         told = {**state, "to": shown, "slices": by_slice, "flow_count": count}
@@ -249,6 +277,8 @@ class Answers:
             **state,
             "slice": name,
             "authorities": authorities,
+            "purpose": self.purpose(name)[0],
+            "url": self.purpose(name)[1],
             "totals": total,
             "destinations": destinations,
             "destination_count": count,
@@ -263,6 +293,8 @@ class Answers:
             facts={
                 "slice": name,
                 "authorities": authorities,
+                "purpose": told["purpose"],
+                "url": told["url"],
                 "totals": total,
                 "contacts": told["contacts"],
                 "count": count,
@@ -300,6 +332,9 @@ class Answers:
             "open_flows": len(self.audit.flows),
             "flows_in_hour": len(self.audit.hour),
             "capture": self.audit.hello,
+            "optouts": len(self.directory.optouts) if self.directory else 0,
+            "optouts_asked": self.directory.asked if self.directory else 0.0,
+            "optouts_error": self.directory.error if self.directory else "",
         }
         title = f"What the audit of {self.settings.node} sees"
         return Answer(template="health.html", title=title, json=told, facts={"counts": counts, "told": told})

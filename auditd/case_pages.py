@@ -6,10 +6,11 @@ from attrs import asdict, frozen
 
 from auditd import tell
 from auditd.answers import Answer, Query
-from auditd.cases import Case, State, around
+from auditd.cases import Case, State
 from auditd.clean import line
 from auditd.desk import Desk
 from planetlab.errors import PlanetLabError
+from planetlab.prefixes import around
 
 _TOLD = {
     State.NEW: "written down, and about to be forwarded",

@@ -5,14 +5,11 @@ a /24 or a /48 around it. Everything is bounded: words, requests a day, hours a 
 """
 
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from attrs import frozen
 
-from auditd.answers import read_network
 from auditd.clean import line
-from auditd.hour import Network
 from planetlab.errors import BadArgument, Forbidden
 from planetlab.names import Email
 
@@ -70,28 +67,6 @@ class Event:
     who: str  # stranger, owner, audit
     what: str
     text: str = ""
-
-
-def around(viewer: str) -> Network:
-    """The widest network that ``viewer`` may speak for. Raises `Forbidden` when that is no address."""
-    try:
-        address = ip_address(viewer)
-    except ValueError:
-        raise Forbidden("expected a request from an IP address") from None
-    return ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
-
-
-def own_network(text: str, viewer: str, where: str) -> Network:
-    """The address or prefix that ``viewer`` acts for, "" for its own address.
-
-    Raises `BadArgument` for what is none, `Forbidden` for one that the connection does not prove.
-    """
-    widest = around(viewer)
-    asked = read_network(text.strip() or viewer, where)
-    inside = asked.version == widest.version and asked.subnet_of(widest)  # type: ignore[arg-type]
-    if not inside or ip_address(viewer) not in asked:
-        raise Forbidden(f"{where}: expected your address {viewer} or a prefix around it up to {widest}, got {asked}")
-    return asked
 
 
 def read_hours(text: str) -> float:

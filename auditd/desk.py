@@ -1,5 +1,6 @@
 """The desk where strangers' cases are opened, forwarded, answered and closed."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Any
@@ -15,6 +16,7 @@ from auditd.cases import Case, Event, State
 from auditd.hour import Question
 from auditd.pauses import Paused, Pauses
 from auditd.settings import Settings
+from planetlab import prefixes
 from planetlab.errors import BadArgument, Forbidden, NotFound, Unavailable, Unreachable
 from planetlab.mail import Relay
 
@@ -32,11 +34,12 @@ class Desk:
     books: Books
     pauses: Pauses | None
     relay: Relay | None = None
+    optouts: Callable[[], Sequence[str]] = tuple  # prefixes that want nothing from any node, as last heard
     _sending: bool = field(default=False, init=False)
 
     def complain(self, form: dict[str, str], viewer: str, now: float, steady: int) -> Case:
         """Open a case. Raises what `cases` raises for a form that will not do."""
-        widest = cases.around(viewer)
+        widest = prefixes.around(viewer)
         about = read_network(form.get("about", "").strip() or viewer, "about")
         message = cases.read_words(form.get("message", ""), "message", needed=True)
         reply_to = cases.read_reply_to(form.get("reply_to", ""))
@@ -49,9 +52,9 @@ class Desk:
         """Pause what slices send to the viewer's own network. Raises `Unavailable` where that cannot be done."""
         if self.pauses is None:
             raise Unavailable("pausing is switched off on this node; write to us instead")
-        network = cases.own_network(form.get("prefix", ""), viewer, "prefix")
+        network = prefixes.own_network(form.get("prefix", ""), viewer, "prefix")
         hours = cases.read_hours(form.get("hours", ""))
-        widest = str(cases.around(viewer))
+        widest = str(prefixes.around(viewer))
         recent = self.books.opened_since(now - cases.DAY, widest, pauses=True)
         cases.within(recent, cases.PAUSES_A_DAY, "pauses of one network")
         cases.within(len(self.books.paused(now)), cases.MOST_PAUSES, "pauses in force")
@@ -169,6 +172,6 @@ class Desk:
         """Let the kernel keep the pauses that are in force."""
         if self.pauses is not None:
             in_force = [Paused(case.about, round(case.pause_until - now)) for case in self.books.paused(now)]
-            Deferred.fromCoroutine(self.pauses.put(in_force)).addErrback(
+            Deferred.fromCoroutine(self.pauses.put(in_force, self.optouts())).addErrback(
                 lambda failure: _log.failure("pauses", failure)
             )

@@ -1,4 +1,4 @@
-"""Pauses in force: the kernel drops what slices send to the paused prefixes.
+"""Pauses and opt-outs in force: the kernel drops what slices send to these prefixes.
 
 nftables does it, in a table of our own in the node's network namespace: what is forwarded from slivers, and what is
 sent here from an address that is not the node's own (so that the stranger still reaches this page). Each prefix has a
@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from auditd.clean import line
 
 TABLE = "plfed_pauses"
+_AT_ONCE = 500  # prefixes in one line
 _log = Logger()
 
 
@@ -28,8 +29,8 @@ class Paused:
     seconds: int
 
 
-def script(own: Iterable[str], paused: Iterable[Paused]) -> str:
-    """What nft shall do: the whole table anew, in one step."""
+def script(own: Iterable[str], paused: Iterable[Paused], never: Sequence[str] = ()) -> str:
+    """What nft shall do: the whole table anew, in one step. ``never``: prefixes of the opt-out list."""
     addresses = [ip_address(text) for text in own]
     prefixes = [(ip_network(each.prefix), each.seconds) for each in paused]
     lines = [f"add table inet {TABLE}", f"delete table inet {TABLE}", f"add table inet {TABLE}"]
@@ -38,6 +39,11 @@ def script(own: Iterable[str], paused: Iterable[Paused]) -> str:
         elements = [f"{net} timeout {max(1, seconds)}s" for net, seconds in prefixes if net.version == version]
         if elements:
             lines.append(f"add element inet {TABLE} paused{version} {{ {', '.join(elements)} }}")
+        lines.append(f"add set inet {TABLE} never{version} {{ type {kind}; flags interval; auto-merge; }}")
+        wanted = [prefix for prefix in never if (":" in prefix) == (version == 6)]
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = ", ".join(wanted[start : start + _AT_ONCE])
+            lines.append(f"add element inet {TABLE} never{version} {{ {some} }}")
     for chain in ("forward", "output"):
         lines.append(f"add chain inet {TABLE} {chain} {{ type filter hook {chain} priority -10; policy accept; }}")
         for version, word in ((4, "ip"), (6, "ip6")):
@@ -45,7 +51,10 @@ def script(own: Iterable[str], paused: Iterable[Paused]) -> str:
             spared = f"{word} saddr != {{ {mine} }} " if chain == "output" and mine else ""
             if chain == "output" and version == 6:
                 spared += "icmpv6 type != { nd-neighbor-solicit, nd-neighbor-advert } "
-            lines.append(f"add rule inet {TABLE} {chain} {spared}{word} daddr @paused{version} counter drop")
+            lines += [
+                f"add rule inet {TABLE} {chain} {spared}{word} daddr @{kept}{version} counter drop"
+                for kept in ("paused", "never")
+            ]
     return "\n".join(lines) + "\n"
 
 
@@ -80,9 +89,10 @@ class Pauses:
     _made: bool = field(default=False, init=False)
     _lock: DeferredLock = field(factory=DeferredLock, init=False)
 
-    async def put(self, paused: Sequence[Paused]) -> None:
+    async def put(self, paused: Sequence[Paused], never: Sequence[str] = ()) -> None:
         """Put exactly these in force, after what was asked for before. What goes wrong is told by ``error``."""
-        await self._lock.run(self._put, script(self.own, paused) if paused or self._made else "")
+        needed = paused or never or self._made
+        await self._lock.run(self._put, script(self.own, paused, never) if needed else "")
 
     def _put(self, text: str) -> Deferred[None]:
         if not text:

@@ -23,6 +23,7 @@ from auditd.books import Books
 from auditd.case_pages import CasePages
 from auditd.collector import Collector, Source
 from auditd.desk import Desk
+from auditd.directory import Directory
 from auditd.export import Exporter
 from auditd.flows import Flows
 from auditd.owners import KERNEL, Owners
@@ -96,6 +97,7 @@ class Service:
     source: Source = field(init=False)
     pages: Pages = field(init=False)
     desk: Desk = field(init=False)
+    directory: Directory = field(init=False)
     log: Log = field(init=False)
     sealer: Sealer = field(init=False)
     steady: Callable[[], int] = steady
@@ -116,9 +118,13 @@ class Service:
         else:
             self.source = Collector(self.audit, self.settings, self.reactor, self.steady)
         self._exporter = self._export()
-        answers = Answers(self.audit, self.settings, self._aside)
-        self.desk = self._desk(answers)
         folder = Path(self.settings.data_dir)
+        self.directory = Directory(
+            self.settings.authority_pages, folder / "optouts.json", self.reactor, self._enforce,
+            self.settings.authority_ca or None,
+        )  # fmt: skip
+        answers = Answers(self.audit, self.settings, self._aside, self.directory)
+        self.desk = self._desk(answers)
         self.log = Log(folder / "log", signing_key(folder / "log.key"), _secret(self.settings.log_token_file))
         self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
         self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
@@ -127,6 +133,10 @@ class Service:
         """Do ``work`` in a thread."""
         done = deferToThreadPool(self.reactor, self.reactor.getThreadPool(), work)
         done.addCallback(told).addErrback(lambda failure: _log.failure("a sum could not be made", failure))
+
+    def _enforce(self) -> None:
+        """Let the kernel keep the opt-out list as it is now."""
+        self.desk.enforce(self.clock.now())
 
     def _desk(self, answers: Answers) -> Desk:
         """The desk for strangers' cases."""
@@ -140,7 +150,9 @@ class Service:
             if not host or not port.isdigit():
                 raise BadSettings(f"mail_relay: expected host:port, got {said.mail_relay!r}")
             relay = Relay(host, int(port), said.mail_from or f"audit@{said.node}", self.reactor)
-        return Desk(said, answers, Books(Path(said.data_dir) / "cases.db"), pauses, relay)
+        return Desk(
+            said, answers, Books(Path(said.data_dir) / "cases.db"), pauses, relay, lambda: self.directory.optouts
+        )
 
     def clocks(self) -> tuple[int, int]:
         """Both clocks, at one moment: microseconds, steady and since the epoch."""
@@ -158,6 +170,7 @@ class Service:
             (DESK, self.seal),
             (DESK, lambda: self.desk.look(self.clock.now())),
             (WARM, self.pages.warm),
+            (self.settings.authority_period, lambda: self.directory.look(self.clock.now())),
         ):
             loop = LoopingCall(self._guarded, work)
             loop.clock = self.reactor

@@ -59,3 +59,6 @@ class Settings:
     mail_from: str = _may("", 'Whom those letters are from; "" is audit@ and the node.')
     page_url: str = _may("", 'Address of these pages in letters; "" is http:// and the node.')
     pauses: bool = _may(True, "Whether strangers may pause traffic to their own network for a day (needs nft, root).")
+    authority_pages: str = _may("", "Address of the authority's public pages: its opt-out list, what slices are for.")
+    authority_ca: str = _may("", 'PEM file with the CA of those pages; "" is the platform\'s list.')
+    authority_period: float = _may(60.0, "Seconds between two looks at them.")

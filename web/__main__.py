@@ -15,7 +15,9 @@ from planetlab.errors import BadSettings
 from planetlab.launch import Running, run_service
 from planetlab.limits import Limits, hardened_site
 from web.archive import ArchivePages, Both
+from web.books import OptOuts
 from web.front import Front, Records
+from web.optout import OptOutPages, Rules
 from web.pull import Puller
 from web.settings import Settings
 from web.store import Archive
@@ -31,14 +33,27 @@ async def serve(running: Running[Settings]) -> None:
     who = Password(stated.username, password)
     ask = Ask(stated.plcapi, ca=ca, auth=who, timeout=stated.patience, tries=2, reactor=running.reactor)
     front = Front(stated.name, stated.plcapi, ca, Records(ask, running.clock.now, stated.fresh))
-    resource = _with_archive(front, running, place) if stated.archive_dir else front
+    archive = _archive(running, place) if stated.archive_dir else None
+    resource = Both(front, archive, _optouts(running, place))
     for where in stated.listen:
         await running.listen(where, hardened_site(resource, running.reactor, _READERS))
     await running.operator(stated.operator_listen)
 
 
-def _with_archive(front: Front, running: Running[Settings], place: Path) -> Both:
-    """The pages and the archive's, and the rounds in which the nodes' logs are pulled."""
+def _optouts(running: Running[Settings], place: Path) -> OptOutPages | None:
+    """The opt-out list, where there is a place for it."""
+    stated = running.settings
+    file = stated.optout_file or (f"{stated.archive_dir}/optouts.db" if stated.archive_dir else "")
+    if not file:
+        return None
+    (place / file).parent.mkdir(parents=True, exist_ok=True)
+    books = OptOuts(place / file)
+    running.at_end(books.close)
+    return OptOutPages(stated.name, Rules(books, stated.optout_days), running.clock)
+
+
+def _archive(running: Running[Settings], place: Path) -> ArchivePages:
+    """The archive's pages, and the rounds in which the nodes' logs are pulled."""
     stated = running.settings
     archive = Archive(place / stated.archive_dir)
     nodes = dict(_node(each) for each in stated.archive_nodes)
@@ -51,7 +66,7 @@ def _with_archive(front: Front, running: Running[Settings], place: Path) -> Both
         loop.clock = running.reactor
         loop.start(stated.archive_period)
         running.at_end(loop.stop)
-    return Both(front, ArchivePages(stated.name, archive, running.clock, running.reactor))
+    return ArchivePages(stated.name, archive, running.clock, running.reactor)
 
 
 @define(eq=False)

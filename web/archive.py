@@ -39,8 +39,7 @@ _COLUMNS = tuple(
         ("source", "From"), ("destination", "To"), ("packets", "Packets"), ("octets", "Octets"),
     )
 )  # fmt: skip
-_POLICY = render.HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'")
-_HEADERS = {**render.HEADERS, "Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEADERS = {**render.FORM_HEADERS, "Cache-Control": "no-store"}
 
 
 @frozen
@@ -255,15 +254,19 @@ class ArchivePages(Resource):
 
 
 class Both(Resource):
-    """The authority's pages, and below `/archive` the archive's."""
+    """The authority's pages, and below `/archive` and `/optout` those of the archive and of the opt-out list."""
 
     isLeaf = True
 
-    def __init__(self, pages: Resource, archive: ArchivePages) -> None:
+    def __init__(self, pages: Resource, archive: Resource | None, optouts: Resource | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._pages, self._archive = pages, archive
+        self._pages, self._archive, self._optouts = pages, archive, optouts
 
     def render(self, request: Request) -> Any:
         """Hand the request on."""
         path = request.path.decode("ascii", "replace").rstrip("/")
-        return (self._archive if path in ArchivePages.PATHS else self._pages).render(request)
+        if self._archive is not None and path in ArchivePages.PATHS:
+            return self._archive.render(request)
+        if self._optouts is not None and (path in ("/optout", "/optouts.json") or path.startswith("/optout/")):
+            return self._optouts.render(request)
+        return self._pages.render(request)

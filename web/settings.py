@@ -35,3 +35,7 @@ class Settings:
     archive_segment_days: float = field(
         default=7.0, metadata=_said("Days that nodes' own sealed files are kept beside the merged hours.")
     )
+    optout_file: str = field(
+        default="", metadata=_said('File of the opt-out list at /optout; "" is one in archive_dir, or none without it.')
+    )
+    optout_days: float = field(default=365.0, metadata=_said("Days that an entry of that list holds."))

@@ -10,6 +10,7 @@ import tempfile
 import time
 import unittest
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,10 +23,10 @@ from tests.auditd.test_the_whole_audit import NM, PATIENCE
 LACKING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 BROWSER = """
 import json, sys, urllib.error, urllib.request
-path, form = sys.argv[1], sys.argv[2]
+host, path, form = sys.argv[1:]
 try:
-    with urllib.request.urlopen("http://10.77.0.1" + path, form.encode() if form else None, timeout=10) as answer:
-        print(json.dumps([answer.status, answer.url.partition("10.77.0.1")[2], answer.read().decode()]))
+    with urllib.request.urlopen("http://" + host + path, form.encode() if form else None, timeout=10) as answer:
+        print(json.dumps([answer.status, answer.url.partition(host)[2], answer.read().decode()]))
 except urllib.error.HTTPError as error:
     print(json.dumps([error.code, path, error.read().decode()]))
 except OSError:
@@ -33,9 +34,15 @@ except OSError:
 """
 
 
-class TheStranger(SynchronousTestCase):
+class Placed(SynchronousTestCase):
+    """A node with a slice and its audit on one side, a stranger on the other."""
+
     if ground.REFUSED:
         skip = ground.REFUSED
+    more: Mapping[str, Any] = {}  # further settings of the audit
+
+    def begin(self) -> None:
+        """Start what else is needed."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -52,10 +59,12 @@ class TheStranger(SynchronousTestCase):
             "listen": ["tcp:80"], "capture_interfaces": ["up0"], "slice_mail": "SLICE@slices.plc.example",
             "authority_name": "Example Testbed", "authority_url": "https://plc.example/",
             "abuse_mail": "abuse@plc.example", "operator_mail": "support@plc.example",
+            **self.more,
         }  # fmt: skip
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         (self.folder / "audit.toml").write_text("\n".join(lines))
         self.start(*self.ground.node.enter, sys.executable, "-m", "auditd", "--config", str(self.folder / "audit.toml"))
+        self.begin()
         self.until(lambda: self.visit("/index.json")[0] == 200 and self.json("/index.json")["capturing"])
 
     def start(self, *words: str) -> None:
@@ -63,9 +72,9 @@ class TheStranger(SynchronousTestCase):
         self.addCleanup(child.communicate)
         self.addCleanup(child.kill)
 
-    def visit(self, path: str, **form: str) -> tuple[int, str, str]:
+    def visit(self, path: str, host: str = NODE, **form: str) -> tuple[int, str, str]:
         """What the stranger's browser gets: status, where it ended up, text."""
-        status, where, text = json.loads(self.ground.wire.run(BROWSER, path, urllib.parse.urlencode(form)))
+        status, where, text = json.loads(self.ground.wire.run(BROWSER, host, path, urllib.parse.urlencode(form)))
         return status, where, text
 
     def json(self, path: str, **form: str) -> Any:
@@ -88,6 +97,8 @@ class TheStranger(SynchronousTestCase):
         """How many packets the page says were sent to the stranger."""
         return sum(flow["packets"] for flow in self.json(f"/to/{WIRE}.json?port=33434")["flows"])
 
+
+class TheStranger(Placed):
     def test_from_the_address_to_the_slice_to_a_pause_that_holds_within_five_seconds(self) -> None:
         self.burst(10)
         self.until(lambda: self.sent() == 10)
