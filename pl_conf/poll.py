@@ -48,7 +48,7 @@ SLOWEST = 4  # periods between two tries of an authority that does not answer
 
 
 class Source(Protocol):
-    """An authority, as a poll asks it. ``lost`` counts the calls in a row that found this node's session gone."""
+    """An authority, as a poll asks it. ``lost`` counts the calls that found this node's session gone."""
 
     lost: int
 
@@ -71,7 +71,7 @@ class Session:
         self._ask = ask
         self._session = ""
         self._one = DeferredLock()  # two that begin a session each would end the other's
-        self.lost = 0  # calls in a row that found the session gone
+        self.lost = 0  # calls that found the session gone
 
     async def call(self, name: str, *args: Any) -> Any:
         """One answer, by the session at hand or by a new one; calls follow each other."""
@@ -90,7 +90,6 @@ class Session:
                     raise
                 self.lost += 1
             else:
-                self.lost = 0
                 return answer
         self._session = await self._begin()
         return await self._ask(self._session, name, *args)
@@ -129,6 +128,8 @@ class Poll:
     alarm: str = field(default="", init=False)
     last_error: str = field(default="", init=False)
     is_crowded: bool = field(default=False, init=False)  # whether a ticket waits for room that the owner may make
+    _lost: int = field(default=0, init=False)  # what the source counted at the last poll
+    _lost_polls: int = field(default=0, init=False)  # polls in a row before each of which the session was lost
     _stamp: int = field(default=EVERYTHING, init=False)
     _listed: set[SliceName] = field(factory=set, init=False)
     _since_whole: int = field(default=0, init=False)
@@ -148,6 +149,8 @@ class Poll:
             )
             return False
         self.failures, self.answers, self.last_error = 0, self.answers + 1, ""
+        self._lost_polls = self._lost_polls + 1 if self.source.lost > self._lost else 0
+        self._lost = self.source.lost
         POLLS.labels(self.root.hrn, "answered").inc()
         return True
 
@@ -156,11 +159,16 @@ class Poll:
         self._stamp = EVERYTHING
 
     @property
+    def is_cloned(self) -> bool:
+        """Whether somebody else seems to be this node: again and again its session is gone before the next poll."""
+        return self._lost_polls >= FAILING
+
+    @property
     def trouble(self) -> str:
         """What an operator should look at; empty when all is well."""
         if self.failures >= FAILING:
             return f"the poll of {self.root.hrn} fails: {self.last_error}"
-        if self.source.lost >= FAILING:
+        if self.is_cloned:
             return f"somebody else begins sessions at {self.root.hrn} as this node: is it cloned?"
         return self.alarm and f"deletion guard: {self.alarm}"
 

@@ -59,7 +59,8 @@ class Rules(Protocol):
 class Redeemer:
     """Makes wishes of tickets, and keeps the node manager in agreement with the wishes.
 
-    ``changed`` is told the name and the keys of every slice whose keys changed (None: the slice is gone).
+    ``changed`` is told the name and the keys of every slice whose keys changed (None: the slice is gone), and
+    ``is_cloned`` says whether another machine seems to be this node: then nothing new is made, what is here stays.
     """
 
     ledger: Ledger
@@ -67,6 +68,7 @@ class Redeemer:
     rules: Rules
     time: SteadyTime
     changed: Callable[[SliceName, tuple[str, ...] | None], None] = lambda name, keys: None
+    is_cloned: Callable[[], bool] = lambda: False
     _coming: dict[tuple[Hrn, SliceName], Amounts] = field(factory=dict, init=False)  # admitted, not yet in the ledger
     _notes: Rates = field(factory=lambda: Rates(NOTES_RATE, NOTES_BURST), init=False)
     _locks: dict[SliceName, tuple[DeferredLock, int]] = field(factory=dict, init=False)
@@ -110,6 +112,8 @@ class Redeemer:
         standing = self.standing(ticket)
         if standing.held is not None and is_redelivery(sealed, standing):
             return standing.held
+        if standing.held is None and self.is_cloned():
+            raise NotAdmitted("cloned")
         root, verdict = admit(ticket, standing, self.rules.policy, self.rules.node, now)
         if standing.held is not None and verdict is Verdict.AGAIN:
             return standing.held
@@ -375,5 +379,5 @@ class Redeemer:
 
 
 AT_ONCE = 8  # slivers that the node manager is told of at the same time
-TRANSIENT = ("node-silent", "disk", "paused", "too-fast", "clock", "internal")
+TRANSIENT = ("node-silent", "disk", "paused", "cloned", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""

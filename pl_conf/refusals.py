@@ -74,6 +74,7 @@ REASONS = (
     Reason(226, "prefix", "the owner grants this authority other site prefixes", "the node's owner"),
     Reason(227, "revoked", "a key that vouches for it was revoked by its authority", "the issuing authority"),
     Reason(228, "suspended", "the peering with its authority is suspended", "the operators of the two authorities"),
+    Reason(229, "cloned", "another machine begins sessions as this node; it makes nothing new", "the node's operator"),
     Reason(240, "unknown-rcap", "nothing here is held by this rcap", "the caller"),
     Reason(241, "unknown-slice", "no sliver of this slice is here", "the caller"),
     Reason(250, "node-refused", "the node manager did not accept the sliver", "the node's operator"),

@@ -82,6 +82,7 @@ class PlConf:
             self.keys.change(wish.slice, wish.keys)
         self.manager: NodeManager = Remote(ask.Ask(settings.node_manager, timeout=settings.timeout, reactor=reactor))
         self.redeemer = Redeemer(self.ledger, self.manager, self.rules, self.time, self._keys_changed)
+        self.redeemer.is_cloned = lambda: any(poll.is_cloned for poll in self.polls.values())
         self.owner = Owner(self.rules, self.redeemer, self._policy_changed)
         self.witness = Witness(self.ledger, self.time.wall)
         self.reserving = Reserving(settings.node_id, lambda: self.manager, lambda: self.rules.policy.reservations)
