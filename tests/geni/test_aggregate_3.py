@@ -176,6 +176,27 @@ class CredentialsHandedIn(World):
         self.refused(FORBIDDEN, "Allocate", CODEEN, self.mine, request(NODE1), {})
 
 
+class Limits(World):
+    def test_at_most_twenty_credentials_are_looked_at(self) -> None:
+        self.refused(BADARGS, "ListResources", self.mine * 21, WANT)
+        self.am("ListResources", self.mine * 20, WANT)
+
+    def test_at_most_two_thousand_slivers_are_asked_about(self) -> None:
+        self.refused(BADARGS, "Status", [f"{PLC}+sliver+1-{number}" for number in range(2001)], self.mine, {})
+
+    def test_a_request_has_at_most_a_mebibyte_and_two_thousand_nodes(self) -> None:
+        self.refused(BADARGS, "Allocate", CODEEN, self.mine, request(NODE1) + "<!--" + "x" * (1 << 20) + "-->", {})
+        wishes = "".join(f'<node client_id="c{number}"/>' for number in range(2001))
+        text = f'<rspec xmlns="{GENI3.namespace}" type="request">{wishes}</rspec>'
+        self.refused(BADARGS, "Allocate", CODEEN, self.mine, text, {})
+
+    def test_more_wishes_than_nodes_are_refused_and_nothing_is_held(self) -> None:
+        wishes = "".join(f'<node client_id="c{number}"/>' for number in range(5))
+        text = f'<rspec xmlns="{GENI3.namespace}" type="request">{wishes}</rspec>'
+        self.refused(BADARGS, "Allocate", CODEEN, self.mine, text, {})
+        self.refused(SEARCHFAILED, "Status", [CODEEN], self.mine, {})
+
+
 class Allocating(World):
     def test_slivers_are_held_ten_minutes_and_not_made(self) -> None:
         said = self.am("Allocate", CODEEN, self.mine, request(NODE1, NODE2), {})
