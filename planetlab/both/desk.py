@@ -153,8 +153,11 @@ class Desk:
         return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store)))
 
     def job_of_both(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
-        """As `job`, on a connection that may write the tables of both halves: for copies of peers' objects."""
-        return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store), "copies"))
+        """As `job`, on a connection that may write the tables of both halves: for copies of peers' objects.
+
+        A power cut may lose the last of it, and the next refresh brings it back: the disk is not waited for.
+        """
+        return self._in(self._writer, lambda: self._write("", lambda: work(self._local.store), "copied"))
 
     def look(self, work: Callable[[Store], Any]) -> "Deferred[Any]":
         """Run ``work`` of our own that only reads."""
@@ -280,7 +283,7 @@ class Desk:
             return self._shared
         there: Connection | None = getattr(self._local, kind, None)
         if there is None:
-            half = "both" if kind == "copies" else self._half
+            half = "both" if kind in ("copies", "copied") else self._half
             there = connect(self._path, half, reads_only=kind == "reads", durable=kind in ("writes", "copies"))
             setattr(self._local, kind, there)
             self._opened.append(there)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from prometheus_client import Counter, Gauge
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
@@ -48,6 +49,8 @@ from planetlab.registry.store import Row, Store
 from planetlab.statements import Statement
 
 log = Logger()
+_HEARD = Gauge("plfed_peer_heard", "When a peer last answered as it must, seconds since the epoch.", ["peer"])
+_REFRESHES = Counter("plfed_peer_refreshes", "Refreshes of peers, by how they ended.", ["peer", "outcome"])
 
 TIMEOUT = 300.0  # seconds, for a peer's whole answer
 MOST_ANSWER = 64 * 1024 * 1024  # octets, some ten thousand objects of each kind
@@ -78,7 +81,7 @@ class Peering:
     """What an authority needs to ask its peers. ``desk`` is set when there is one; ``registry`` is its file.
 
     ``federation`` is what the authority says of itself, if it does. ``secret_file`` is where the key comes from, which
-    may be replaced while this runs.
+    may be replaced while this runs. ``most`` is how many objects of one kind a peer may have here.
     """
 
     name: str
@@ -87,7 +90,9 @@ class Peering:
     reactor: Any
     desk: Desk | None = None
     federation: Any = None
+    most: int = 20_000
     secret_file: Path | None = None
+    _turn: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1), init=False)
 
     async def refresh(self, peer: Row) -> dict[str, float]:
         """Take over what the peer says of itself and of its objects; the seconds that each phase took.
@@ -101,12 +106,23 @@ class Peering:
                 heard = await self._listen(desk, peer)
                 told = await self._tells(peer, heard, watch)
             except (PeerError, BadPaper) as error:
+                _REFRESHES.labels(peer["peername"], "failed").inc()
                 await self._failed(desk, peer, heard, error)
                 raise PlanetLabError(f"peer {peer['peername']} was not refreshed: {error}") from error
+            _REFRESHES.labels(peer["peername"], "answered").inc()
+            _HEARD.labels(peer["peername"]).set(await desk.look(lambda store: store.now))
             if told is None:
                 await desk.job(lambda store: _learn(store, peer, heard))
                 return watch.told()
             failpoint("refresh.answered")
+            return await self._in_turn(desk, peer, heard, told, watch)
+
+    async def _in_turn(
+        self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch"
+    ) -> dict[str, float]:
+        """Take over one peer after the other: who writes shares the processor with nobody who plans to."""
+        await self._turn.acquire()
+        try:
             for left in reversed(range(TRIES)):
                 try:
                     return await self._take_over(desk, peer, heard, told, watch)
@@ -114,6 +130,8 @@ class Peering:
                     if not left:
                         raise
                     log.info("the registry changed while {peer} was looked at; once more", peer=peer["peername"])
+        finally:
+            self._turn.release()
         raise AssertionError("unreachable")
 
     async def differences(self, peer: Row) -> dict[str, Any]:
@@ -159,6 +177,11 @@ class Peering:
         watch.lap("transport")
         if told is not None:
             watch.seconds["peer_db"] = told.answer.seconds
+            for noun, rows in told.answer.rows.items():
+                if len(rows) > self.most:
+                    raise PeerError(
+                        f"it has {len(rows)} objects of the kind {noun}; at most {self.most} are taken here"
+                    )
         return told
 
     async def _failed(self, desk: Desk, peer: Row, heard: "Heard | None", error: PlanetLabError) -> None:
@@ -332,7 +355,8 @@ def of(running: Running[Any]) -> Peering:
     except OSError as error:
         raise BadSettings(f"{running.config}: pgp_secret: {stated.pgp_secret}: {error.strerror}") from error
     where = str(stated.registry)
-    return Peering(stated.name, secret, where, running.reactor, secret_file=stated.pgp_secret)
+    most = stated.peer_most
+    return Peering(stated.name, secret, where, running.reactor, most=most, secret_file=stated.pgp_secret)
 
 
 def _tell(peer: Row, plan: Plan) -> None:

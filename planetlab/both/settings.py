@@ -47,6 +47,7 @@ class Common:
     arch: str = said("The reference image of slivers: the processor.", "x86_64")
     virt: str = said("How nodes make slivers.", "container")
     refresh_every: int = said("Take over every peer's objects each so many seconds; 0: only when asked.", 0)
+    peer_most: int = said("The most objects of one kind that a peer may have here.", 20_000)
     any_user_any_ticket: bool = said("Give any user any slice's ticket, as PLCAPI did.", False)
     any_node_any_slivers: bool = said("Tell any node any node's slivers, as PLCAPI did.", False)
 

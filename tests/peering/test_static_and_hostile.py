@@ -135,6 +135,14 @@ class StaticPeers(Peered):
         self.assertNotEqual(views, sealed.views)
         self.assertIn("at most", await self.refused(self.plc.call("RefreshPeer", "Static campus")))
 
+    async def test_more_objects_than_a_peer_may_have_here(self) -> None:
+        self.static.version += 1
+        self.static.objects = objects("campus", 20_001)
+        self.static.say()
+        said = await self.refused(self.plc.call("RefreshPeer", "Static campus"))
+        self.assertIn("at most 20000 are taken here", said)
+        self.assertEqual(20, await self.nodes(self.static))
+
     async def test_half_body(self) -> None:
         self.static.pages["statement.json"] = self.static.pages["statement.json"][:700]
         await self.wrong("malformed")
