@@ -70,8 +70,8 @@ class Looker:
         The number alone may long be another's; only in the sliver's own group is it believed.
         """
         with suppress(OSError, ValueError):
-            pid = int((self.records.folder(record.sliver.slice) / "init.pid").read_text("ascii"))
-            groups = Path(f"/proc/{pid}/cgroup").read_text("utf-8").splitlines()
+            pid = int(_text(f"{self.records.folder(record.sliver.slice)}/init.pid"))
+            groups = _text(f"/proc/{pid}/cgroup").splitlines()
             alive = _status(pid)[0] != "Z"
             return pid if alive and any(line.endswith(f":{record.group}") for line in groups) else 0
         return 0
@@ -129,8 +129,13 @@ class Looker:
 def _status(pid: int) -> list[str]:
     """Fields 3 and up of proc(5) /proc/PID/stat: state first; a process that is gone reads as idle and empty."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2].split()
+        return _text(f"/proc/{pid}/stat").rpartition(") ")[2].split()
     return ["Z"] + ["0"] * 49
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def _disk(folder: Path) -> int:

@@ -57,6 +57,7 @@ class Records:
         self._slots = Path(settings.work, "slots")
         self._trash = Path(settings.work, "trash")
         self._lock = Lock()
+        self._known: dict[SliceName, tuple[tuple[int, int], Record]] = {}  # by inode and time of what was read
         for folder in (self._slivers, self._slots, self._trash):
             folder.mkdir(parents=True, exist_ok=True, mode=0o711)
         self._sweep()
@@ -69,11 +70,21 @@ class Records:
 
     def read(self, name: SliceName) -> Record | None:
         """The sliver's record, or None when there is no such sliver or its making ended before it was written."""
+        path = f"{self._slivers}/{name}/record.json"
         try:
-            text = (self.folder(name) / "record.json").read_text("utf-8")
+            status = os.stat(path)
+            known = self._known.get(name)
+            version = (status.st_ino, status.st_mtime_ns)  # each is written as a new file
+            if known and known[0] == version:
+                return known[1]
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
         except FileNotFoundError:
+            self._known.pop(name, None)
             return None
-        return _ON_DISK.structure(json.loads(text), Record)
+        record: Record = _ON_DISK.structure(json.loads(text), Record)
+        self._known[name] = version, record
+        return record
 
     def write(self, record: Record) -> None:
         """Keep ``record``; readers see the old one or the new one, whole."""
@@ -81,6 +92,7 @@ class Records:
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(_ON_DISK.unstructure(record)), "utf-8")
         fresh.replace(path)
+        self._known.pop(record.sliver.slice, None)
 
     def claim(self, name: SliceName) -> Slot:
         """A folder for the sliver and a slot that nobody else has. Raises `DriverError` when all are in use."""
