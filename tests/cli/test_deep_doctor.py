@@ -203,6 +203,14 @@ class Files(SynchronousTestCase):
         self.assertEqual([f"{path} was never finished"], list(files.half_written([self.place], NOW)))
         self.assertEqual([], list(files.half_written([self.place], NOW - 90)))
 
+    def test_of_control_groups_without_a_sliver_are_named_in_either_kind_of_hierarchy(self) -> None:
+        for top in ("", "memory"):
+            for name in ("princeton_codeen", "utah_elab", "cpu.weight"):
+                (self.place / top / "plfed-1" / name).mkdir(parents=True)
+        told = list(files.left_behind(self.place / "work", "plfed-1", ["princeton_codeen"], self.place))
+        gone = [f"{self.place / top / 'plfed-1' / 'utah_elab'} is of a sliver that is gone" for top in ("memory", "")]
+        self.assertEqual(gone, told)
+
     def test_that_are_no_database_any_more_are_named(self) -> None:
         (self.place / "books.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
         wrong, many = files.damaged([self.place])

@@ -8,6 +8,7 @@ from planetlab.cli import books
 
 OLD = 60.0  # seconds after which a file that was to be renamed has been forgotten
 HALF_WRITTEN = (".tmp", ".part", ".new")
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 SHORTEST = 16  # characters of a secret; what is shorter may be a word
 PIECE = 1 << 20  # bytes of a log that are looked at together
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n([A-Za-z0-9+/=\n]+)-----END")
@@ -28,15 +29,17 @@ def half_written(places: Iterable[pathlib.Path], now: float) -> Iterator[str]:
                 yield f"{path} was never finished"
 
 
-def left_behind(slivers: pathlib.Path, group: str, names: Iterable[str]) -> Iterator[str]:
+def left_behind(
+    slivers: pathlib.Path, group: str, names: Iterable[str], cgroups: pathlib.Path = CGROUPS
+) -> Iterator[str]:
     """Rule 11: mounts and control groups of slivers that are not there any more."""
     known = set(names)
     for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
         point = pathlib.Path(line.split()[4])
         if point.is_relative_to(slivers) and not _is_of(point.relative_to(slivers).parts, known):
             yield f"{point} is still mounted"
-    top = pathlib.Path("/sys/fs/cgroup", group)
-    for path in sorted(top.glob("*_*")):
+    of_both_kinds = (*cgroups.glob(f"{group}/*_*"), *cgroups.glob(f"*/{group}/*_*"))  # one hierarchy, or one for each
+    for path in sorted(of_both_kinds):
         if path.is_dir() and path.name not in known:
             yield f"{path} is of a sliver that is gone"
 
