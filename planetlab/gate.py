@@ -45,6 +45,7 @@ class _Visitor(ProtocolWrapper):
     factory: "Gate"
     peer = ""
     inside = False
+    going = False
 
     def makeConnection(self, transport: ITransport) -> None:
         self.peer = peer_key(transport)
@@ -55,7 +56,7 @@ class _Visitor(ProtocolWrapper):
             transport.abortConnection()  # type: ignore[attr-defined]
 
     def dataReceived(self, data: bytes) -> None:
-        if self.inside:
+        if self.inside and not self.going:
             super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -77,13 +78,16 @@ class _Visitor(ProtocolWrapper):
         self.loseConnection()  # type: ignore[no-untyped-call]
 
     def at_rest(self) -> bool:
-        """Whether nothing of it is in work: it is idle, or has not said yet what it wants."""
+        """Whether nothing of it is in work: it is idle and has its answers, or has not said yet what it wants."""
+        if getattr(self.transport, "_tempDataLen", 0) or len(getattr(self.transport, "dataBuffer", b"")):
+            return False
         inner = getattr(self.wrappedProtocol, "wrappedProtocol", self.wrappedProtocol)  # TLS, where there is some
         return not getattr(getattr(inner, "_channel", None), "is_busy", False)
 
-    def abort(self) -> None:
-        """Make room."""
-        self.abortConnection()
+    def make_room(self) -> None:
+        """End at once, below TLS; what the kernel has of an answer still goes out, which it would not by an abort."""
+        self.going = True
+        self.loseConnection()  # type: ignore[no-untyped-call]
 
 
 class Gate(WrappingFactory):
@@ -124,7 +128,7 @@ class Gate(WrappingFactory):
         if oldest is None:
             return False
         self.leave(oldest)
-        oldest.abort()
+        oldest.make_room()
         return True
 
     def leave(self, visitor: _Visitor) -> None:
