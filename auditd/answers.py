@@ -24,7 +24,7 @@ MUCH = 50_000  # records; less is summed while the reader waits
 MOST_KEPT = 200  # sums
 MOST_STRUCTS = 10_000  # in one answer for programs
 MOST_MAILS = 50  # slices of one answer beside which a ready letter stands
-MOST_OF_MANY = 500  # flows in one answer about a prefix so wide that it is no network's own
+MOST_OF_MANY = 200  # flows in one answer about a prefix so wide that it is no network's own
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
 MOST_PASTED = 2000  # characters of a line that is shown again
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
@@ -146,7 +146,7 @@ class Answers:
     def _senders_by(self) -> str:
         """Who tells the sender of a packet: the kernel on every interface, or only what stands in the packet."""
         told = set((self.audit.hello.get("senders") or {}).values())
-        return "kernel" if told == {"kernel"} else "packet" if told else ""
+        return "kernel" if told == {"kernel"} else "mark" if told == {"mark"} else "packet" if told else ""
 
     def front(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/`: what this is, what it sent to the viewer, how to make it stop, who runs it."""

@@ -36,6 +36,9 @@ class Desk:
     relay: Relay | None = None
     optouts: Callable[[], Sequence[str]] = tuple  # prefixes that want nothing from any node, as last heard
     _sending: bool = field(default=False, init=False)
+    _left: dict[tuple[str, str], tuple[str, ...]] = field(
+        factory=dict, init=False
+    )  # whom the relay wants to take later
 
     def complain(self, form: dict[str, str], viewer: str, now: float, steady: int) -> Case:
         """Open a case. Raises what `cases` raises for a form that will not do."""
@@ -151,9 +154,11 @@ class Desk:
         if written is None or self.relay is None:
             self.books.later(due, now + _LONGEST)
             return
-        host = self.settings.node
+        host, kept = self.settings.node, (due.number, due.kind)
+        if left := self._left.get(kept):  # the others have it
+            written = evolve(written, to=left, cc=())
         try:
-            await self.relay.send(written, now, f"<{case.number}.{due.kind}@{host}>")
+            left = await self.relay.send(written, now, f"<{case.number}.{due.kind}@{host}>")
         except Unreachable as error:
             _log.warn("a letter of case {number} waits: {error}", number=due.number, error=error)
             self.books.later(due, now + min(_PAUSE * 2**due.tries, _LONGEST))
@@ -163,10 +168,16 @@ class Desk:
             self.books.sent(due, now)
             self.books.keep(case, Event(now, "audit", "could not be forwarded: the mail server refused the letter"))
             return
-        self.books.sent(due, now)
+        if left:
+            self._left[kept] = left
+            self.books.later(due, now + min(_PAUSE * 2**due.tries, _LONGEST))
+        else:
+            self._left.pop(kept, None)
+            self.books.sent(due, now)
         if due.kind == "new":
             state = State.FORWARDED if case.state is State.NEW else case.state
-            self._become(case, state, Event(now, "audit", f"wrote to {len(written.recipients)} role addresses"))
+            count = len(written.recipients) - len(left)
+            self._become(case, state, Event(now, "audit", f"wrote to {count} role address{'' if count == 1 else 'es'}"))
 
     def enforce(self, now: float) -> None:
         """Let the kernel keep the pauses that are in force."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -24,7 +25,12 @@ def moment(microseconds: int) -> str:
     '2023-11-14T22:13:20.123Z'
     """
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()}.{rest // 1000:03d}Z"
+    return f"{_second(seconds)}.{rest // 1000:03d}Z"
+
+
+@lru_cache(maxsize=8192)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 def protocol(number: int) -> str:
@@ -39,6 +45,7 @@ def protocol_number(text: str) -> int | None:
     return next((number for number, name in _PROTOCOLS.items() if name.lower() == text.lower()), None)
 
 
+@lru_cache(maxsize=256)
 def tcp_flags(bits: int) -> str:
     """All flags that were seen, a letter each.
 

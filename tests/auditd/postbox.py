@@ -17,6 +17,7 @@ class Postbox(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Talk)
         self.letters: list[EmailMessage] = []
         self.refuse = b""  # what is answered to each letter instead of taking it
+        self.later: set[str] = set()  # recipients that shall be brought again another time
         self.address = f"127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -40,6 +41,8 @@ class _Talk(socketserver.StreamRequestHandler):
                 if not box.refuse:
                     box.letters.append(cast(EmailMessage, message_from_bytes(body, policy=default)))
                 self.wfile.write(box.refuse or b"250 taken\r\n")
+            elif word == b"RCPT" and any(address in line.decode() for address in box.later):
+                self.wfile.write(b"450 come again\r\n")
             elif word == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return

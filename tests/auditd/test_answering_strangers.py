@@ -7,9 +7,10 @@ import tempfile
 import time
 
 from attrs import evolve
+from twisted.internet import reactor
 from twisted.internet.error import ProcessDone
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from auditd import letters
 from auditd.books import Books
@@ -18,6 +19,7 @@ from auditd.cases import MOST_MESSAGE, PAUSES_A_DAY
 from auditd.desk import Desk
 from auditd.pages import Pages
 from auditd.pauses import Pauses, script
+from planetlab.mail import Relay
 from tests.auditd import ground
 from tests.auditd.ground import NODE, NODE6, WIRE, WIRE6
 from tests.auditd.postbox import Postbox
@@ -198,6 +200,34 @@ class Answering(AtTheDesk):
         path = self.opened(self.world.post("/complain", {"message": "stop", "reply_to": "eve@victim.example"}))
         for page in (path, path + ".json", "/", f"/to/{VICTIM}"):
             self.assertNotIn("eve@victim.example", self.world.get(page).text)
+
+
+class ByPieces(TestCase):
+    """A relay that takes a letter for some of its recipients."""
+
+    async def test_who_was_not_taken_gets_the_letter_later_and_the_others_get_it_once(self) -> None:
+        box = Postbox()
+        self.addCleanup(box.close)
+        world = World(evolve(SETTINGS, operator_mail="support@plc.example", abuse_mail=""))
+        world.see(sent(CODEEN, at=1000), sent(CORAL, at=1000))
+        with tempfile.TemporaryDirectory() as folder:
+            books = Books(pathlib.Path(folder, "cases.db"))
+            host, _, port = box.address.rpartition(":")
+            relay = Relay(host, int(port), "audit@node1.plc.example", reactor)
+            desk = Desk(world.settings, world.pages._answers, books, None, relay)
+            case = desk.complain({"message": "stop"}, VICTIM, 1000.0, world.clocks()[0])
+            box.later = {"nyu_coral@slices.plc.example"}
+            await desk._send(1000.0)
+            box.later = set()
+            await desk._send(1000.0)
+            self.assertEqual(1, len(box.letters))
+            await desk._send(2000.0)
+            await desk._send(9000.0)
+            self.assertEqual(2, len(box.letters))
+            self.assertEqual("nyu_coral@slices.plc.example", box.letters[1]["To"])
+            told = [event.what for event in books.events(case.number) if event.who == "audit"]
+            self.assertEqual(["wrote to 2 role addresses", "wrote to 1 role address"], told)
+            books.close()
 
 
 class ByMail(Audited):
