@@ -1,5 +1,6 @@
 """What a slice finds in its slivers: its account, its users' keys, its name, its script."""
 
+import shutil
 import socket
 import struct
 import tempfile
@@ -11,6 +12,31 @@ from tests.container.ground import CODEEN, SIRIUS, Ground
 
 KEYS = ("ssh-ed25519 AAAA one@example.org", "ssh-rsa BBBB two@example.org")
 HOME = "/home/princeton_codeen"
+
+
+class Flavours(Ground):
+    """Two reference images on one node."""
+
+    def setUp(self) -> None:
+        self.node = self.driver()
+        other = self.top / "images/other"
+        if not other.exists():
+            shutil.copytree(self.top / "images/default", other, symlinks=True)
+            (other / "etc/flavour").write_text("other")
+
+    def test_each_slice_starts_from_the_image_that_its_vref_names(self) -> None:
+        self.running(self.node)
+        self.running(self.node, SIRIUS, vref="other")
+        told = [
+            self.said(self.node, "cat /etc/flavour /etc/slicefamily 2>/dev/null", name) for name in (CODEEN, SIRIUS)
+        ]
+        self.assertEqual(["default", "otherother"], told)
+
+    def test_another_vref_gives_a_slice_a_new_sliver_of_that_image(self) -> None:
+        self.running(self.node)
+        self.said(self.node, "touch /root/old")
+        self.running(self.node, vref="other")
+        self.assertEqual("other", self.said(self.node, "cat /etc/flavour; ls /root"))
 
 
 class AGuest(Ground):

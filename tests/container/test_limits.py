@@ -54,6 +54,8 @@ class LimitsOfASliver(SynchronousTestCase):
             rlimits={"nsock_hard": 1, "cpu_soft": 2, "nproc_hard": 3, "shmem_min": 4}, sysctl={"sysctl.a": "1"}
         )
         self.assertEqual(("cpu_soft", "nsock_hard", "sysctl.a"), asked.unheld)
+        asked = self.of(ip_addresses="192.0.2.7", tags={"ipv6_address": "2001:db8::7"})
+        self.assertEqual(("ip_addresses", "ipv6_address"), asked.unheld)
 
 
 class Processors(SynchronousTestCase):

@@ -108,4 +108,5 @@ def _unheld(rspec: ResourceSpec, capabilities: Given) -> list[str]:
     names = [name for name in sorted(asked) if name.rpartition("_")[0] in _UNHELD]
     names += [f"capabilities ({', '.join(capabilities.refused)})"] if capabilities.refused else []
     names += ["ip_addresses"] if rspec.addresses else []
+    names += ["ipv6_address"] if dict(rspec.tags).get("ipv6_address") else []  # slivers have none
     return names + [name for name, _ in rspec.sysctl]
