@@ -13,6 +13,7 @@ from planetlab.errors import BadArgument, NotFound
 from planetlab.filters import Compare, both
 from planetlab.names import Hrn, Urn
 from planetlab.records.slices import SLICE
+from planetlab.refusals import BadCredential
 from planetlab.registry.store import Row
 from planetlab.rspecs import codec
 from planetlab.rspecs.documents import Document, Kind
@@ -74,18 +75,30 @@ def options_of(said: Any) -> dict[str, Any]:
 
 
 def addressed(call: Call, urns: Any, credentials: Any, options: Mapping[str, Any]) -> Addressed:
-    """The slice that one slice URN or several slivers' URNs are about, once the caller may do this call on it."""
+    """The slice that one slice URN or several slivers' URNs are about, once the caller may do this call on it.
+
+    Whoever may not hears the same of slivers that are there and of those that are not.
+    """
     hrn, slivers = _named(call, urns)
-    principal = may(call, credentials, options, hrn)
+    if slivers is None:
+        assert hrn is not None  # a slice is named by itself
+        principal = may(call, credentials, options, hrn)
+        return Addressed(hrn, agg.slice_of(call, hrn), None, principal)
+    try:
+        principal = None if hrn is None else may(call, credentials, options, hrn)
+    except BadCredential:
+        principal = None
+    if hrn is None or principal is None:
+        may(call, credentials, options, None)
+        raise NotFound(f"no sliver {slivers[0][:200]} is here, or not for you")
     row = agg.slice_of(call, hrn)
-    nodes = None if slivers is None else tuple(agg.node_of(call, row, urn) for urn in slivers)
-    return Addressed(hrn, row, nodes, principal)
+    return Addressed(hrn, row, tuple(agg.node_of(call, row, urn) for urn in slivers), principal)
 
 
 def begun(call: Call, urn: Any, credentials: Any, options: Mapping[str, Any]) -> Addressed:
     """As `addressed`, for a slice that need not have anything here yet."""
     hrn, slivers = _named(call, urn)
-    if slivers is not None:
+    if slivers is not None or hrn is None:
         raise BadArgument("expected the URN of a slice, not of a sliver", "slice_urn")
     principal = may(call, credentials, options, hrn)
     return Addressed(hrn, agg.slice_for(call, principal), None, principal)
@@ -97,8 +110,8 @@ def may(call: Call, credentials: Any, options: Mapping[str, Any], hrn: Hrn | Non
     return allowing.allowed(call, credentials, OPERATIONS[call.method], hrn, kind, options)
 
 
-def _named(call: Call, said: Any) -> tuple[Hrn, list[str] | None]:
-    """The slice, and the slivers if they are named; all must be of one slice."""
+def _named(call: Call, said: Any) -> tuple[Hrn | None, list[str] | None]:
+    """The slice, and the slivers if they are named; all must be of one slice. None for slivers of none that is here."""
     urns = [said] if isinstance(said, str) else said
     if not isinstance(urns, list) or not 0 < len(urns) <= MOST_URNS:
         raise BadArgument(f"expected one slice URN or 1 to {MOST_URNS} sliver URNs", "urns")
@@ -117,14 +130,14 @@ def _is_sliver(said: Any) -> bool:
     return isinstance(said, str) and "+sliver+" in said.lower()
 
 
-def _slice_of(call: Call, urn: str) -> Hrn:
+def _slice_of(call: Call, urn: str) -> Hrn | None:
     said = Urn.parse(urn)
     number = said.name.partition("-")[0]
     if said.authority == call.store.plc.hrn.path and number.isascii() and number.isdigit() and len(number) < 10:
         row = call.store.row(SLICE, both(Compare("slice_id", "=", int(number)), call.store.live(SLICE)))
         if row is not None:
             return agg.name_of(call, row)
-    raise NotFound(f"no sliver {urn[:200]} is here")
+    return None
 
 
 def advertisement(call: Call, options: Mapping[str, Any], default: Version | None = None) -> str:

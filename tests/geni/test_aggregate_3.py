@@ -166,7 +166,21 @@ class CredentialsHandedIn(World):
         theirs = f"{PLC}+sliver+{other}-{self.world.node_id}"
         for urns in ([*mine, theirs], [theirs, *mine]):
             self.refused(BADARGS, "Delete", urns, self.mine, {})
-        self.refused(FORBIDDEN, "Delete", [theirs], self.mine, {})
+        self.refused(SEARCHFAILED, "Delete", [theirs], self.mine, {})
+
+    def test_whose_sliver_is_there_and_whose_not_is_told_to_nobody_else(self) -> None:
+        self.world.call("AddSlice", ADMIN, {"name": "princeton_other"})
+        self.world.call("AddSliceToNodes", ADMIN, "princeton_other", [NODE1])
+        other = self.world.get("Slices", "princeton_other")["slice_id"]
+        there, not_there = (f"{PLC}+sliver+{number}-{self.world.node_id}" for number in (other, other + 7))
+        for credentials in (self.mine, [], self.world.credential("pi")):
+            answers = [self.world.said("user", "am3", "Status", [urn], credentials, {}) for urn in (there, not_there)]
+            said = [
+                (one["code"], one["output"].replace(urn, ""))
+                for one, urn in zip(answers, (there, not_there), strict=True)
+            ]
+            self.assertEqual(said[0], said[1])
+            self.assertNotEqual(0, said[0][0]["geni_code"])
 
     def test_who_shows_no_certificate_is_refused(self) -> None:
         self.assertEqual(FORBIDDEN, self.world.code(None, "am3", "ListResources", self.mine, WANT))
