@@ -82,8 +82,8 @@ def addressed(call: Call, urns: Any, credentials: Any, options: Mapping[str, Any
     hrn, slivers = _named(call, urns)
     if slivers is None:
         assert hrn is not None  # a slice is named by itself
-        principal = may(call, credentials, options, hrn)
-        return Addressed(hrn, agg.slice_of(call, hrn), None, principal)
+        named = may(call, credentials, options, hrn)
+        return Addressed(hrn, agg.slice_of(call, hrn), None, named)
     try:
         principal = None if hrn is None else may(call, credentials, options, hrn)
     except BadCredential:
