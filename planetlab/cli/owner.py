@@ -1,5 +1,6 @@
 """``plfed owner``: a node owner's hand on the node, by its own socket; no authority has to be reachable."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,13 +182,19 @@ def resume(node: str, as_json: bool) -> None:
 @group.command()
 @click.option("--days", default=7.0, show_default=True, help="How far back.")
 @click.option("--authority", default="", help="Only what this authority's tickets did.")
+@click.option("--sums", is_flag=True, help="How often each authority did what, instead of each deed.")
 @_node
-def receipts(days: float, authority: str, node: str, as_json: bool) -> None:
+def receipts(days: float, authority: str, sums: bool, node: str, as_json: bool) -> None:
     """What was asked of this node, by whom, and what came of it."""
 
     async def work(ask: Ask) -> int:
         since = datetime.now(UTC).timestamp() - days * 86400.0
         listed = await ask.call("Receipts", since, authority)
+        if sums:
+            counted = _summed(listed)
+            rows = [(each["authority"] or "(nobody known)", each["deed"], each["times"]) for each in counted]
+            Voice(as_json).result(counted, table(rows, ("authority", "deed", "times")))
+            return 0
         rows = [
             (f"{datetime.fromtimestamp(each['at'], UTC):%m-%d %H:%M:%S}", each["deed"], each["reason"] or "",
              each["slice"], each["authority"], each["source"], each["text"][:80])
@@ -197,6 +204,15 @@ def receipts(days: float, authority: str, node: str, as_json: bool) -> None:
         return 0
 
     _ask(node, work)
+
+
+def _summed(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How often each authority did what; the owner's own deeds stand under him."""
+    who = (
+        ("the owner" if each["source"] == "owner" and not each["authority"] else each["authority"]) for each in listed
+    )
+    times = Counter(zip(who, (each["deed"] for each in listed), strict=True))
+    return [{"authority": name, "deed": deed, "times": count} for (name, deed), count in sorted(times.items())]
 
 
 @group.command()

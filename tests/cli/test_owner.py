@@ -1,15 +1,19 @@
 """``plfed owner`` against a real pl_conf and node manager."""
 
 import json
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
+from planetlab import xmlrpc
 from tests.pl_conf.process import ROOT
 from tests.pl_conf.test_process import OnLoopback, fresh
 
 
-class TheOwnersCommand(OnLoopback):
+class Commands(OnLoopback):
     def owner(self, *said: str) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "planetlab.cli", "owner", *said, "--node", str(self.node.place)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30.0, check=False)
@@ -20,6 +24,8 @@ class TheOwnersCommand(OnLoopback):
         self.assertEqual(0, code, err)
         return json.loads(out)
 
+
+class TheOwnersCommand(Commands):
     def test_says_in_one_line_what_is_wrong(self) -> None:
         for said in (("cap", "colour", "1"), ("deny", "not a name"), ("cap", "share", "0.5", "--authority", "emulab")):
             code, _, err = self.owner(*said)
@@ -42,3 +48,85 @@ class TheOwnersCommand(OnLoopback):
         )
         deeds = [receipt["deed"] for receipt in self.value("receipts")]
         self.assertEqual(["created", "paused", "resumed"], [deed for deed in deeds if deed != "policy"][:3])
+
+
+class EachOfTheOwnersWords(Commands):
+    """One by one, on a node that reaches no authority at all."""
+
+    def setUp(self) -> None:
+        self.name = f"word{time.monotonic_ns()}"
+        self.node.proxy().create_sliver(fresh(self.name))
+
+    def state(self) -> str:
+        """How the node manager has the sliver."""
+        listed = manager_call(self.node.place / "nm.sock", "Slivers")
+        return str({each["name"]: each["state"] for each in listed}[f"princeton_{self.name}"])
+
+    def limit(self, key: str) -> int:
+        listed = {each["name"]: each["rspec"] for each in self.value("show")["slivers"]}
+        return int(listed[f"princeton_{self.name}"][key])
+
+    def test_pause_stops_everything_within_five_seconds_and_holds_over_a_restart_until_resume(self) -> None:
+        began = time.monotonic()
+        self.value("pause")
+        self.assertEqual("stopped", self.state())
+        self.assertLess(time.monotonic() - began, 5.0)
+        self.assertEqual(220, self.node.proxy().create_sliver(fresh(f"{self.name}b"))[0])
+        assert self.node.conf is not None
+        self.node.conf.terminate()
+        self.node.ended()
+        self.node.start_conf()
+        self.assertEqual("stopped", self.state())
+        self.value("resume")
+        self.assertEqual("running", self.state())
+
+    def test_deny_stops_one_slice_and_allow_lets_it_in_again(self) -> None:
+        self.value("deny", f"princeton_{self.name}")
+        self.assertEqual("stopped", self.state())
+        self.assertEqual(221, self.node.proxy().create_sliver(fresh(self.name, "again", age=1.0))[0])
+        self.value("allow", f"princeton_{self.name}")
+        self.assertEqual("running", self.state())
+        self.assertEqual(0, self.node.proxy().create_sliver(fresh(self.name, "again", age=1.0))[0])
+
+    def test_deny_and_allow_take_an_authority_too(self) -> None:
+        self.value("deny", "plc")
+        self.assertEqual("stopped", self.state())
+        self.value("allow", "plc")
+        self.assertEqual("running", self.state())
+
+    def test_cap_binds_what_runs_and_0_takes_it_away(self) -> None:
+        before = self.limit("net_max_rate")
+        self.value("cap", "net_max_rate", "700", "--authority", "plc")
+        self.assertEqual(700, self.limit("net_max_rate"))
+        self.value("cap", "net_max_rate", "0", "--authority", "plc")
+        self.assertEqual(before, self.limit("net_max_rate"))
+
+    def test_calendar_pauses_at_its_time_and_clear_ends_it(self) -> None:
+        self.value("calendar", "--pause")
+        self.assertEqual("stopped", self.state())
+        self.assertEqual([], self.value("calendar", "--clear")["calendar"])
+        self.assertEqual("running", self.state())
+
+    def test_show_tells_the_rules_and_what_is_here_under_them(self) -> None:
+        code, out, err = self.owner("show")
+        self.assertEqual((0, ""), (code, err))
+        for words in ("not paused", "plc", "epfl", f"princeton_{self.name}", "runs"):
+            self.assertIn(words, out)
+
+    def test_receipts_tell_what_each_authority_changed_here(self) -> None:
+        mine = [each for each in self.value("receipts", "--authority", "plc") if each["slice"].endswith(self.name)]
+        self.assertEqual([("created", "push", "plc")], [(e["deed"], e["source"], e["authority"]) for e in mine])
+        self.assertEqual([], self.value("receipts", "--authority", "epfl"))
+        sums = {(each["authority"], each["deed"]): each["times"] for each in self.value("receipts", "--sums")}
+        self.assertGreaterEqual(sums["plc", "created"], 1)
+        self.assertNotIn("epfl", {authority for authority, _ in sums})
+
+
+def manager_call(path: Path, method: str) -> Any:
+    """What the node manager answers to a call without arguments."""
+    body = xmlrpc.dumps_call(method, ())
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
