@@ -79,6 +79,13 @@ class Fetching(Ticketed):
         again = self.fetched(first["stamp"])  # type: ignore[arg-type]
         self.assertEqual({"stamp": first["stamp"], "now": NOW, "unchanged": True}, again)
 
+    def test_what_nodes_fetch_does_not_list_them(self) -> None:
+        for name in ("node2", "node3"):
+            self.world.call("AddSliceToNodes", ADMIN, "princeton_codeen", [self.world.node(name)])
+        (sealed,) = self.fetched()["tickets"]  # type: ignore[misc]
+        self.assertEqual((), self.opened(sealed).nodes)
+        self.assertEqual(3, len(self.opened(self.world.call("GetSliceTicket", ADMIN, "princeton_codeen")).nodes))
+
     def test_a_sealed_ticket_is_kept_until_what_it_says_changes(self) -> None:
         self.assertEqual(self.fetched()["tickets"], self.fetched()["tickets"])
 
