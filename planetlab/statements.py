@@ -8,6 +8,7 @@ A key is ``prepared`` (known, not used yet), ``active``, ``retiring`` (not used 
 (still believed, but what it signed must be replaced); one that is revoked is in ``revoked`` and nowhere else.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -99,7 +100,7 @@ class Statement:
     @property
     def gids(self) -> tuple[Gid, ...]:
         """The certificates of its identity keys that are believed, those above not among them."""
-        return tuple(gids.read_chain(key.paper.encode())[0] for key in self.identity)
+        return tuple(_leaf(key.paper) for key in self.identity)
 
     @property
     def fingerprint(self) -> str:
@@ -111,6 +112,12 @@ class Statement:
     def revoked_keys(self) -> frozenset[str]:
         """Fingerprints of keys that count no more."""
         return frozenset(each.key for each in self.revoked)
+
+
+@functools.lru_cache(maxsize=1024)
+def _leaf(paper: str) -> Gid:
+    """The certificate at the head of a chain; the same few are read again with every statement."""
+    return gids.read_chain(paper.encode())[0]
 
 
 def read(envelope: dsse.Envelope) -> Statement:
