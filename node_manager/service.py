@@ -276,6 +276,9 @@ class NodeManager:
         states = Counter(found.state for found in self.node.rounds.found.values())
         for state in State:
             figures.SLIVERS.labels(state).set(states[state])
+        if isinstance(driver := self.driver, ContainerDriver):
+            for why, packets in (await self._in_thread(driver.dropped)).items():
+                figures.DROPPED.labels(why).set(packets)
         figures.STRAYS.set(len(self.node.strays_kept))
         figures.UNDONE.set(sum(not entry.done and entry.record.is_sliver for entry in self.books.entries.values()))
         figures.DOUBT.set(self.node.steady.skew if self.node.steady.is_doubtful else 0.0)

@@ -100,9 +100,10 @@ class TwoSlices(Ground):
 
     def test_no_other_source_address_leaves(self) -> None:
         own, other = self.node.stats(CODEEN).address, self.node.stats(SIRIUS).address
-        with self.program(self.world, "hear", "0.3") as ear:
+        with self.program(self.world, "hear", "2") as ear:
             self.forge(CODEEN, "eth0", STRANGER, own, other, "8.8.8.8", NODE)
         self.assertEqual({f"{NODE} {own}": 1}, ear())
+        self.assertEqual(3, self.node.dropped()["source"])
 
 
 class ControlGroups(Ground):

@@ -158,6 +158,10 @@ class ContainerDriver:
             raise DriverError(f"{name} may not have raw sockets; its authority can give it the capability NET_RAW")
         return self._do(sockets.within, self._room, pid, lambda: sockets.safe_raw(hears, number))
 
+    def dropped(self) -> dict[str, int]:
+        """Packets that the node dropped, by why: spoofed sources and ports, options, pings, flows too many…"""
+        return self._do(firewall.dropped)
+
     def freeze(self, name: SliceName, frozen: bool) -> None:
         """Suspend all its processes, or let them go on."""
         self._do(self._groups.freeze, self._must(name, "freeze").group, frozen)

@@ -6,6 +6,7 @@ port leaves as the sliver chose it, unless it is low or somebody else's: then an
 ever leaves from a port that another slice has.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from node_manager.drivers.container.links import address
@@ -14,6 +15,7 @@ from node_manager.drivers.container.settings import ContainerSettings, Slot
 from node_manager.drivers.container.shaping import NODE
 
 TABLE = "ip plfed"
+DROPPED = ("source", "port", "options", "pings", "flows", "neighbours", "to_node", "from_outside")  # why, as counted
 _PROTOCOLS = ("tcp", "udp")
 _OTHERS = "61000-65535"  # source ports put in place of others; above those that the node's own connections take
 
@@ -30,6 +32,7 @@ add set {table} exempt {{ type ipv4_addr; flags interval; }}
 flush set {table} exempt
 add set {table} pings {{ type ifname; flags dynamic; size 8192; timeout 5s; }}
 add set {table} flows {{ type ifname; flags dynamic; size 8192; }}
+{counters}
 add chain {table} origin {{ type filter hook prerouting priority raw; policy accept; }}
 add chain {table} reserved {{ type nat hook prerouting priority dstnat; policy accept; }}
 add chain {table} to_node {{ type filter hook input priority filter; policy accept; }}
@@ -47,29 +50,29 @@ flush chain {table} from_node
 flush chain {table} translated
 flush chain {table} last
 add rule {table} origin iifname != "sl*" accept
-add rule {table} origin iifname . ip saddr != @own counter drop
+add rule {table} origin iifname . ip saddr != @own counter name source drop
 add rule {table} origin meta mark set iifname map @marks
 add rule {table} reserved iifname "{uplink}" dnat ip to meta l4proto . th dport map @ports
 add rule {table} to_node iifname != "sl*" accept
 add rule {table} to_node ct state established,related accept
 add rule {table} to_node icmp type echo-request limit rate 50/second accept
 {services}
-add rule {table} to_node counter drop
-add rule {table} leaving ip option lsrr exists counter drop
-add rule {table} leaving ip option ssrr exists counter drop
-add rule {table} leaving ip hdrlength > 5 update @pings {{ iifname limit rate over {pings}/second }} counter drop
-add rule {table} leaving icmp type echo-request update @pings {{ iifname limit rate over {pings}/second }} counter drop
-add rule {table} leaving ct state new add @flows {{ iifname ct count over {flows} }} counter drop
-add rule {table} leaving ip daddr 169.254.0.0/16 counter drop
+add rule {table} to_node counter name to_node drop
+add rule {table} leaving ip option lsrr exists counter name options drop
+add rule {table} leaving ip option ssrr exists counter name options drop
+add rule {table} leaving ip hdrlength > 5 update @pings {{ {beyond} }} counter name options drop
+add rule {table} leaving icmp type echo-request update @pings {{ {beyond} }} counter name pings drop
+add rule {table} leaving ct state new add @flows {{ iifname ct count over {flows} }} counter name flows drop
+add rule {table} leaving ip daddr 169.254.0.0/16 counter name neighbours drop
 add rule {table} leaving ct mark set meta mark
 add rule {table} leaving ip daddr @exempt meta priority set iifname map @exempt_classes accept
 add rule {table} leaving meta priority set iifname map @classes accept
 add rule {table} passing iifname "sl*" oifname "{uplink}" jump leaving
-add rule {table} passing iifname "sl*" counter drop
+add rule {table} passing iifname "sl*" counter name neighbours drop
 add rule {table} passing oifname != "sl*" accept
 add rule {table} passing ct state established,related accept
 add rule {table} passing iifname "{uplink}" ct status dnat ct mark set oifname map @marks accept
-add rule {table} passing counter drop
+add rule {table} passing counter name from_outside drop
 add rule {table} from_node oifname "{uplink}" meta priority set 1:{node:x}
 add rule {table} translated ip saddr != {net} accept
 add rule {table} translated oifname != "{uplink}" accept
@@ -80,7 +83,7 @@ add rule {table} translated masquerade
 add rule {table} last oifname != "{uplink}" accept
 add rule {table} last meta mark 0 accept
 add rule {table} last meta mark . meta l4proto . th sport @held accept
-add rule {table} last meta l4proto . th sport @taken counter drop
+add rule {table} last meta l4proto . th sport @taken counter name port drop
 {exempt}
 """
 
@@ -93,16 +96,24 @@ def raise_(settings: ContainerSettings) -> None:
         table=TABLE,
         uplink=settings.uplink,
         net=settings.sliver_net,
-        pings=settings.pings,
+        beyond=f"iifname limit rate over {settings.pings}/second",
         flows=settings.flows,
         node=0x1000 | NODE,
         others=_OTHERS,
+        counters="\n".join(f"add counter {TABLE} {why}" for why in DROPPED),
         services=f"add rule {TABLE} to_node tcp dport {{ {ports} }} accept" if ports else "",
         exempt=f"add element {TABLE} exempt {{ {exempt} }}" if exempt else "",
     )
     run("nft", "-f", "-", given=rules)
     with open("/proc/sys/net/ipv4/ip_forward", "w", encoding="ascii") as forwarding:
         forwarding.write("1")
+
+
+def dropped() -> dict[str, int]:
+    """Packets that did not pass, by the reasons of `DROPPED`, since the node has its rules. Run in the room."""
+    told = json.loads(run("nft", "-j", "list", "counters", "table", *TABLE.split()))["nftables"]
+    counters = [row["counter"] for row in told if "counter" in row]
+    return {counter["name"]: int(counter["packets"]) for counter in counters}
 
 
 def lower() -> None:
