@@ -107,7 +107,10 @@ def begun(call: Call, urn: Any, credentials: Any, options: Mapping[str, Any]) ->
 def may(call: Call, credentials: Any, options: Mapping[str, Any], hrn: Hrn | None) -> Principal:
     """Who acts, by a credential for this call on this slice; without a slice one on anything will do."""
     kind = "" if hrn is None else "slice"
-    return allowing.allowed(call, credentials, OPERATIONS[call.method], hrn, kind, options)
+    principal = allowing.allowed(call, credentials, OPERATIONS[call.method], hrn, kind, options)
+    if hrn is not None:
+        call.store.note(f"called by {principal.hrn}")  # so that the event of what is changed says who did it
+    return principal
 
 
 def _named(call: Call, said: Any) -> tuple[Hrn | None, list[str] | None]:

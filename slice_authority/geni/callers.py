@@ -30,7 +30,8 @@ def acting(call: Call, credentials: Any = (), options: Any = None) -> Call:
 
 
 def as_person(call: Call, row: Row) -> Call:
-    """``call`` as made by this person."""
+    """``call`` as made by this person; the event of what it changes says so."""
+    call.store.note(f"called by person {row['person_id']}", Person=row["person_id"])
     caller = callers.person(row)
     return evolve(call, caller=caller, roles=caller.roles, auth_method="tls")
 

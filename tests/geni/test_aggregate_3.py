@@ -289,6 +289,12 @@ class Provisioning(World):
         self.refused(SEARCHFAILED, "Status", [CODEEN], self.mine, {})
         self.refused(SEARCHFAILED, "Delete", [CODEEN], self.mine, {})
 
+    def test_its_events_say_who_called(self) -> None:
+        self.provisioned(NODE1)
+        for name in ("Allocate", "Provision"):
+            event = self.world.call("GetEvents", ADMIN, {"call_name": name})[-1]
+            self.assertIn("called by plc.princeton.user", event["message"])
+
     def test_one_of_two_may_be_provisioned(self) -> None:
         urns = self.allocated()
         self.am("Provision", urns[:1], self.mine, WANT)

@@ -141,6 +141,12 @@ class MakingASlice(World):
         [row] = self.world.call("GetSlices", ADMIN, {"name": "princeton_webcache"}, ["hrn", "expires", "url"])
         self.assertEqual(("plc.princeton.web-cache", int(NOW + days(14))), (row["hrn"], row["expires"]))
 
+    def test_its_event_says_who_called(self) -> None:
+        self.sa("pi", "create", "SLICE", [], {"fields": NEW})
+        event = self.world.call("GetEvents", ADMIN, {"call_name": "create"})[-1]
+        self.assertIn("called by person 3", event["message"])
+        self.assertIn(3, event["object_ids"])
+
     def test_users_and_strangers_make_none(self) -> None:
         self.refused(AUTHORIZATION, "user", "create", "SLICE", [], {"fields": NEW})
         self.refused(AUTHENTICATION, "eve", "create", "SLICE", [], {"fields": NEW})
