@@ -5,7 +5,9 @@ also says which of its peers are suspended or gone. A statement that does not fo
 nothing; an authority that is silent leaves the last one in force. No statement ever widens what the owner has said.
 """
 
+import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -29,6 +31,7 @@ log = Logger()
 
 STATEMENT, TURNS = "/federation/statement.json", "turns.json"  # the turns stand beside the statement
 AT_ONCE = 8
+CUT = "suspended"  # the file of peers that do not count, beside the statements
 OLD = "HTTP 404"  # what an authority answers that has no statements
 
 Get = Callable[[str, Path | None], Awaitable[bytes]]
@@ -62,6 +65,12 @@ class News:
                 log.warn("{path} is not read: {text}", path=str(path), text=str(error))
             else:
                 self.known[known.statement.hrn] = known
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                said = json.loads((self.kept / CUT).read_text(encoding="utf-8"))
+                self.cut = {Hrn.parse(name): str(why) for name, why in said.items()}
+            except (ValueError, AttributeError, BadArgument) as error:
+                log.warn("{path} is not read: {text}", path=str(self.kept / CUT), text=str(error))
 
     def applied(self, roots: Iterable[trust.Root]) -> tuple[trust.Root, ...]:
         """The owner's roots as they are after what was heard."""
@@ -115,7 +124,7 @@ class News:
             if state != "active"
         }
         cut |= {name: f"this node's authority has ended its peering with {name}" for name in gone if name in names}
-        self.cut = {Hrn.parse(name): why for name, why in cut.items() if name in follows}
+        self._cut({Hrn.parse(name): why for name, why in cut.items() if name in follows})
         for name, (_, sealed) in states.items():
             hrn = Hrn.parse(name)
             if hrn in anchors and not any(address(root) for root in policy.root if root.name == hrn):
@@ -136,9 +145,14 @@ class News:
             known = following.follow(before, sealed, self.now(), turns)
         if before is None or known.sealed != before.sealed:
             self.known[hrn] = known
-            self.kept.mkdir(mode=0o700, parents=True, exist_ok=True)
             name = hashlib.sha256(str(hrn).encode()).hexdigest()[:32]
             _write(self.kept / f"{name}.json", known.sealed)
+
+    def _cut(self, cut: dict[Hrn, str]) -> None:
+        """Keep who does not count, so that a restart while the authority is away does not let them in again."""
+        if cut != self.cut:
+            _write(self.kept / CUT, json.dumps({str(hrn): why for hrn, why in sorted(cut.items())}).encode())
+        self.cut = cut
 
     def _trouble(self, who: str, text: str) -> None:
         """Say once what is wrong, and once that it is well again."""
@@ -173,7 +187,8 @@ def fetching(reactor: Any, timeout: float) -> Get:
 
 
 def _write(path: Path, sealed: bytes) -> None:
-    """Keep a statement, whole or not at all."""
+    """Write a file of what was heard, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_suffix(f".{os.getpid()}")
     with beside.open("wb") as file:
         file.write(sealed)
