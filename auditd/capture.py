@@ -26,13 +26,15 @@ import numpy as np
 from attrs import define, field
 
 from auditd import capture_bpf, packets, rows, stream
+from auditd.capture_marks import MarkSocket
 from auditd.capture_post import Post
-from auditd.capture_reading import SETTLE, Reading
+from auditd.capture_reading import SETTLE, Reading, Source
 from auditd.capture_ring import RingSocket
 
 TURN = 200_000  # microseconds between two writes
 BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
 AT_ONCE = 8  # blocks of a ring between two looks at the time
+SENDERS = ("auto", "kernel", "mark", "packet")
 HOT_PATHS = ("auto", "columns", "compiled")
 
 
@@ -80,7 +82,7 @@ class Writer:
 class Capture:
     """The sockets, and the loop that empties them."""
 
-    sockets: list[RingSocket]
+    sockets: list[Source]
     writer: Writer
     reading: Reading = field(factory=lambda: Reading(secrets.randbits(64)))
     hot_path: str = "auto"  # "columns", or "compiled"; "auto": compiled once there is much, where numba is installed
@@ -130,7 +132,7 @@ class Capture:
         except Exception as error:  # whatever a compiler may meet on this machine: the other path goes on
             print(f"plfed-capture: reads without compiled code: {error}", file=sys.stderr, flush=True)
 
-    def _take(self, sock: RingSocket, interface: int) -> int:
+    def _take(self, sock: Source, interface: int) -> int:
         """Read what one ring has, a few blocks at most so that turns stay in time.
 
         Where it is not needed, a block is given back only when it was told of: a kill then loses nothing.
@@ -207,17 +209,30 @@ def own_cgroup() -> int:
 class Opened:
     """The sockets, what there is to say of them, and what has to stay open."""
 
-    sockets: list[RingSocket] = field(factory=list)
+    sockets: list[Source] = field(factory=list)
     senders: dict[str, list[int]] = field(factory=dict)  # by interface: descriptors by which the kernel tells senders
     reasons: dict[str, str] = field(factory=dict)  # by interface: why it does not
+    marked: set[str] = field(factory=set)  # interfaces where the firewall's marks tell
     adopted: bool = False  # whether rings of an earlier run go on
+
+    def mark(self, name: str, options: argparse.Namespace) -> None:
+        """Have senders told by the firewall's marks instead, where the kernel hands them over."""
+        try:
+            marks = MarkSocket(name, packets.WIDTH, options.filter)
+        except OSError:
+            if options.senders == "mark":
+                raise
+            return
+        self.sockets.pop().close()
+        self.sockets.append(marks)
+        self.marked.add(name)
 
     def facts(self, options: argparse.Namespace) -> dict[str, Any]:
         """What the hello says."""
         names = [sock.interface for sock in self.sockets]
         return {
             "interfaces": {name: socket.if_nametoindex(name) for name in names},
-            "senders": {name: "packet" if name in self.reasons else "kernel" for name in names},
+            "senders": {name: self._by(name) for name in names},
             "reasons": self.reasons,
             "forwarded": options.forwarded,
             "cuts": all(sock.vnet for sock in self.sockets),
@@ -230,9 +245,12 @@ class Opened:
             "descriptors": [[name, socket.if_nametoindex(name), kind] for name, kind, _ in self.all()],
         }
 
+    def _by(self, name: str) -> str:
+        return "mark" if name in self.marked else "packet" if name in self.reasons else "kernel"
+
     def all(self) -> list[tuple[str, str, int]]:
         """Every descriptor that is worth keeping: interface, kind, number."""
-        rings = [(sock.interface, "ring", sock.ins.fileno()) for sock in self.sockets]
+        rings = [(s.interface, "ring", s.ins.fileno()) for s in self.sockets if isinstance(s, RingSocket)]
         return rings + [(name, "bpf", each) for name, found in self.senders.items() for each in found]
 
 
@@ -253,6 +271,8 @@ def opened(options: argparse.Namespace) -> Opened:
             found.reasons[name] = "not asked for"
             continue
         try:
+            if options.senders == "mark":
+                raise OSError(0, "not asked for")
             asking = [number for kind, number in mine if kind == "bpf"]
             found.senders[name] = asking or capture_bpf.attach(index, options.forwarded == "mark")
             sock.senders = True
@@ -260,6 +280,8 @@ def opened(options: argparse.Namespace) -> Opened:
             if options.senders == "kernel":
                 raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error
             found.reasons[name] = str(error.strerror)
+            if options.forwarded == "mark" or options.senders == "mark":
+                found.mark(name, options)
     for number in {number for *_, number in options.adopt} - {number for *_, number in found.all()}:
         os.close(number)  # of an interface that is gone
     return found
@@ -271,7 +293,9 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--interface", action="append", required=True, help="capture here; may be repeated")
     parser.add_argument("--filter", default="", help="a tcpdump expression: capture no more than that")
     parser.add_argument("--ring-mib", type=int, default=16, help="MiB shared with the kernel, per interface")
-    parser.add_argument("--senders", choices=("auto", "kernel", "packet"), default="auto", help="who tells the sender")
+    parser.add_argument(
+        "--senders", choices=("auto", "kernel", "mark", "packet"), default="auto", help="who tells the sender"
+    )
     parser.add_argument("--forwarded", choices=("interface", "mark"), default="interface", help="what tells slivers")
     parser.add_argument("--hot-path", choices=HOT_PATHS, default="auto", help="how plain packets are read")
     parser.add_argument("--told", type=json.loads, default={}, help="by interface, the last block that was told of")

@@ -47,9 +47,8 @@ class Pieces:
             row["how"] &= ~rows.HOW_PORTLESS & 0xFF
 
 
-def pieces_of_four(batch: rows.Rows, heads: U8, at: Index, link: int, pieces: Pieces) -> None:
-    """Give the pieces of IPv4 datagrams at ``at`` their ports."""
-    identities = heads[at, link + 4].astype(np.int64) << 8 | heads[at, link + 5]
+def pieces_told(batch: rows.Rows, at: Index, identities: npt.NDArray[np.int64], pieces: Pieces) -> None:
+    """Give the pieces of datagrams at ``at`` their ports."""
     for place, identity in zip(at, identities, strict=True):
         one = batch[place : place + 1]
         pieces.see(one[0], int(identity), int(one["first"][0]))

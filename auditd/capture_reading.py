@@ -9,13 +9,15 @@ import numpy as np
 from attrs import define, field
 
 from auditd import packets, plain, rows
-from auditd.capture_rare import MOST_DISSECTED, Pieces, dissect, pieces_of_four, unread
+from auditd.capture_marks import MarkSocket
+from auditd.capture_rare import MOST_DISSECTED, Pieces, dissect, pieces_told, unread
 from auditd.capture_ring import HEADER, VNET, Block, RingSocket, offsets
 from auditd.frames import Frames, Index, windows
 
 MOST_ROWS = 50_000  # flows told apart in a turn
 SETTLE = 100_000  # microseconds; by then the kernel has handed over what it saw
 _STEP = 5_000  # microseconds by which the wall clock may stray in a turn without having been set
+Source = RingSocket | MarkSocket
 
 
 @define
@@ -63,7 +65,7 @@ class Reading:
         some, self._found = self._found, []
         return [*some, self.walker.taken()] if self.walker else some
 
-    def block(self, block: Block, interface: int, sock: RingSocket, now_steady: int, now_wall: int) -> None:
+    def block(self, block: Block, interface: int, sock: Source, now_steady: int, now_wall: int) -> None:
         """Read one block of the ring ``sock`` of ``interface`` (its index)."""
         if not self.walker:
             self.see(self._frames(block, offsets(block), interface, sock, now_steady, now_wall))
@@ -83,9 +85,7 @@ class Reading:
             if self.walker.full:
                 self._keep([self.walker.taken().copy()])
 
-    def _frames(
-        self, block: Block, at: Index, interface: int, sock: RingSocket, now_steady: int, now_wall: int
-    ) -> Frames:
+    def _frames(self, block: Block, at: Index, interface: int, sock: Source, now_steady: int, now_wall: int) -> Frames:
         """The packets whose headers lie at ``at``."""
         head = windows(block.bytes, at, HEADER.itemsize).view(HEADER)[:, 0]
         start, sizes = at + head["mac"], None
@@ -127,7 +127,7 @@ class Reading:
         read.rows["how"] |= frames.how
         if frames.sizes is not None:
             self._cut(read.rows, heads, frames.link, frames.sizes)
-        pieces_of_four(read.rows, heads, read.fragments, frames.link, self._pieces)
+        pieces_told(read.rows, read.fragments, read.identities, self._pieces)
         self._rare(read.rows, heads, captured, read.rare, frames.link)
         self.counts.foreign += len(read.foreign)
         read.rows["packets"][read.foreign] = 0

@@ -66,7 +66,7 @@ def selected(expression: str, interface: str) -> tuple[_Code, ...]:
     return tuple(struct.iter_unpack("=HBBI", whole))
 
 
-def _attach(sock: socket.socket, wanted: tuple[_Code, ...], snap: int) -> None:
+def attach_filter(sock: socket.socket, wanted: tuple[_Code, ...], snap: int) -> None:
     """Let through outgoing frames that ``wanted`` lets through, ``snap`` bytes of each."""
     cut = tuple((code, t, f, min(k, snap) if code == 0x06 else k) for code, t, f, k in wanted) or ((0x06, 0, 0, snap),)
     program = b"".join(struct.pack("=HBBI", *instruction) for instruction in (*_OUTGOING, *cut))
@@ -135,7 +135,7 @@ class RingSocket(SuperSocket):
         sock = self.ins
         sock.setsockopt(_SOL_PACKET, _VERSION, _TPACKET_V3)
         self.vnet = self._try(_VNET, 1)
-        _attach(sock, selected(expression, self.interface) if expression else (), snap)
+        attach_filter(sock, selected(expression, self.interface) if expression else (), snap)
         request = (_BLOCK, self._blocks, 2048, _BLOCK // 2048 * self._blocks, _WAIT, 0, _WANT_HASH)
         sock.setsockopt(_SOL_PACKET, _RX_RING, struct.pack("7I", *request))
         self._map = mmap.mmap(sock.fileno(), _BLOCK * self._blocks)

@@ -1,8 +1,8 @@
 """Heads of packets become columns here, a batch at a time; nothing in this module reads a socket or a clock.
 
-Read are Ethernet (or bare IP), IPv4 with any options, IPv6 without extension headers, and of what they carry the ports
-of TCP, UDP, DCCP, SCTP and UDP-Lite, type and code of ICMP, and TCP's flags. Everything else is pointed out as rare,
-for a dissector that knows more, or is read coarsely.
+Read are Ethernet (or bare IP), IPv4 with any options, IPv6 without extension headers (but for that of a piece), and of
+what they carry the ports of TCP, UDP, DCCP, SCTP and UDP-Lite, type and code of ICMP, and TCP's flags. Everything else
+is pointed out as rare, for a dissector that knows more, or is read coarsely.
 """
 
 from typing import Any
@@ -21,7 +21,8 @@ _PORTED[list(rows.PORTED)] = True
 # What IPv6 puts between its own header and what it carries: hop-by-hop, routing, fragment, authentication,
 # destination options, mobility, HIP, shim6 (the registry of RFC 7045).
 _EXTENSIONS = np.zeros(256, bool)
-_EXTENSIONS[[0, 43, 44, 51, 60, 135, 139, 140]] = True
+_FRAGMENT = 44
+_EXTENSIONS[[0, 43, _FRAGMENT, 51, 60, 135, 139, 140]] = True
 
 
 @frozen
@@ -30,7 +31,8 @@ class Read:
 
     rows: rows.Rows  # addresses, ports, proto, flags, octets and packets; times and tags are the caller's
     rare: Index  # packets that need a dissector; their rows are not filled
-    fragments: Index  # IPv4 packets that are pieces of a datagram
+    fragments: Index  # packets that are pieces of a datagram
+    identities: npt.NDArray[np.int64]  # of those datagrams
     foreign: Index  # frames that carry no IP, like ARP
 
 
@@ -55,12 +57,16 @@ def read(heads: U8, captured: npt.NDArray[Any], length: npt.NDArray[Any], link: 
     start = (ip[:, 0] & 15).astype(np.int64) * 4
     four &= (start >= 20) & (have >= start)
     six &= have >= 40
+    pieces = six & (ip[:, 6] == _FRAGMENT) & (have >= 48)
+    pieces &= ~_EXTENSIONS[ip[:, 40]]
     six &= ~_EXTENSIONS[ip[:, 6]]
     fragment = four & (((ip[:, 6] & 0x3F) != 0) | (ip[:, 7] != 0))
     _four(out, ip, have, np.flatnonzero(four), start)
     _six(out, ip, have, np.flatnonzero(six))
-    plain = four | six
-    return Read(out, np.flatnonzero(~plain & ~known), np.flatnonzero(fragment), np.flatnonzero(known))
+    _pieces(out, ip, have, np.flatnonzero(pieces))
+    plain = four | six | pieces
+    at = np.flatnonzero(fragment | pieces)
+    return Read(out, np.flatnonzero(~plain & ~known), at, _identities(ip, at), np.flatnonzero(known))
 
 
 # ARP, reverse ARP, slow protocols (LACP), EAPOL, LLDP, loopback test: no IP inside.
@@ -93,6 +99,29 @@ def _six(out: rows.Rows, ip: U8, have: npt.NDArray[np.int64], at: Index) -> None
         out[name][at] = words[:, column]
     out["proto"][at] = ip[at, 6]
     _inside(out, ip[at, 40:56], have[at] - 40, at)
+
+
+def _pieces(out: rows.Rows, ip: U8, have: npt.NDArray[np.int64], at: Index) -> None:
+    """Pieces of IPv6 datagrams: the header behind the first says which; ports are in the first piece only."""
+    if not len(at):
+        return
+    words = np.ascontiguousarray(ip[at, 8:40]).view(">u8")
+    for column, name in enumerate(("s_hi", "s_lo", "d_hi", "d_lo")):
+        out[name][at] = words[:, column]
+    proto = ip[at, 40]
+    out["proto"][at] = proto
+    later = (ip[at, 42] != 0) | (ip[at, 43] & 0xF8 != 0)
+    out["how"][at[later & (_PORTED[proto] | (proto == rows.ICMP6))]] = rows.HOW_PORTLESS
+    first = at[~later]
+    _inside(out, ip[first, 48:64], have[first] - 48, first)
+
+
+def _identities(ip: U8, at: Index) -> npt.NDArray[np.int64]:
+    """What the pieces at ``at`` have in common with the others of their datagram."""
+    four = ip[at, 0] >> 4 == 4
+    places = np.where(four[:, None], (4, 5, 4, 5), (44, 45, 46, 47))
+    read = ip[at[:, None], places].astype(np.int64)
+    return read[:, 0] << 24 | read[:, 1] << 16 | read[:, 2] << 8 | read[:, 3]
 
 
 def _inside(out: rows.Rows, head: U8, have: npt.NDArray[np.int64], at: Index) -> None:

@@ -20,6 +20,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+_WORDS = (np.dtype(object), np.dtype(float))  # how columns of words come, and how they come when they are empty
+
+
 def columns(found: Rows, names: dict[int, tuple[str, str, str]], node: str) -> dict[str, Array]:
     """Rows (in wall time) as columns. ``names``: slice, authority and kind by number."""
     known, at = np.unique(found["slice"], return_inverse=True)
@@ -54,7 +57,8 @@ def write(found: Rows, names: dict[int, tuple[str, str, str]], node: str, path: 
     with duckdb.connect() as engine:
         engine.execute("SET threads = 1")
         engine.register("flows", table)
-        listed = ", ".join(COLUMNS)
+        # said of each, for of an hour without flows the engine cannot see that these are words
+        listed = ", ".join(f"{name}::VARCHAR AS {name}" if table[name].dtype in _WORDS else name for name in COLUMNS)
         engine.execute(
             f"COPY (SELECT {listed} FROM flows ORDER BY d_hi, d_lo, first) TO '{_quoted(path)}' "
             "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 131072)"

@@ -32,7 +32,9 @@ class Settings:
     capture_interfaces: tuple[str, ...] = _may(("eth0",), "Interfaces whose outgoing packets are seen.")
     capture_filter: str = _may("", 'A tcpdump expression that limits what is seen (needs libpcap0.8); "" for all.')
     capture_senders: str = _may(
-        "auto", "kernel: the kernel tells senders, or nothing is captured. packet: addresses only. auto: as it can."
+        "auto",
+        "kernel: the kernel tells senders, or nothing is captured. mark: the firewall's marks. packet: addresses. "
+        "auto: as it can.",
     )
     capture_forwarded: str = _may("interface", "What tells slivers with a network of their own: interface, or mark.")
     ring_mib: int = _may(16, "MiB shared with the kernel for each interface.")

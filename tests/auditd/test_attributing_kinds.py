@@ -258,3 +258,52 @@ class BySourceAddress(Kinds):
             's.sendto(packet("198.51.100.7", 1105), ("10.77.0.2", 0))'
         )
         self.assertEqual({UNKNOWN: 1}, self.whose(self.seen(17, 1105)))
+
+
+class ByMarks(Kinds):
+    """Where the kernel may not be asked by BPF and the firewall marks what slivers send."""
+
+    options = ("--senders", "mark", "--forwarded", "mark")
+    rules = """
+    table inet plfed_mark {
+        chain out {
+            type filter hook output priority mangle
+            meta skuid 30001 meta mark set 101
+        }
+    }
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        nft = [*self.ground.node.enter, "nft"]
+        done = subprocess.run([*nft, "-f", "-"], input=self.rules, text=True, capture_output=True, check=False)
+        if done.returncode:
+            self.skipTest(f"nft cannot mark here: {done.stderr}")
+        self.addCleanup(subprocess.run, [*nft, "delete table inet plfed_mark"], check=True)
+        self.owners = Owners({1}, frozenset())
+        self.owners.learn(Kind.MARK, 101, CODEEN, 0, None)
+
+    def test_datagrams_their_pieces_and_ipv6(self) -> None:
+        self.run_in_sliver(
+            AS_USER + 'socket.socket(type=socket.SOCK_DGRAM).sendto(b"x" * 4000, ("10.77.0.2", 1203))\n'
+            'socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b"x" * 20, ("fd77::2", 1208))'
+        )
+        self.assertEqual({CODEEN: 3}, self.whose(self.seen(17, 1203)))
+        self.assertEqual({CODEEN: 1}, self.whose(self.seen(17, 1208)))
+
+    def test_a_connection_that_sends_much_is_counted_as_packets_and_as_frames(self) -> None:
+        self.run_in_sliver(
+            AS_USER + 's = socket.create_connection(("10.77.0.2", 2000)); s.send(b"hello"); s.recv(10)\n'
+            'try: s.sendall(b"x" * 300_000)\nexcept OSError: pass'  # the other end does not read that much
+        )
+        found = self.seen(6, 2000)
+        self.assertEqual([CODEEN], [each for each in self.whose(found) if each != UNKNOWN])
+        self.assertLess(int(found["frames"].sum()), int(found["packets"].sum()))
+        self.assertGreater(int(found["octets"].sum()), 10_000)
+
+    def test_a_packet_socket_is_unknown_for_the_firewall_does_not_see_it(self) -> None:
+        self.run_in_sliver(
+            f"import os, socket, struct\n{PACKET}\ns = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0){DROP}"
+            's.sendto(packet("10.77.0.1", 1206), ("up0", 0x0800, 0, 0, bytes([2, 0, 0, 0, 0, 2])))'
+        )
+        self.assertEqual({UNKNOWN: 1}, self.whose(self.seen(17, 1206)))

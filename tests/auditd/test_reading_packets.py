@@ -11,7 +11,7 @@ from scapy.layers.l2 import Ether
 from twisted.trial.unittest import SynchronousTestCase
 
 from auditd import packets, rows
-from auditd.capture_rare import Pieces, dissect, pieces_of_four
+from auditd.capture_rare import Pieces, dissect, pieces_told
 from auditd.rows import Rows
 
 HEAD = bytes(12)  # of Ethernet, before the type
@@ -46,7 +46,7 @@ def read(*frames: bytes, link: int = 14) -> tuple[Rows, packets.Read]:
         heads[number, : captured[number]] = np.frombuffer(frame[: packets.WIDTH], np.uint8)
     found = packets.read(heads, captured, np.array([len(frame) for frame in frames]), link)
     pieces = Pieces()
-    pieces_of_four(found.rows, heads, found.fragments, link, pieces)
+    pieces_told(found.rows, found.fragments, found.identities, pieces)
     dissect(found.rows, heads, captured, found.rare, link, pieces)
     return found.rows, found
 
@@ -106,6 +106,16 @@ class ReadingPackets(SynchronousTestCase):
         )
         self.assertEqual([7 << 16 | 9] * 3, found["ports"].tolist())
         self.assertEqual(1, len(rows.joined(found)))
+
+    def test_pieces_of_ipv6_are_read_without_a_dissector(self) -> None:
+        def piece(place: int, more: int, inside: bytes, identity: int = 0x01020304) -> bytes:
+            return six(44, struct.pack(">BBHI", 17, 0, place << 3 | more, identity) + inside)
+
+        ours = piece(0, 1, ports(7, 53) + bytes(8)), piece(2, 1, bytes(16)), piece(4, 0, b"x")
+        found, how = read(*ours, piece(2, 0, b"y", 0x02020304))
+        self.assertEqual([7 << 16 | 53] * 3 + [0], found["ports"].tolist())
+        self.assertEqual([0, 0, 0, rows.HOW_PORTLESS], found["how"].tolist())
+        self.assertEqual(([17] * 4, []), (found["proto"].tolist(), how.rare.tolist()))
 
     def test_ipv6_extension_headers_are_read_through(self) -> None:
         hop = bytes((60, 0)) + bytes(6)

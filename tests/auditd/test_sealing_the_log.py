@@ -134,6 +134,16 @@ class Keeping(SynchronousTestCase):
         self.assertEqual((5555, 53, 3, 17), tuple(told[name] for name in ("sport", "dport", "packets", "proto")))
         self.assertEqual((0, 0xFFFF << 32 | 0xC6336407), (told["d_hi"], told["d_lo"]))
 
+    @unittest.skipIf(duckdb is None, "the package duckdb is not installed")
+    def test_a_segment_without_flows_has_the_columns_of_every_other(self) -> None:
+        told = []
+        for number, found in enumerate((sent(CODEEN, at=1000, slice=16), sent(CODEEN)[:0])):
+            path = self.folder / f"{number}.parquet"
+            write(found, {16: (CODEEN, "plc", "slice")}, "node1.plc.example", path)
+            with duckdb.connect() as engine:
+                told.append(engine.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall())
+        self.assertEqual(told[0], told[1])
+
 
 class Pulling(Audited):
     if duckdb is None:
