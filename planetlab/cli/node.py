@@ -186,6 +186,8 @@ class NodePlace:
             "capture_interfaces": [self.inside.uplink],
             "authority_name": self.authority_name,
             "authority_url": self.authority_url,
+            "authority_pages": self.authority_url,
+            "authority_period": min(60.0, self.poll_period),
             **self.audit.settings(),
             "page_url": f"http://{self.address}:{self.ports['audit']}/",
             **({"slice_mail": f"SLICE@{self.contact}", "abuse_mail": f"abuse@{self.contact}"} if self.contact else {}),

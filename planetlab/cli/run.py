@@ -83,5 +83,11 @@ def run(work: Callable[[Any], Coroutine[Any, Any, int]]) -> None:
 
 
 def _cancel(main: Deferred[int], finished: Deferred[None]) -> Deferred[None]:
+    for number in (signal.SIGINT, signal.SIGTERM):  # one was heard; the reactor takes a second one for an accident
+        signal.signal(number, _ending_already)
     main.cancel()
     return finished
+
+
+def _ending_already(number: int, frame: object) -> None:
+    print("plfed: ending already, which takes some seconds", file=sys.stderr)

@@ -34,3 +34,23 @@ class Interrupting(SynchronousTestCase):
 
     def test_it_ends_what_runs_in_the_foreground(self) -> None:
         self.assertEqual((130, "cleaned up\n"), self.interrupted(""))
+
+    def test_a_second_one_while_it_ends_is_told_so_and_is_no_accident(self) -> None:
+        slow = PROGRAM.replace(
+            '        print("cleaned up", flush=True)',
+            '        print("ending", flush=True)\n'
+            "        await deferLater(reactor, 0.3)\n"
+            '        print("cleaned up", flush=True)',
+        )
+        program = f"from twisted.internet.task import deferLater{slow}"
+        with subprocess.Popen(
+            [sys.executable, "-c", program], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            self.assertEqual("ending\n", process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        self.assertEqual((130, "cleaned up\n", 1), (process.returncode, out, err.count("\n")), err)
+        self.assertIn("ending already", err)
