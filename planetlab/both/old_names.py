@@ -9,10 +9,9 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from planetlab.both import forms
 from planetlab.calls import Call
 from planetlab.methods import Api, Argument, Method
-from planetlab.shapes import Shape
+from planetlab.shapes import Of, Shape
 
 Names = Mapping[str, str]
 
@@ -100,7 +99,7 @@ ROWS = (
     Old("AdmGetNodeGroups", "GetNodeGroups", GROUPS),
     Old("AnonAdmGetNodeGroups", "GetNodeGroups", GROUPS),
     Old("AdmDeleteNodeGroup", "DeleteNodeGroup"),
-    Old("AdmUpdateNodeGroup", "UpdateNodeGroup", GROUPS, packs=("name",), keeps=1),
+    Old("AdmUpdateNodeGroup", "UpdateNodeGroup", GROUPS, packs=("name", "description"), keeps=1),
     Old("AdmAddSitePowerControlUnit", "AddPCU"),
     Old("AdmUpdateSitePowerControlUnit", "UpdatePCU"),
     Old("AdmDeleteSitePowerControlUnit", "DeletePCU"),
@@ -179,7 +178,8 @@ def _method(row: Old, new: Method) -> Method:
 
 
 def _member(struct: Shape, name: str) -> Shape:
-    return getattr(struct, "members", {}).get(name, forms.TEXT)  # type: ignore[no-any-return]
+    """The shape of a member; what today's struct does not know was a text, and is not kept."""
+    return getattr(struct, "members", {}).get(name, Of(str, nil=True))  # type: ignore[no-any-return]
 
 
 def _body(row: Old, new: Method) -> Any:

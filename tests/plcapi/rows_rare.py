@@ -134,6 +134,15 @@ RARE = (
         ("GetNodeGroups", (["r2"], ["value"]), [{"value": "outer"}]),
     ),
     Row("admin", "UpdateNodeGroup", ("rings", {"colour": 1}), 1),
+    Row(
+        "admin",
+        "AdmUpdateNodeGroup",
+        ("rings", "r2", "what it is for"),
+        1,
+        ("GetNodeGroups", (["r2"], ["groupname"]), [{"groupname": "r2"}]),
+    ),
+    Row("admin", "AdmUpdateNodeGroup", ("rings", "r2", None), 1),
+    Row("admin", "AdmUpdateNodeGroup", ("rings", "r2", 5), TYPE),
     Row("admin", "UpdateNodeGroup", ("none", {"value": "outer"}), UNKNOWN),
     Row(
         "anonymous",
