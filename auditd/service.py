@@ -76,7 +76,7 @@ def made(settings: Settings) -> Audit:
         raise BadSettings(f"address, addresses: expected IP addresses, {error}") from None
     for name, value, allowed in (
         ("capture", settings.capture, ("live", "simulated")),
-        ("capture_senders", settings.capture_senders, ("auto", "kernel", "packet")),
+        ("capture_senders", settings.capture_senders, ("auto", "kernel", "mark", "packet")),
         ("capture_forwarded", settings.capture_forwarded, ("interface", "mark")),
         ("disclosure", settings.disclosure, ("networks", "open")),
     ):
