@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from attrs import define
 from twisted.web.http import Request
@@ -22,7 +22,7 @@ from auditd import notices
 from auditd.answers import PAGE, Answer, Answers, Query
 from auditd.case_pages import CasePages, SeeOther
 from auditd.clean import line
-from auditd.render import KINDS, Renderer
+from auditd.render import KEPT, KINDS, Renderer
 from auditd.sealing import Log
 from auditd.settings import Settings
 from auditd.stating import statement
@@ -117,7 +117,8 @@ class Pages(Resource):
         answers, common = self._answers, (asked.viewer, asked.query, steady, wall)
         first, _, rest = asked.path.removeprefix("/").partition("/")
         if asked.path == "/to/" and "address" in asked.query:
-            return SeeOther(f"/to/{quote(asked.query['address'].strip()[:100], safe=':/')}")
+            more = urlencode([(name, asked.query[name][:60]) for name in KEPT if asked.query.get(name)])
+            return SeeOther(f"/to/{quote(asked.query['address'].strip()[:100], safe=':/')}{more and '?'}{more}")
         if not rest and first in ("", "index"):
             return answers.front(*common)
         if not rest and first in ("slices", "destinations", "summary", "health"):
@@ -186,7 +187,8 @@ class Pages(Resource):
         pages = max(1, -(-len(answer.table) // PAGE))
         if asked.page > pages:
             raise NotFound(f"expected 1 to {pages}, got {asked.page}", "page")
-        return self._renderer.html(answer, state, asked.page, asked.path if asked.path != "/" else "/index")
+        path = asked.path if asked.path != "/" else "/index"
+        return self._renderer.html(answer, state, asked.page, path, {} if answer.status >= 400 else asked.query)
 
     def _refusal(self, error: PlanetLabError, path: str) -> Answer:
         argument = getattr(error, "where", "") or ("address" if isinstance(error, BadArgument) else "request")

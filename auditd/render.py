@@ -6,12 +6,12 @@ import hashlib
 import io
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from auditd import tell
-from auditd.answers import MOST_STRUCTS, PAGE, Answer
+from auditd import tell, zones
+from auditd.answers import MOST_STRUCTS, PAGE, Answer, Query
 from auditd.clean import cell, line
 from auditd.settings import Settings
 
@@ -19,6 +19,8 @@ KINDS = {
     "html": "text/html", "json": "application/json", "csv": "text/csv", "txt": "text/plain", "xarf": "application/json",
     "statement": "text/plain",
 }  # fmt: skip
+
+KEPT = ("from", "until", "port", "protocol", "zone")  # of a query: what links to the same page keep
 
 
 class Renderer:
@@ -32,7 +34,9 @@ class Renderer:
             loader=PackageLoader("auditd"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True,
         )  # fmt: skip
-        self._templates.filters.update(octets=tell.octets, seen=line, path=lambda text: quote(str(text), safe=":/"))
+        self._templates.filters.update(
+            local=zones.told, octets=tell.octets, seen=line, path=lambda text: quote(str(text), safe=":/")
+        )
         self._style = self._templates.get_template("style.css").render()
         digest = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
         self.policy = (
@@ -40,14 +44,20 @@ class Renderer:
             "base-uri 'none'; frame-ancestors 'none'"
         )
 
-    def html(self, answer: Answer, state: dict[str, Any], page: int, path: str) -> str:
-        """A page for people: ``page`` of the table, counted from 1."""
+    def html(self, answer: Answer, state: dict[str, Any], page: int, path: str, query: Query) -> str:
+        """A page for people: ``page`` of the table, counted from 1; ``query``: what was asked, which links keep."""
         pages = max(1, -(-len(answer.table) // PAGE))
         shown = answer.table[(page - 1) * PAGE : page * PAGE]
         everywhere = {"desk": self.desk, "can_pause": self.can_pause, "settings": self._settings, "style": self._style}
         table = {"table": shown, "rows": len(answer.table), "page": page, "pages": pages}
+        kept = [(name, query[name]) for name in KEPT if query.get(name)]
+        asked = {
+            "zone": zones.read(query.get("zone", "")), "zone_told": query.get("zone", "").strip(),
+            "kept": f"?{urlencode(kept)}" if kept else "", "asked_fields": [each for each in kept if each[0] != "zone"],
+            "fields": {name: query.get(name, "") for name in KEPT},
+        }  # fmt: skip
         return self._templates.get_template(answer.template).render(
-            **{**everywhere, **state, **table, "title": answer.title, "path": path, **answer.facts}
+            **{**everywhere, **state, **table, **asked, "title": answer.title, "path": path, **answer.facts}
         )
 
     def json(self, answer: Answer) -> str:
