@@ -70,13 +70,24 @@ def fresh_serial() -> str:
     return secrets.token_hex(16)
 
 
+def own_names(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """A slice's attributes as its ticket states them: an authority gives tickets for names of its own only.
+
+    A slice that was made here for another authority's is ours to answer for, under the name it has here; the other
+    name goes along as ``made_for``, for people.
+    """
+    if ("sfa_created", "True") not in pairs:
+        return pairs
+    return tuple(("made_for" if name == "hrn" else name, value) for name, value in pairs)
+
+
 def ticket_of(store: Store, one: Row, serial: str, life: float | None = None) -> Ticket:
     """The ticket of a slice as it is now. It expires with the slice, or after ``life`` seconds if that is sooner."""
     number = one["slice_id"]
     attributes = slivers.attributes_of(store, [number], None, [])[number]
     script = next((tag["value"] for tag in attributes if tag["tagname"] == "initscript"), "")
     code = next((tag["value"] for tag in attributes if tag["tagname"] == "initscript_code"), "")
-    pairs = tuple((tag["tagname"], tag["value"] or "") for tag in attributes)
+    pairs = own_names(tuple((tag["tagname"], tag["value"] or "") for tag in attributes))
     users = tuple(
         User(member.person_id, member.email, tuple(text for kind, text in member.keys if kind == "ssh"))
         for member in slivers.members_of(store, number)

@@ -341,6 +341,13 @@ class OthersSlices(World):
         error = self.world.refusal(self.user, "GetCredential", self.world.own("user"), "epfl.lab.cdn", "slice")
         self.assertIn("another registry", str(error))
 
+    def test_its_ticket_is_one_that_our_nodes_believe_and_says_for_whom_it_is(self) -> None:
+        text = self.am("GetTicket", "epfl.lab.cdn", [anns_slice()], request(self.hosts[0]), self.USERS, who=self.ann)
+        pinned = Root(hrn=Hrn(("plc",)), gid=root("plc"), ticket_keys=(public("ticket"),))
+        ticket = tickets.open_ticket(text.encode(), Roots((pinned,)), NOW)
+        self.assertEqual(("epfl8lab_cdn", "epfl.lab.cdn"), (str(ticket.slice), ticket.tag("made_for")))
+        self.assertEqual([(ssh("ann"),)], [user.keys for user in ticket.users])
+
     def test_it_lives_as_long_as_the_credential_and_no_longer(self) -> None:
         self.create(self.hosts[0])
         self.assertIs(True, self.am(
