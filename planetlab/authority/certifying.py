@@ -2,15 +2,21 @@
 
 import pathlib
 import uuid
+from contextlib import closing
 
 from attrs import evolve
 
 from planetlab import gids, keys
 from planetlab.authority import book as books
 from planetlab.authority.book import Book, Certified
-from planetlab.errors import BadSettings, NotFound
+from planetlab.errors import BadSettings, Conflict, NotFound
+from planetlab.filters import Compare, IsNil, both
 from planetlab.gids import Gid
 from planetlab.names import Hrn
+from planetlab.records.sites import SITE
+from planetlab.registry.opening import connect
+from planetlab.registry.plc import Plc
+from planetlab.registry.store import Store
 from planetlab.statements import Revoked
 
 MOST_REQUEST = 16_384  # bytes
@@ -29,6 +35,7 @@ def request(folder: pathlib.Path) -> bytes:
 def certify(parent: pathlib.Path, asked: bytes, now: float) -> bytes:
     """The chain for an authority that asks with a request. Raises `Conflict` if its name is not free, or `BadGid`."""
     hrn, key = _read(asked)
+    _must_be_no_site(parent, hrn, now)
     with books.alone(parent):
         book = books.load(parent)
         book.must_be_free(hrn, keys.fingerprint(key), now)
@@ -68,6 +75,18 @@ def revoke(parent: pathlib.Path, hrn: Hrn, now: float, why: str, key: str = "") 
         said = tuple(Revoked(each, str(hrn), now, why) for each in sorted(prints))
         books.keep(parent, evolve(book, certified=certified, revoked=(*book.revoked, *said)))
     return hit
+
+
+def _must_be_no_site(parent: pathlib.Path, hrn: Hrn, now: float) -> None:
+    """A site's name is an authority's below this one too: the PLC itself answers for it, where there is one."""
+    own, registry = books.name_of(parent), parent / "registry.db"
+    if not registry.exists() or not own.governs(hrn) or hrn == own:
+        return
+    name = hrn.path[len(own.path)]
+    with closing(connect(str(registry), "both", reads_only=True)) as connection:
+        store = Store(connection, now, Plc(hrn=own), reads_only=True)
+        if store.row(SITE, both(Compare("login_base", "=", name), IsNil("peer_id")), ("site_id",)) is not None:
+            raise Conflict(f"{own.child(name)} is a site of {own}, which answers for it; {hrn} needs another name")
 
 
 def _read(asked: bytes) -> tuple[Hrn, keys.PublicKey]:

@@ -10,10 +10,12 @@ from planetlab import gids, keys
 from planetlab.authority import book as books
 from planetlab.authority import certifying
 from planetlab.authority.speaking import Voice
+from planetlab.both.founding import found
 from planetlab.cli import papers
 from planetlab.errors import Conflict, NotFound
 from planetlab.names import Hrn
 from planetlab.refusals import BadGid
+from planetlab.registry.plc import Plc
 
 PLC = Hrn(("plc",))
 
@@ -67,6 +69,13 @@ class Certifying(SynchronousTestCase):
         certifying.certify(self.plc, asked("plc.japan"), self.now)
         error = self.assertRaises(Conflict, certifying.certify, self.plc, asked("plc.korea"), self.now)
         self.assertIn("that of plc.japan", str(error))
+
+    def test_a_sites_name_is_not_given_to_an_authority(self) -> None:
+        found(str(self.plc / "registry.db"), Plc(hrn=PLC, slice_prefix="pl"), "root@plc.example", "secret", self.now)
+        for hrn in ("plc.pl", "plc.pl.lab"):
+            error = self.assertRaises(Conflict, certifying.certify, self.plc, asked(hrn), self.now)
+            self.assertIn("plc.pl is a site of plc", str(error))
+        certifying.certify(self.plc, asked("plc.japan"), self.now)
 
     def test_what_is_revoked_is_said_and_its_key_does_not_come_back(self) -> None:
         certifying.certify(self.plc, asked("plc.japan"), self.now)
