@@ -26,6 +26,7 @@ MOST_STRUCTS = 10_000  # in one answer for programs
 MOST_MAILS = 50  # slices of one answer beside which a ready letter stands
 MOST_OF_MANY = 200  # flows in one answer about a prefix so wide that it is no network's own
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
+MOST_SKEW = 3600  # seconds that a reader's clock may differ
 MOST_PASTED = 2000  # characters of a line that is shown again
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
 Query = dict[str, str]
@@ -388,6 +389,15 @@ class Answers:
             question = evolve(question, since=read_moment(text, "from"))
         if text := query.get("until"):
             question = evolve(question, until=read_moment(text, "until"))
+        if text := query.get("skew"):
+            if not text.isascii() or not text.isdigit() or int(text[:6]) > MOST_SKEW:
+                raise BadArgument(f"expected seconds, 0 to {MOST_SKEW}, got {line(text, 40)!r}", "skew")
+            skew = int(text) * 1_000_000
+            since, until = question.since, question.until
+            question = evolve(question, since=since and since - skew, until=until and until + skew)
+        if name := query.get("slice"):
+            numbers = frozenset(n for sender, n in self.audit.owners.senders().items() if sender.slice == name)
+            question = evolve(question, slices=numbers)
         if text := query.get("port"):
             if not text.isascii() or not text.isdigit() or int(text[:6]) > 65535:
                 raise BadArgument(f"expected a port, 0 to 65535, got {line(text, 40)!r}", "port")

@@ -20,7 +20,7 @@ KINDS = {
     "statement": "text/plain",
 }  # fmt: skip
 
-KEPT = ("from", "until", "port", "protocol", "zone")  # of a query: what links to the same page keep
+KEPT = ("from", "until", "skew", "slice", "port", "protocol", "zone")  # of a query: what links to the same page keep
 
 
 class Renderer:

@@ -13,6 +13,8 @@ def statement(answers: Answers, text: str, query: Query, steady: int, wall: int)
 
     It reaches no further than what the capture has delivered, and no further back than the hour. Raises `BadArgument`.
     """
+    if query.get("slice"):
+        raise BadArgument("expected none: a statement is about whatever was sent to the address", "slice")
     audit, settings = answers.audit, answers.settings
     network = read_network(text, "address")
     hour = audit.last_hour(steady)

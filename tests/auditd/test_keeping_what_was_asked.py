@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from auditd import zones
 from planetlab.errors import BadArgument
-from tests.auditd.world import CODEEN, VICTIM, World, sent
+from tests.auditd.world import CODEEN, CORAL, VICTIM, World, sent
 
 
 class KeepingTheQuestion(SynchronousTestCase):
@@ -34,6 +34,18 @@ class KeepingTheQuestion(SynchronousTestCase):
                 self.assertEqual(100, text.count(" UDP "))
         told = self.world.json(next(link for link in links if ".json" in link))
         self.assertEqual((100, {"UDP"}), (told["flow_count"], {flow["protocol"] for flow in told["flows"]}))
+
+    def test_a_slice_and_a_clock_that_differs_can_be_asked_for(self) -> None:
+        self.world.see(sent(CORAL, at=1000, ports=9 << 16 | 99))
+        for query, count in (
+            ("slice=nyu_coral", 1), ("slice=nobody", 0), ("slice=princeton_codeen", 201),
+            ("until=2027-01-15T07:59:00Z", 0), ("until=2027-01-15T07:59:00Z&skew=60", 202),
+            ("from=2027-01-15T08:00:30Z&skew=29", 0), ("from=2027-01-15T08:00:30Z&skew=30", 202),
+        ):  # fmt: skip
+            self.assertEqual(count, self.world.json(f"/to/{VICTIM}.json?{query}")["flow_count"], query)
+        for text in ("x", "-1", "3601", "1e3"):
+            error = self.world.json(f"/to/{VICTIM}.json?skew={text}")["error"]
+            self.assertEqual("skew", error["argument"])
 
     def test_the_next_rows_are_of_the_same_question(self) -> None:
         page = self.world.get(f"/to/{VICTIM}?port=53&protocol=udp").text
