@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Binary, Fault
@@ -87,13 +87,21 @@ def violations(path: Path) -> list[str]:
     return wrong + files.damaged([path])[0]
 
 
-def settled(path: Path, within: float = SETTLES) -> None:
-    """Wait until a running node is whole. Raises `AssertionError` with what is wrong for longer than ``within``."""
+def settled(path: Path, expected: Mapping[str, str] | None = None, within: float = SETTLES) -> None:
+    """Wait until a running node is whole, and its slivers in the states that are ``expected``, if it is said.
+
+    Raises `AssertionError` with what is wrong for longer than ``within`` seconds.
+    """
     until = time.monotonic() + within
-    while wrong := violations(path):
+    while wrong := [*violations(path), *_otherwise(path, expected)]:
         if time.monotonic() > until:
             raise AssertionError("; ".join(wrong))
         time.sleep(0.1)
+
+
+def _otherwise(path: Path, expected: Mapping[str, str] | None) -> list[str]:
+    found = remembered(look(path).nodes[0])
+    return [] if expected is None or found == expected else [f"expected {expected}, found {found}"]
 
 
 def once(case: Case, authority: Authority, place: Path, seed: int) -> None:
@@ -152,10 +160,8 @@ def _after(
     else:
         known = {value[0] for value in values} | ({answered[0]} if answered else set()) | ({rcap} if rcap else set())
         assert len(known) == 1, f"{len(known)} rcaps for one sliver"
-    settled(node.path)
-    found = remembered(look(node.path).nodes[0])
     expected = {} if case.operation == "delete" else {"princeton_broken": "running"}
-    assert found == expected, f"expected {expected}, found {found}"
+    settled(node.path, expected)
 
 
 def main(arguments: Sequence[str]) -> int:

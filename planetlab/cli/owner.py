@@ -192,8 +192,8 @@ def receipts(days: float, authority: str, sums: bool, node: str, as_json: bool) 
         listed = await ask.call("Receipts", since, authority)
         if sums:
             counted = _summed(listed)
-            rows = [(each["authority"] or "(nobody known)", each["deed"], each["times"]) for each in counted]
-            Voice(as_json).result(counted, table(rows, ("authority", "deed", "times")))
+            lines = [(each["authority"] or "(nobody known)", each["deed"], each["times"]) for each in counted]
+            Voice(as_json).result(counted, table(lines, ("authority", "deed", "times")))
             return 0
         rows = [
             (f"{datetime.fromtimestamp(each['at'], UTC):%m-%d %H:%M:%S}", each["deed"], each["reason"] or "",

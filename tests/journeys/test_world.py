@@ -5,6 +5,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab import failpoints
 from tests.world import World
 
 
@@ -82,3 +83,16 @@ class Journeys(SynchronousTestCase):
         self.world.plc.call("AddInterface", other, face)
         self.world.wait(12.0)
         self.assertEqual(",node1.plc.example\n10.9.8.7,node2.plc.example\n", self.node.manager.books.fact("nodes"))
+
+    def test_a_report_that_was_broken_off_comes_again(self) -> None:
+        self.addCleanup(failpoints.arm, "")
+        for point in ("report.begun", "report.sent"):
+            failpoints.arm(f"{point}:raise")
+            self.world.plc.call("UpdateNode", str(self.node.host), {"run_level": "safeboot"})
+            self.world.pass_(600.0)
+            self.world.wait(6.0)
+            self.world.pass_(600.0)
+            self.world.wait(6.0)
+            (row,) = self.world.plc.call("GetNodes", [str(self.node.host)], ["run_level"])
+            self.assertEqual("boot", row["run_level"], point)
+        self.flushLoggedErrors(failpoints.Failed)
