@@ -28,6 +28,7 @@ from web.questions import Question, network
 from web.store import Archive
 
 DAY = 86400.0
+SHOWN = 60  # flows on the page for people; programs get up to a thousand
 LONGEST = 31 * DAY  # seconds that one question may span
 _log = Logger()
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "icmpv6": 58, "sctp": 132}
@@ -136,6 +137,11 @@ _KINDS = {
 }
 
 
+def _of_more(found: dict[str, Any]) -> str:
+    """What a caption says where not all flows are shown."""
+    return f": {SHOWN} of {len(found['flows'])} or more" if len(found["flows"]) > SHOWN else ""
+
+
 def _statement_link(query: dict[str, str]) -> str:
     """Where the answer to a query is to be had as a signed statement; "" when it names no address."""
     kept = {name: value for name, value in query.items() if value and name != "slice"}
@@ -225,14 +231,15 @@ class ArchivePages(Resource):
                 "source": f"{row['source']} {row['source_port']}",
                 "destination": f"{row['destination']} {row['destination_port']}",
             }
-            for row in found["flows"][:200]
+            for row in found["flows"][:SHOWN]
         ]
         hours = sum(each["here"] for each in found["coverage"])
         gaps = sum(len(each["gaps"]) for each in found["coverage"])
         return render.html(
-            "archive", name=self._name, here="/archive", stamp=stamp(now), twin="", title="Flows of all nodes",
-            caption="Flows, latest first", columns=_COLUMNS, rows=shown, query=_Query(query), error=error, asked=asked,
-            hours=hours, gaps=gaps, statement=_statement_link(query),
+            "archive", name=self._name, here="/archive", stamp=stamp(now), title="Flows of all nodes",
+            twin=f"/archive.json?{urlencode({name: value for name, value in query.items() if value})}" if asked else "",
+            caption=f"Flows, latest first{_of_more(found)}", columns=_COLUMNS, rows=shown, query=_Query(query),
+            error=error, asked=asked, hours=hours, gaps=gaps, statement=_statement_link(query),
             nodes=sorted({each["node"] for each in found["coverage"] if each["here"]}),
         )  # fmt: skip
 

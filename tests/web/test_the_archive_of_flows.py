@@ -344,6 +344,14 @@ class Asking(Sealed):
         self.assertEqual({"203.0.113.7"}, {flow["destination"] for flow in told["flows"]})
         text = self.ask({"to": "203.0.113.7"}, as_json=False)[1]
         self.assertEqual(len(told["flows"]), text.count("<td>203.0.113.7 "))
+        self.assertIn('href="/archive.json?to=203.0.113.7"', text)
+
+    async def test_a_page_for_people_stays_small_and_says_that_there_is_more(self) -> None:
+        await self.pull()
+        code, text = self.ask({"to": "203.0.113.0/24"}, as_json=False)
+        self.assertEqual(200, code)
+        self.assertLess(len(text.encode()), 30_000)
+        self.assertRegex(text, r"60 of \d{3,} or more")
 
     async def test_who_asks_for_a_slice_reads_of_networks_and_not_of_addresses(self) -> None:
         await self.pull()
