@@ -3,6 +3,7 @@
 import pathlib
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -47,8 +48,7 @@ def request(directory: pathlib.Path, as_json: bool) -> None:
 @errors_told
 def certify(directory: pathlib.Path, request: Any, as_json: bool) -> None:
     """Certify the authority that sent REQUEST, below the one in DIRECTORY; prints the chain."""
-    chain = certifying.certify(directory, request.read(certifying.MOST_REQUEST), time.time())
-    _paper(chain, {"chain": chain.decode()}, as_json)
+    _chain(certifying.certify, directory, request, as_json)
 
 
 @group.command("renew")
@@ -58,8 +58,7 @@ def certify(directory: pathlib.Path, request: Any, as_json: bool) -> None:
 @errors_told
 def renew(directory: pathlib.Path, request: Any, as_json: bool) -> None:
     """Give an authority that is certified a new certificate, for its key or for the one that it has prepared."""
-    chain = certifying.renew(directory, request.read(certifying.MOST_REQUEST), time.time())
-    _paper(chain, {"chain": chain.decode()}, as_json)
+    _chain(certifying.renew, directory, request, as_json)
 
 
 @group.command("install")
@@ -177,6 +176,13 @@ def revoke_key(directory: pathlib.Path, use: str, key: str, why: str, as_json: b
     held = rotating.revoke(directory, use, time.time(), why, key)
     said = f"{use} key {held.key[:16]} is revoked"
     Voice(as_json).result({**_held(held), "state": "revoked"}, [said])
+
+
+def _chain(
+    issue: Callable[[pathlib.Path, bytes, float], bytes], directory: pathlib.Path, request: Any, as_json: bool
+) -> None:
+    chain = issue(directory, request.read(certifying.MOST_REQUEST), time.time())
+    _paper(chain, {"chain": chain.decode()}, as_json)
 
 
 def _step(held: Held, as_json: bool) -> None:

@@ -81,8 +81,12 @@ class Node:
         """Serve no more."""
 
         async def end() -> None:
+            self.pl_conf._stopping = True  # begin nothing new
+            for delayed in self.pl_conf._delayed.values():
+                if delayed.active():
+                    delayed.cancel()
+            await deferLater(reactor, 4 * PERIOD)  # what is begun, at the authority and the node manager, ends
             await self.running.end()
-            await deferLater(reactor, 2 * PERIOD)  # what pl_conf has begun at the node manager ends
             await self.manager.stop()
             await deferLater(reactor, PERIOD)
             shutil.rmtree(self.place)
