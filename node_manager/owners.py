@@ -14,6 +14,8 @@ from node_manager.books import Books, Window
 from node_manager.drivers import Driver
 from node_manager.round import InThread
 
+_REST = 9  # of its time, so that looking takes a tenth at most while slivers come and go one after the other
+
 
 class OwnersLog:
     """The log of one node."""
@@ -38,6 +40,7 @@ class OwnersLog:
         self._in_thread = in_thread
         self._lag = lag
         self._kept = kept
+        self._took = 0.0  # seconds of the last look; with many slivers that is a part of a second
         self._began: float | None = None  # when the oldest change began that is not noted
         self._one = DeferredLock()
         self._timer: IDelayedCall | None = None
@@ -46,7 +49,7 @@ class OwnersLog:
         """Something may have changed since ``began``."""
         if self._began is None:
             self._began = began
-            self._timer = self._timer or self._reactor.callLater(self._lag, self._due)
+            self._timer = self._timer or self._reactor.callLater(max(self._lag, _REST * self._took), self._due)
 
     def stop(self) -> None:
         """Note nothing by itself any more."""
@@ -66,6 +69,7 @@ class OwnersLog:
         await self._one.acquire()
         try:
             began, self._began = self._began, None
+            since = self._reactor.seconds()
             try:
                 owners = await self._in_thread(self._driver.owners)
                 now = self._now()
@@ -73,6 +77,8 @@ class OwnersLog:
             except BaseException:
                 self._began = began  # to be noted yet
                 raise
+            finally:
+                self._took = self._reactor.seconds() - since
         finally:
             self._one.release()
 

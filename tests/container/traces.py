@@ -19,7 +19,8 @@ def traces(ground: Ground, work: Path) -> list[str]:
     mounts = Path("/proc/self/mountinfo").read_text("utf-8")
     return [
         *(f"process {pid}" for pid in os.listdir("/proc") if pid.isdigit() and _runs(pid, settings)),
-        *(f"group {path}" for path in Path("/sys/fs/cgroup").glob(f"**{settings.cgroup}")),
+        *(f"group {path}" for path in Path("/sys/fs/cgroup").glob(settings.cgroup.strip("/"))),
+        *(f"group {path}" for path in Path("/sys/fs/cgroup").glob(f"*{settings.cgroup}")),
         *(f"mount {line}" for line in mounts.splitlines() if str(work) in line or "overlay" in line and "/lo," in line),
         *(f"interface {name}" for name in re.findall(r" (sl\d+)", links)),
         *(f"element {name}" for name in re.findall(r'"(sl\d+)"', rules)),

@@ -94,7 +94,7 @@ class Builder:
     def start(self, record: Record) -> None:
         if record.stage is Stage.MAKING:
             raise DriverError(f"cannot start {record.sliver.slice}: it was never completed; create it again")
-        state = self.looker.state(record, set(links.counters()))
+        state = self.looker.state(record)
         if state is State.RUNNING:
             return
         if state is State.HALF:
@@ -110,7 +110,7 @@ class Builder:
         self.records.write(evolve(record, stage=Stage.MADE, changed=self.now(), unbound=unbound))
 
     def stop(self, record: Record) -> None:
-        state = self.looker.state(record, set(links.counters()))
+        state = self.looker.state(record)
         ended = not (self.records.folder(record.sliver.slice) / "init.pid").exists()
         if (state is State.STOPPED and ended) or record.stage is Stage.MAKING:
             return  # one that died by itself still holds classes and rules

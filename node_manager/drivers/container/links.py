@@ -55,6 +55,16 @@ def remove(slot: Slot) -> None:
     netlink.ask([netlink.no_link(slot.interface)])
 
 
+class Present:
+    """The interfaces of the node's network as a set that is asked for one at a time. Run in the room."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return socket.if_nametoindex(str(name)) > 0
+        except OSError:
+            return False
+
+
 def counters() -> dict[str, tuple[int, int]]:
     """Interfaces of the node's network, with the bytes each received and sent. Run in the room."""
     with open("/proc/thread-self/net/dev", encoding="ascii") as table:

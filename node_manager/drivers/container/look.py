@@ -1,6 +1,7 @@
 """What there is of each sliver, read from the kernel and from its folder; nothing here changes anything."""
 
 import os
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Looker:
         self.groups = groups
         self._pool = pool
         self._sent = Recent(tree.sent, 0.0, _CLASSES_TIMES)
+        self._links = Recent(links.counters, 0.0, _CLASSES_TIMES)
         self._files: dict[SliceName, Recent[int]] = {}
 
     def look(self) -> dict[SliceName, Found]:
@@ -38,12 +40,12 @@ class Looker:
         found = ((name, self.look_at(name, links_up)) for name in self.records.names())
         return {name: there for name, there in found if there}
 
-    def look_at(self, name: SliceName, links_up: set[str] | None = None) -> Found | None:
+    def look_at(self, name: SliceName, links_up: Container[str] = links.Present()) -> Found | None:
         record = self.records.read(name)
         if record is None:
             return Found(slice=name, state=State.HALF) if self.records.folder(name).exists() else None
         uid = record.slot.uid(self.settings)
-        state = self.state(record, set(links.counters()) if links_up is None else links_up)
+        state = self.state(record, links_up)
         if state is State.HALF:
             return Found(slice=name, state=state, uid=uid, uids=UIDS)
         return Found(
@@ -56,7 +58,7 @@ class Looker:
             unbound=record.unbound,
         )
 
-    def state(self, record: Record, links_up: set[str]) -> State:
+    def state(self, record: Record, links_up: Container[str] = links.Present()) -> State:
         """Running needs the first process and the link; processes without either are remains."""
         if record.stage is not Stage.MADE:
             return State.HALF
@@ -93,7 +95,7 @@ class Looker:
         pids = self.groups.pids(record.group)
         processes = [_status(pid) for pid in pids]
         sent = self._sent.get()
-        taken, given = links.counters().get(record.slot.interface, (0, 0))
+        taken, given = self._links.get().get(record.slot.interface, (0, 0))
         return Stats(
             cpu=used.cpu,
             memory=sum(int(fields[21]) for fields in processes) * _PAGE,
