@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import archive, audit, edge, fleet, geni, node, papers, polls, sfa, wire
+from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, sfa, wire
 
 PARTS = {
     "archive": archive.figures,
     "audit": audit.figures,
     "edge": edge.figures,
+    "federation": federation.figures,
     "fleet": fleet.figures,
     "geni": geni.figures,
     "node": node.figures,
     "papers": papers.figures,
+    "readers": readers.figures,
     "polls": polls.figures,
     "sfa": sfa.figures,
     "wire": wire.figures,
