@@ -4,6 +4,7 @@
 side closes. Figures come from the kernel, those of slivers from the driver's last sample.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from node_manager.usage import History, Usage, slicestat_line
 from planetlab.errors import BadArgument, NotFound
 from planetlab.names import SliceName
 
+NUMBER = re.compile("[0-9]{1,10}", re.ASCII)
 COLUMNS = ("ip", "name")  # of the sensor of nodes
 MOST_STREAMS = 32  # connections that are sent lines
 
@@ -104,13 +106,21 @@ class Figures:
         return [",".join(row.get(column, "") for column in columns) for row in rows]
 
     def _usage(self, arguments: list[str]) -> Usage:
+        said = arguments[0] if arguments else ""
         try:
-            usage = self._history.of(SliceName.parse(arguments[0] if arguments else ""))
+            usage = self._history.of(self._numbered(int(said)) if NUMBER.fullmatch(said) else SliceName.parse(said))
         except BadArgument as error:
             raise NotFound(str(error)) from error
         if usage is None:
             raise NotFound(f"no running sliver of {arguments[0]} on this node")
         return usage
+
+    def _numbered(self, number: int) -> SliceName:
+        """The slice that its authority gave this number, as the first sensors were asked."""
+        for name, found in self._found().items():
+            if number and found.sliver is not None and found.sliver.slice_id == number:
+                return name
+        raise NotFound(f"no sliver here is of slice number {number}")
 
     def _bandwidth(self, arguments: list[str]) -> list[str]:
         usage = self._usage(arguments)

@@ -99,6 +99,7 @@ def _shown(policy: dict[str, Any], wishes: list[dict[str, Any]]) -> list[str]:
         "",
         *table(here, ("slice", "authority", "came by", "until", "kbit/s", "now")),
         *[f"calendar: {_window(window)}" for window in policy["calendar"]],
+        *([f"reservations: {policy['reservations']}"] if policy["reservations"] != "as told" else []),
     ]
 
 

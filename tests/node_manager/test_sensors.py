@@ -5,11 +5,12 @@ from pathlib import Path
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from node_manager.drivers import Found, State, Stats
+from node_manager.drivers import Found, Sliver, State, Stats
 from node_manager.sensors import Figures, Kernel
 from node_manager.usage import History
 from planetlab.errors import NotFound
-from tests.node_manager.world import CODEEN, SIRIUS
+from planetlab.rspec import ResourceSpec
+from tests.node_manager.world import CODEEN, PLC, SIRIUS
 
 USED = Stats(cpu=10.0, memory=2048 * 1024, virtual=4096 * 1024, processes=3, active=1, sent=10**6, address="10.128.0.1")
 
@@ -83,6 +84,14 @@ class Sensors(SensorsTest):
         self.assertEqual(
             {"memory": ["2048,4096"], "processes": ["3,1"], "bandwidth": ["10.0,10.0,10.0,0.0,0.0,0.0"]}, told
         )
+
+    def test_a_slice_may_be_asked_for_by_the_number_that_its_authority_gave_it(self) -> None:
+        sliver = Sliver(slice=CODEEN, authority=PLC, slice_id=17, rspec=ResourceSpec())
+        found = {CODEEN: Found(slice=CODEEN, state=State.RUNNING, uid=20000, sliver=sliver)}
+        figures = Figures(Kernel(), self.history, lambda: found)
+        self.assertEqual(figures.answer(["bandwidth", "princeton_codeen"]), figures.answer(["bandwidth", "17"]))
+        for hostile in ("18", "0", "9" * 5000, "\u0661\u0667"):
+            self.assertRaises(NotFound, figures.answer, ["bandwidth", hostile])
 
     def test_every_line_of_a_sensor_has_as_many_values_as_the_others(self) -> None:
         for name in ("load", "load5", "load15", "uptime", "meminfo", "slices"):
