@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 class Bench(SynchronousTestCase):
     def test_three_plcs_and_some_static_peers(self) -> None:
         command = (sys.executable, "-m", "bench.federation", "3", "4", "40")
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
         self.assertEqual("", done.stderr)
         lines = dict(line.rsplit(None, 2)[:2] for line in done.stdout.splitlines() if line.endswith((" s", " ms")))
         self.assertIn("a user's slice on nodes of the two other PLCs", lines)
