@@ -32,7 +32,7 @@ Sealed = Annotated[str, "A signed statement, as `plfed authority invitation` pri
 Stamp = Annotated[str, "The stamp of the view that is held; empty: none."]
 Names = Annotated[list[str], "Names of authorities in the federation, at most 1000."]
 MOST_NAMES = 1000
-PLC_INSTANTIATED = "plc-instantiated"
+FETCHED = ("plc-instantiated", "nm-controller")  # the slices whose nodes fetch their tickets
 
 
 @api.method(Role.ADMIN, reads=True)
@@ -113,7 +113,7 @@ def GetPeerView(call: Call, stamp: Stamp) -> Annotated[Row, forms.STRUCT]:
     told["Tickets"] = [
         {"name": row["name"], "sealed": standing_ticket(call, row["slice_id"]).decode()}
         for row in told[SLICES.plural]
-        if row["instantiation"] == PLC_INSTANTIATED and row["expires"] > store.now
+        if row["instantiation"] in FETCHED and row["expires"] > store.now
     ]
     now = hashlib.sha256(xmlrpc.dumps_answer(told)).hexdigest()
     return {"unchanged": True, "stamp": now} if stamp == now else {**told, "stamp": now, "db_time": 0.0}
