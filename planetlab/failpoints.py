@@ -103,6 +103,11 @@ def arm(said: str) -> None:
     _armed.update(read(said))
 
 
+def is_armed(name: str) -> bool:
+    """Whether a test waits for ``name`` to be passed, for what has to be done otherwise then."""
+    return name in _armed
+
+
 def failpoint(name: str) -> None:
     """Pass the failpoint ``name``; where it is not armed, nothing happens."""
     if not _armed or name not in _armed:

@@ -128,4 +128,4 @@ class Ticket:
 
     def with_chain(self, chain: tuple[bytes, ...]) -> "Ticket":
         """This ticket with the certificates that show its key to be the issuer's."""
-        return attrs.evolve(self, chain=chain)
+        return self if chain == self.chain else attrs.evolve(self, chain=chain)
