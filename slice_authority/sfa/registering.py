@@ -9,14 +9,16 @@ from typing import Any
 from attrs import evolve
 
 from planetlab import credentials
-from planetlab.both import callers, writing
+from planetlab.both import callers, forms, writing
 from planetlab.both.methods import sites
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict, Forbidden, Unavailable
 from planetlab.filters import Compare, both
 from planetlab.names import Hrn, LoginBase, SliceName
+from planetlab.records.fields import Record
 from planetlab.records.persons import KEY, PERSON, ROLE
 from planetlab.records.sites import SITE
+from planetlab.records.slices import SLICE
 from planetlab.registry import papers, peer_papers, tags
 from planetlab.registry.store import Row, Store
 from slice_authority.methods import persons, slices
@@ -111,9 +113,7 @@ def _add_user(call: Call, hrn: Hrn, record: Row) -> None:
 
 
 def _change_user(call: Call, person: Row, record: Row) -> None:
-    changes: Row = {
-        name: record[name] for name in ("first_name", "last_name", "title", "phone", "url") if name in record
-    }
+    changes = _fields(PERSON, record, ("first_name", "last_name", "title", "phone", "url"))
     if record.get("email") not in (None, "", person["email"]):
         changes["email"] = _text(record, "email")
     name = things.name_of(call.store, PERSON, person["person_id"])
@@ -154,7 +154,7 @@ def slice_name(login_base: str, leaf: str) -> SliceName:
 
 
 def _change_slice(call: Call, one: Row, record: Row) -> None:
-    said: Row = {name: record[name] for name in ("url", "description", "max_nodes") if name in record}
+    said = _fields(SLICE, record, ("url", "description", "max_nodes"))
     said = {name: value for name, value in said.items() if value != one[name]}
     if any(field in record for field in ("reg-researchers", "researcher")):
         people = _people(call.store, record, ("reg-researchers", "researcher"))
@@ -168,9 +168,17 @@ def _renew(call: Call, one: Row, record: Row) -> None:
     until = record.get("expires")
     if until in (None, ""):
         return
-    expires = int(until) if isinstance(until, int | float) else int(credentials.parse_time(str(until)))
+    expires = int(_moment(until))
     if expires != one["expires"]:
         slices.change(call, one, {"expires": expires})
+
+
+def _moment(said: Any) -> float:
+    if isinstance(said, str):
+        return credentials.parse_time(said)
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < 2**31:
+        raise BadArgument("expected a time like 2026-12-19T08:19:13Z, or seconds since 1970", "record['expires']")
+    return float(said)
 
 
 def _add_authority(call: Call, hrn: Hrn, record: Row) -> None:
@@ -184,7 +192,7 @@ def _add_authority(call: Call, hrn: Hrn, record: Row) -> None:
     if any(paper.hrn == hrn for paper in peer_papers.every(call.store)):
         raise Conflict(f"{hrn} is the name of an authority that keeps its own registry", "record['hrn']")
     base = str(LoginBase.parse(hrn.leaf))
-    said: Row = {name: record[name] for name in ("url", "latitude", "longitude", "max_slices") if name in record}
+    said = _fields(SITE, record, ("url", "latitude", "longitude", "max_slices"))
     title = _text(record, "name") or hrn.leaf
     number = sites.AddSite(call, {"name": title, "abbreviated_name": title[:50], "login_base": base, **said})
     _rename(call.store, "authority", number, hrn)
@@ -193,7 +201,7 @@ def _add_authority(call: Call, hrn: Hrn, record: Row) -> None:
 
 def _change_authority(call: Call, site: Row, record: Row) -> None:
     names = ("name", "abbreviated_name", "url", "latitude", "longitude", "max_slices", "enabled")
-    said = {name: record[name] for name in names if name in record and record[name] != site[name]}
+    said = {name: value for name, value in _fields(SITE, record, names).items() if value != site[name]}
     if said:
         sites.UpdateSite(call, site["site_id"], said)
     if not any(field in record for field in ("reg-pis", "PI")):
@@ -230,6 +238,11 @@ def _keys(record: Row) -> list[str]:
     if not isinstance(many, list) or len(many) > _MOST_PEOPLE or any(not isinstance(one, str) for one in many):
         raise BadArgument("expected OpenSSH public keys as texts", "record['reg-keys']")
     return [one.strip() for one in many]
+
+
+def _fields(kind: Record, record: Row, names: tuple[str, ...]) -> Row:
+    """The fields of these names, each of the type that the PLC API wants. Raises `BadArgument`."""
+    return {name: forms.of(kind, name).read(record[name], f"record[{name!r}]") for name in names if name in record}
 
 
 def _text(record: Row, name: str) -> str:

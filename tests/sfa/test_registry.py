@@ -287,6 +287,17 @@ class Registering(World):
         beyond = {**record, "expires": int(self.world.clock.now() + days(100))}
         self.assertIn("56 days", str(self.world.refusal(by_itself("user"), "Update", beyond, held)))
 
+    def test_fields_of_the_wrong_type_are_refused_by_name(self) -> None:
+        wrong = {"user": ("first_name", "phone", "email", "reg-keys"), "slice": ("url", "max_nodes", "expires"),
+                 "authority": ("name", "latitude", "max_slices", "enabled")}  # fmt: skip
+        targets = {"user": USER, "slice": SLICE, "authority": "plc.princeton"}
+        for kind, fields in wrong.items():
+            for field in fields:
+                for value in ([[]], {"a": 1}, b"x", 1e300):
+                    record = {"hrn": targets[kind], "type": kind, field: value}
+                    error = self.world.refusal(by_itself("pi"), "Update", record, self.pis())
+                    self.assertIn(field, str(error), repr(value))
+
     def test_members_say_not_who_is_a_member(self) -> None:
         held = self.world.on("user", SLICE, "slice")
         record = {"hrn": SLICE, "type": "slice", "reg-researchers": [PI]}
