@@ -1,8 +1,8 @@
 """The audit: packets to flows, beside what else does that. ``python -m bench.audit [speed] [live] [memory] [truth]``.
 
 * speed: one capture of 4 million packets, read by ours (compiled, and by columns), by nfpcapd, softflowd, argus, tshark
-  and scapy; tcpdump's bare reading is the limit of libpcap. Packets per second of CPU time, the best of three
-  rounds.
+  and scapy; tcpdump's bare reading is the limit of libpcap. Packets per second of CPU time, the best of three rounds.
+  (Debian: nfdump softflowd argus-server tshark tcpdump.)
 * live: a veth pair, packets sent as fast as two processes can, each sender's counted (root).
 * memory: of a million live flows.
 * truth: slivers' books, page and archive held together, with kills and overruns (root; see `bench.truth`).
