@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attrs import asdict
 
-from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, sfa, wire
+from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, readers, sfa, wire
 
 PARTS = {
     "archive": archive.figures,
@@ -17,8 +17,8 @@ PARTS = {
     "geni": geni.figures,
     "node": node.figures,
     "papers": papers.figures,
-    "readers": readers.figures,
     "polls": polls.figures,
+    "readers": readers.figures,
     "sfa": sfa.figures,
     "wire": wire.figures,
 }
