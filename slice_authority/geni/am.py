@@ -17,12 +17,13 @@ from planetlab.refusals import BadCredential
 from planetlab.registry.store import Row
 from planetlab.rspecs import codec
 from planetlab.rspecs.documents import Document, Kind
-from planetlab.rspecs.versions import GENI3, VERSIONS, Version, asked
+from planetlab.rspecs.versions import GENI3, Version, asked
 from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import allowing, papers, things
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
+from slice_authority.sfa.slivers import SPOKEN
 
 MOST_REQUEST = 1 << 20  # octets of a request document
 MOST_URNS = 2000  # in one call
@@ -194,16 +195,9 @@ def version(call: Call, api: int) -> dict[str, Any]:
     return {
         "geni_api": api,
         "geni_api_versions": {str(one): f"{base}/am/{one}.0" for one in (2, 3)},
-        "geni_request_rspec_versions": [one.described(Kind.REQUEST) for one in VERSIONS],
-        "geni_ad_rspec_versions": [one.described(Kind.ADVERTISEMENT) for one in VERSIONS],
-        "geni_credential_types": [
-            {"geni_type": "geni_sfa", "geni_version": "2"},
-            {"geni_type": "geni_sfa", "geni_version": "3"},
-            {"geni_type": "geni_abac", "geni_version": "1"},
-        ],
+        **SPOKEN,
         "geni_single_allocation": 0,
         "geni_allocate": "geni_disjoint",
-        "geni_handles_speaksfor": True,
         "interface": "aggregate",
         "testbed": str(own),
         "hrn": str(own),

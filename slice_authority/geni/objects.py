@@ -27,6 +27,19 @@ class Field:
     match: bool = True
 
 
+def lasting(noun: str) -> tuple[Field, ...]:
+    """The fields that slices and projects have alike, under their own first word."""
+    return (
+        Field(f"{noun}_URN", "URN"),
+        Field(f"{noun}_UID", "UID"),
+        Field(f"{noun}_NAME", "STRING", "required"),
+        Field(f"{noun}_DESCRIPTION", "STRING", "allowed", update=True),
+        Field(f"{noun}_EXPIRATION", "DATETIME", "allowed", update=True),
+        Field(f"{noun}_EXPIRED", "BOOLEAN"),
+        Field(f"{noun}_CREATION", "DATETIME"),
+    )
+
+
 @frozen(kw_only=True)
 class Kind:
     """One kind of object, named by its field ``key``.

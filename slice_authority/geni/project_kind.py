@@ -11,7 +11,7 @@ from planetlab.filters import AmongValues, IsNil
 from planetlab.records.sites import SITE
 from planetlab.registry.store import Row, Store
 from slice_authority.geni import naming
-from slice_authority.geni.objects import Field, Kind, Object, time
+from slice_authority.geni.objects import Kind, Object, lasting, time
 
 
 def find_projects(call: Call, match: Mapping[str, list[Any]]) -> Iterator[Object]:
@@ -65,15 +65,7 @@ def _must_not_end(fields: Object) -> None:
 PROJECT_KIND = Kind(
     type="PROJECT",
     key="PROJECT_URN",
-    fields=(
-        Field("PROJECT_URN", "URN"),
-        Field("PROJECT_UID", "UID"),
-        Field("PROJECT_NAME", "STRING", "required"),
-        Field("PROJECT_DESCRIPTION", "STRING", "allowed", update=True),
-        Field("PROJECT_EXPIRATION", "DATETIME", "allowed", update=True),
-        Field("PROJECT_EXPIRED", "BOOLEAN"),
-        Field("PROJECT_CREATION", "DATETIME"),
-    ),
+    fields=lasting("PROJECT"),
     find=find_projects,
     create=create_project,
     update=update_project,

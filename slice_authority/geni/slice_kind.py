@@ -13,7 +13,7 @@ from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
 from planetlab.registry.store import Row, Store
 from slice_authority.geni import membership, naming
-from slice_authority.geni.objects import Field, Kind, Object, time, when
+from slice_authority.geni.objects import Field, Kind, Object, lasting, time, when
 from slice_authority.methods import slices
 from slice_authority.sfa import registering
 
@@ -119,16 +119,7 @@ def renew(call: Call, row: Row, until: float) -> None:
 SLICE_KIND = Kind(
     type="SLICE",
     key="SLICE_URN",
-    fields=(
-        Field("SLICE_URN", "URN"),
-        Field("SLICE_UID", "UID"),
-        Field("SLICE_NAME", "STRING", "required"),
-        Field("SLICE_DESCRIPTION", "STRING", "allowed", update=True),
-        Field("SLICE_EXPIRATION", "DATETIME", "allowed", update=True),
-        Field("SLICE_EXPIRED", "BOOLEAN"),
-        Field("SLICE_CREATION", "DATETIME"),
-        Field("SLICE_PROJECT_URN", "URN", "required"),
-    ),
+    fields=(*lasting("SLICE"), Field("SLICE_PROJECT_URN", "URN", "required")),
     find=find_slices,
     create=create_slice,
     update=update_slice,

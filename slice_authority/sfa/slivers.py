@@ -34,6 +34,19 @@ CallId = Annotated[Any, "A struct of options; in 2010 the id of the call, by whi
 Time = Annotated[Any, "RFC 3339 with a zone, or seconds since 1970."]
 
 
+SPOKEN: Row = {
+    "geni_request_rspec_versions": [one.described(Kind.REQUEST) for one in versions.VERSIONS],
+    "geni_ad_rspec_versions": [one.described(Kind.ADVERTISEMENT) for one in versions.VERSIONS],
+    "geni_credential_types": [
+        {"geni_type": "geni_sfa", "geni_version": "2"},
+        {"geni_type": "geni_sfa", "geni_version": "3"},
+        {"geni_type": "geni_abac", "geni_version": "1"},
+    ],
+    "geni_handles_speaksfor": True,
+}
+"""The RSpecs and credentials that every aggregate interface here reads, as GetVersion tells them."""
+
+
 @api.method(*ANY, reads=True)
 def GetVersion(call: Call, options: Options | None = None) -> Row:
     """Say what this interface is, what RSpecs it speaks and which credentials it reads; in forms of 2010 and 2011."""
@@ -53,16 +66,9 @@ def version(call: Call, interface: str) -> Row:
         "urn": str(Urn(call.store.plc.hrn.path, "authority", "am")),
         "hostname": place.host,
         "testbed": call.store.plc.name,
-        "geni_request_rspec_versions": [one.described(Kind.REQUEST) for one in versions.VERSIONS],
-        "geni_ad_rspec_versions": [one.described(Kind.ADVERTISEMENT) for one in versions.VERSIONS],
-        "geni_credential_types": [
-            {"geni_type": "geni_sfa", "geni_version": "2"},
-            {"geni_type": "geni_sfa", "geni_version": "3"},
-            {"geni_type": "geni_abac", "geni_version": "1"},
-        ],
+        **SPOKEN,
         "geni_single_allocation": 0,
         "geni_allocate": "geni_many",
-        "geni_handles_speaksfor": True,
         "peers": {str(one.hrn): one.url for one in place.aggregates},
         "code_tag": registry.TAG,
         "code_url": "",

@@ -21,26 +21,8 @@ from planetlab.refusals import BadPaper
 from planetlab.registry.store import Store
 from planetlab.xmldsig import DS
 from tests.registry.world import NOW, days
-from tests.sfa.world import (
-    ANN,
-    PI,
-    SLICE,
-    USER,
-    SfaWorld,
-    aggregates,
-    ann,
-    anns_slice,
-    below,
-    by_itself,
-    identity,
-    key,
-    public,
-    request,
-    root,
-    showing,
-    ssh,
-    whole,
-)  # fmt: skip
+from tests.sfa import world as sfa
+from tests.sfa.world import ANN, PI, SLICE, USER, SfaWorld
 
 ID = "{http://www.w3.org/XML/1998/namespace}id"
 RIGHTS = tuple(Privilege(name, True) for name in DEFAULTS["slice"])
@@ -52,7 +34,7 @@ class Attacked(SynchronousTestCase):
         self.world = SfaWorld()
         self.held = self.world.on("user", SLICE, "slice")
         self.own = self.world.own("user")
-        self.user = by_itself("user")
+        self.user = sfa.by_itself("user")
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that an attack could have changed."""
@@ -60,7 +42,7 @@ class Attacked(SynchronousTestCase):
 
     def refused(self, text: str, who: Presented | None = None, why: str = "") -> BadPaper:
         """A call with this credential is refused for a reason of `REASONS`, whatever the credential is."""
-        error = self.world.refusal(who or self.user, "DeleteSliver", SLICE, [text], api=aggregates)
+        error = self.world.refusal(who or self.user, "DeleteSliver", SLICE, [text], api=sfa.aggregates)
         assert isinstance(error, BadPaper), repr(error)
         if why:
             self.assertEqual(why, error.reason, str(error))
@@ -97,18 +79,19 @@ class T1Forgeries(Attacked):
 
     def test_the_twelve_kinds(self) -> None:
         mine = self.world.store(
-            lambda store: self.world.plc.sfa.certify(store, Hrn.parse(USER), "user", public("user"))
+            lambda store: self.world.plc.sfa.certify(store, Hrn.parse(USER), "user", sfa.public("user"))
         )
-        slice_gid = below(SLICE, "slice", "nobody", (root("plc"),), "plc")
+        slice_gid = sfa.below(SLICE, "slice", "nobody", (sfa.root("plc"),), "plc")
         until = NOW + days(1)
-        evil, epfl = identity("evil"), identity("epfl")
+        evil, epfl = sfa.identity("evil"), sfa.identity("epfl")
         stale = gids.certify(
-            root("plc"),
-            key("plc"),
-            Subject(hrn=Hrn.parse("plc.old"), kind="authority", key=public("old")),
+            sfa.root("plc"),
+            sfa.key("plc"),
+            Subject(hrn=Hrn.parse("plc.old"), kind="authority", key=sfa.public("old")),
             NOW - 9e6,
             life=60,
         )  # one statement
+        near = sfa.below("plc.princeto", "authority", "near", (sfa.root("plc"),), "plc")[0]
         lookalike = "рlc.princeton.codeen"  # the first letter is Cyrillic
         forgeries = {
             "an unknown root's word": evil.sign(mine, slice_gid, RIGHTS, until, "1"),
@@ -121,7 +104,11 @@ class T1Forgeries(Attacked):
             "a look-alike's name": self.held.replace("plc:princeton+slice", "рlc:princeton+slice").encode(),
             "a stale authority's word": _by(stale, "old", mine, slice_gid, until),
             "a name that begins alike": _by(
-                below("plc.princeto", "authority", "near", (root("plc"),), "plc")[0], "near", mine, slice_gid, until
+                sfa.below("plc.princeto", "authority", "near", (sfa.root("plc"),), "plc")[0],
+                "near",
+                mine,
+                slice_gid,
+                until,
             ),
             "a field twice": self.held.replace("<serial>", "<serial>0</serial><serial>", 1).encode(),
             "fields in another order": _swapped(self.held),
@@ -134,11 +121,11 @@ class T1Forgeries(Attacked):
 
 
 def delegate_of(owner: tuple[gids.Gid, ...], target: tuple[gids.Gid, ...]) -> bytes:
-    return issue(owner, target, RIGHTS, NOW + 600, "1", owner, key("user"))
+    return issue(owner, target, RIGHTS, NOW + 600, "1", owner, sfa.key("user"))
 
 
 def _by(signer: gids.Gid, name: str, owner: tuple[gids.Gid, ...], target: tuple[gids.Gid, ...], until: float) -> bytes:
-    return issue(owner, target, RIGHTS, until, "1", (signer, root("plc")), key(name))
+    return issue(owner, target, RIGHTS, until, "1", (signer, sfa.root("plc")), sfa.key(name))
 
 
 def _swapped(text: str) -> bytes:
@@ -163,7 +150,7 @@ class T4Wrapping(Attacked):
         before = self.rows()
         shapes = self.shapes()
         for text in shapes:
-            self.refused(text.decode(), by_itself("eve"))
+            self.refused(text.decode(), sfa.by_itself("eve"))
         self.assertEqual((40, before), (len(shapes), self.rows()))
 
     def test_a_comment_in_a_text_does_not_shorten_it(self) -> None:
@@ -185,7 +172,7 @@ def _wrapped(document: etree._Element, where: int, trick: str) -> bytes:
     forged = copy.deepcopy(signed)
     owner = forged.find("owner_gid")
     assert owner is not None
-    owner.text = below("plc.princeton.eve", "user", "eve", (root("plc"),), "plc")[0].pem.decode()
+    owner.text = sfa.below("plc.princeton.eve", "user", "eve", (sfa.root("plc"),), "plc")[0].pem.decode()
     if trick == "new id":
         forged.set(ID, "ref9")
     elif trick == "no id":
@@ -218,11 +205,11 @@ class T8AHostileAuthority(Attacked):
                    "princeton_codeen", "%00", "\u202e", "NaN", "-1", "1e999", "")  # fmt: skip
         for number in range(1000):
             text = chance.choice(strings)
-            users = [{"urn": f"urn:publicid:IDN+plc:princeton+user+{text}", "keys": [text, ssh("eve")]}]
+            users = [{"urn": f"urn:publicid:IDN+plc:princeton+user+{text}", "keys": [text, sfa.ssh("eve")]}]
             held = self._credential(chance, number)
             name = chance.choice((SLICE, "epfl.lab.cdn", "plc.princeton.x", "epfl", text))
             calls: tuple[tuple[Any, ...], ...] = (
-                ("CreateSliver", name, [held], request("node1.princeton.example"), users, {}),
+                ("CreateSliver", name, [held], sfa.request("node1.princeton.example"), users, {}),
                 ("CreateSliver", SLICE, [held], text, [], {}),
                 ("RenewSliver", name, [held], chance.choice((9e18, -1, True, text, 253402300799)), {}),
                 ("DeleteSliver", name, [held], {}),
@@ -231,7 +218,7 @@ class T8AHostileAuthority(Attacked):
             )
             call = chance.choice(calls)
             try:
-                self.world.am(showing(ann()), *call)
+                self.world.am(sfa.showing(sfa.ann()), *call)
             except PlanetLabError:
                 continue
             self.assertIn(name, ("epfl.lab.cdn",), call[:2])
@@ -249,18 +236,22 @@ class T8AHostileAuthority(Attacked):
         target = chance.choice((SLICE, "plc.princeton", "plc", "epfl.lab.cdn", USER))
         kind = "slice" if target.count(".") > 1 else "authority"
         if chance.random() < 0.3:
-            return anns_slice()
+            return sfa.anns_slice()
         try:
-            gid = below(target, kind, "nobody", (root("epfl"),), "epfl")
+            gid = sfa.below(target, kind, "nobody", (sfa.root("epfl"),), "epfl")
         except PlanetLabError:  # our own code does not even sign such a certificate: take our true one
-            gid = below(target, kind, "nobody", (root("plc"),), "plc") if target != "plc" else (root("plc"),)
-        return identity("epfl").sign(ann(), gid, RIGHTS, NOW + chance.choice((60, 9e8)), str(number)).decode()
+            gid = (
+                sfa.below(target, kind, "nobody", (sfa.root("plc"),), "plc") if target != "plc" else (sfa.root("plc"),)
+            )
+        return sfa.identity("epfl").sign(sfa.ann(), gid, RIGHTS, NOW + chance.choice((60, 9e8)), str(number)).decode()
 
     def test_delegation_in_a_circle_and_too_deep_ends(self) -> None:
-        text = anns_slice().encode()
+        text = sfa.anns_slice().encode()
         for number in range(9):
-            text = delegate(text, ann(), RIGHTS, NOW + 600 - number, str(number), key("ann"))
-        error = self.world.refusal(showing(ann()), "DeleteSliver", "epfl.lab.cdn", [text.decode()], api=aggregates)
+            text = delegate(text, sfa.ann(), RIGHTS, NOW + 600 - number, str(number), sfa.key("ann"))
+        error = self.world.refusal(
+            sfa.showing(sfa.ann()), "DeleteSliver", "epfl.lab.cdn", [text.decode()], api=sfa.aggregates
+        )
         assert isinstance(error, BadPaper)
 
 
@@ -271,14 +262,14 @@ class T9AStolenNode(Attacked):
 
     def test_a_nodes_credential_at_every_method(self) -> None:
         name = r"plc.princeton.node1\.princeton\.example"
-        node = below(name, "node", "node", (root("plc"),), "plc")
-        held = identity("plc").sign(node, node, (Privilege("operator"),), NOW + 600, "1").decode()
+        node = sfa.below(name, "node", "node", (sfa.root("plc"),), "plc")
+        held = sfa.identity("plc").sign(node, node, (Privilege("operator"),), NOW + 600, "1").decode()
         tried, before = 0, self.rows()
-        for api in (whole, aggregates):
+        for api in (sfa.whole, sfa.aggregates):
             for method in api.values():
                 for target in (SLICE, USER, PI, "plc.princeton", "plc", name):
                     for papers in (held, self.held, self.own, [held, self.held]):
-                        tried += self._try(api, method, showing(node), papers, target)
+                        tried += self._try(api, method, sfa.showing(node), papers, target)
         self.assertGreater(tried, 1000)
         before["gids"] = self.rows()["gids"]  # certificates that anybody may ask for are made when they are asked for
         self.assertEqual(before, self.rows())
@@ -288,8 +279,8 @@ class T9AStolenNode(Attacked):
         said = {
             "cred": papers, "creds": papers, "xrn": target, "xrns": [target], "slice_xrn": target, "type": kind,
             "record": {"hrn": target, "type": kind}, "record_dict": {"hrn": target, "type": kind}, "cert": None,
-            "rspec": request("node1.princeton.example"), "requested_rspec": request("node1.princeton.example"),
-            "users": [], "expiration_time": NOW + 600, "ticket": "<x/>", "options": {}, "pubkey_str": ssh("eve"),
+            "rspec": sfa.request("node1.princeton.example"), "requested_rspec": sfa.request("node1.princeton.example"),
+            "users": [], "expiration_time": NOW + 600, "ticket": "<x/>", "options": {}, "pubkey_str": sfa.ssh("eve"),
         }  # fmt: skip
         if method.name == "RevokeCredential" and papers is not self.held:
             return 0  # what is its own it may give up
@@ -299,7 +290,7 @@ class T9AStolenNode(Attacked):
         except PlanetLabError:
             return 1
         self.assertIn(method.name, self.OPEN, (method.name, target))
-        for secret in ("user@princeton.example", ssh("user")[:60]):
+        for secret in ("user@princeton.example", sfa.ssh("user")[:60]):
             self.assertNotIn(secret, repr(answer), method.name)
         return 1
 
@@ -315,6 +306,6 @@ class Floods(Attacked):
 
     def test_a_name_of_another_world_is_refused_before_anything_is_read(self) -> None:
         for name in ("", "a" * 700, "plc..x", "urn:publicid:IDN+a+b", "plc/../x", "plc.\x00"):
-            error = self.world.refusal(self.user, "DeleteSliver", name, [self.held], api=aggregates)
+            error = self.world.refusal(self.user, "DeleteSliver", name, [self.held], api=sfa.aggregates)
             self.assertIn("expected", str(error))
-        self.assertEqual(ANN, str(ann()[0].hrn))
+        self.assertEqual(ANN, str(sfa.ann()[0].hrn))
