@@ -4,9 +4,11 @@ import functools
 import hashlib
 import json
 import shutil
+import sqlite3
 import tempfile
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,15 @@ class Served:
         self.place = AuthorityPlace(path=path, hrn=self.hrn, name=f"PlanetLab {hrn}", ports=numbers)
         self.place.write_settings()
         self.path = path
+        if self.hrn in _POPULATED:
+            (path / "registry.db").write_bytes(_POPULATED[self.hrn])
+
+    def copy(self) -> bytes:
+        """Its registry as it is now."""
+        aside = self.path / "registry.copy"
+        with closing(sqlite3.connect(self.path / "registry.db")) as connection:
+            connection.execute("VACUUM INTO ?", [str(aside)])
+        return aside.read_bytes()
 
     async def start(self) -> None:
         """Serve."""
@@ -132,6 +143,10 @@ class Served:
             await self.call("AddSliceToNodes", name, list(hosts))
 
 
+_POPULATED: dict[Hrn, bytes] = {}
+"""Registries with a site, a PI, a node and a slice, once they were made: passwords take long."""
+
+
 class Peered(TestCase):
     """``plc`` and ``epfl`` with a site and a node each, not yet known to each other."""
 
@@ -143,8 +158,10 @@ class Peered(TestCase):
         self.base = Path(self.mktemp()).absolute()
         self.base.mkdir(parents=True)
         self.plc, self.epfl = await self.begin("plc"), await self.begin("epfl")
-        await self.plc.populate("princeton")
-        await self.epfl.populate("lausanne")
+        for one, site in ((self.plc, "princeton"), (self.epfl, "lausanne")):
+            if one.hrn not in _POPULATED:
+                await one.populate(site)
+                _POPULATED[one.hrn] = one.copy()
 
     async def begin(self, hrn: str) -> Served:
         """An authority that serves until the test is over."""
