@@ -90,7 +90,7 @@ class T1Forgeries(Attacked):
             Subject(hrn=Hrn.parse("plc.old"), kind="authority", key=sfa.public("old")),
             NOW - 9e6,
             life=60,
-        )  # one statement
+        )
         near = sfa.below("plc.princeto", "authority", "near", (sfa.root("plc"),), "plc")[0]
         lookalike = "рlc.princeton.codeen"  # the first letter is Cyrillic
         forgeries = {
@@ -103,13 +103,7 @@ class T1Forgeries(Attacked):
             "no algorithm": self.held.replace("rsa-sha256", "none").encode(),
             "a look-alike's name": self.held.replace("plc:princeton+slice", "рlc:princeton+slice").encode(),
             "a stale authority's word": _by(stale, "old", mine, slice_gid, until),
-            "a name that begins alike": _by(
-                sfa.below("plc.princeto", "authority", "near", (sfa.root("plc"),), "plc")[0],
-                "near",
-                mine,
-                slice_gid,
-                until,
-            ),
+            "a name that begins alike": _by(near, "near", mine, slice_gid, until),
             "a field twice": self.held.replace("<serial>", "<serial>0</serial><serial>", 1).encode(),
             "fields in another order": _swapped(self.held),
         }
