@@ -169,9 +169,9 @@ def main(arguments: Sequence[str]) -> int:
     words = list(arguments)
     repeats = int(words.pop(words.index("--repeats") + 1)) if "--repeats" in words else 20
     chosen = list(cases([word for word in words if word != "--repeats"]))
-    top = Path(tempfile.mkdtemp(prefix="plfed-faults-"))
+    top = Path(os.environ.get(power.PLACE) or tempfile.mkdtemp(prefix="plfed-faults-"))
     if "LD_PRELOAD" not in os.environ and any(case.way in ("lost", "torn") for case in chosen):
-        environment = {**os.environ, "LD_PRELOAD": str(power.build(top)), "TMPDIR": str(top.parent)}
+        environment = {**os.environ, "LD_PRELOAD": str(power.build(top)), power.PLACE: str(top)}
         os.execve(sys.executable, [sys.executable, "-m", "bench.faults", *arguments], environment)
     try:
         return _all(chosen, repeats, top, print)

@@ -106,9 +106,9 @@ def _states(node: Node) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """The kinds that are named, or all; prints a line for each."""
-    top = Path(tempfile.mkdtemp(prefix="plfed-full-"))
+    top = Path(os.environ.get(power.PLACE) or tempfile.mkdtemp(prefix="plfed-full-"))
     if "LD_PRELOAD" not in os.environ:
-        environment = {**os.environ, "LD_PRELOAD": str(power.build(top))}
+        environment = {**os.environ, "LD_PRELOAD": str(power.build(top)), power.PLACE: str(top)}
         os.execve(sys.executable, [sys.executable, "-m", "bench.full", *arguments], environment)
     authority, wrong = Authority(top), 0
     try:

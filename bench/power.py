@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+PLACE = "PLFED_POWER_PLACE"  # the folder that a program with the library goes on in
 SECTOR = 512  # bytes that a disk writes as a whole
 VOLATILE = "-shm"  # SQLite's index of its log, which is memory
 
