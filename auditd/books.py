@@ -1,7 +1,6 @@
 """The cases on disk: complaints, pauses, what happened to them, and the letters that still have to go out."""
 
 import json
-import sqlite3
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from auditd.cases import Case, Event, State
-from planetlab.errors import BadSettings
+from planetlab.books import opened
 
 VERSION = 1
 _KEPT = 90 * 86400.0  # seconds that a case is kept
@@ -29,17 +28,7 @@ class Books:
 
     def __init__(self, path: Path | str) -> None:
         """Open or make the file. Raises `BadSettings` when it cannot be used."""
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
-                self._db.executescript((files("auditd") / "schema" / "cases-1.sql").read_text(encoding="utf-8"))
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-            elif found != VERSION:
-                raise BadSettings(f"{path} has version {found}: this program reads version {VERSION}")
-        except sqlite3.Error as error:
-            raise BadSettings(f"cannot use {path} for the audit's cases: {error}") from error
+        self._db = opened(path, "the audit's cases", files("auditd") / "schema" / "cases-1.sql", VERSION)
 
     def keep(self, case: Case, event: Event, *letters: str) -> None:
         """Write a case as it is now, with what happened to it and the kinds of letters that are due for it."""

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable
 from hmac import compare_digest
-from ipaddress import ip_address
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -29,6 +28,7 @@ from auditd.stating import statement
 from planetlab import keys
 from planetlab.audit_statements import signed
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, Unavailable
+from planetlab.prefixes import plain
 
 MOST_PATH = 300  # characters
 MOST_FORM = 64 << 10  # bytes
@@ -264,10 +264,4 @@ def _form(request: Request) -> Query:
 
 def _viewer(request: Request) -> str:
     """The reader's address, IPv4 written as such; "" when it has none."""
-    host = getattr(request.getClientAddress(), "host", "") or ""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return ""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
+    return plain(getattr(request.getClientAddress(), "host", "") or "")

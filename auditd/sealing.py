@@ -24,27 +24,13 @@ from auditd.audit import Audit
 from auditd.clean import line
 from auditd.settings import Settings
 from planetlab import flowlog, keys
-from planetlab.errors import BadSettings
 from planetlab.failpoints import failpoint
+from planetlab.files import durably
 from planetlab.flowlog import START, Manifest
 
 PATIENCE = 60_000_000  # microseconds after the start until which a capture is waited for
 LAG = 60.0  # seconds beyond idle and active time-outs, for owners that are told late
 _log = Logger()
-
-
-def signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The node's key for its log; made, readable to its owner only, when there is none. Raises `BadSettings`."""
-    try:
-        if not path.exists():
-            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(keys.private_pem(keys.new_p256()))
-        key = keys.load_private(path.read_bytes())
-    except OSError as error:
-        raise BadSettings(f"log key {path}: {error.strerror}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise BadSettings(f"log key {path}: expected a P-256 key")
-    return key
 
 
 class _Writer(ProcessProtocol):
@@ -89,7 +75,7 @@ class Log:
         """Write a manifest; its file must be there."""
         data = flowlog.sealed(manifest, self.key)
         path = self.folder / f"{manifest.number:06d}.manifest"
-        _durably(path, data)
+        durably(path, data)
         failpoint("segment.sealed")
         self.manifests.append(manifest)
         self.head = flowlog.digest(data)
@@ -116,15 +102,6 @@ class Log:
                 kept += manifest.octets
                 if kept > budget or now - manifest.until / 1e6 > days * 86400:
                     path.unlink()
-
-
-def _durably(path: Path, data: bytes) -> None:
-    beside = path.with_suffix(".tmp")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)
 
 
 @define(eq=False)

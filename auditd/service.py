@@ -30,13 +30,14 @@ from auditd.owners import KERNEL, Owners
 from auditd.pages import Pages
 from auditd.pauses import Pauses
 from auditd.recovery import Journal, recovered
-from auditd.sealing import Log, Sealer, signing_key
+from auditd.sealing import Log, Sealer
 from auditd.settings import Settings
 from auditd.simulated import Player, recorded
 from auditd.store import opened
 from planetlab.ask import Ask
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
+from planetlab.files import signing_key
 from planetlab.mail import Relay
 
 TURN, OWNERS, WRITE, WATCH, DESK, WARM = 0.25, 0.5, 0.5, 0.5, 2.0, 20.0  # seconds between two rounds of each
@@ -125,7 +126,9 @@ class Service:
         )  # fmt: skip
         answers = Answers(self.audit, self.settings, self._aside, self.directory)
         self.desk = self._desk(answers)
-        self.log = Log(folder / "log", signing_key(folder / "log.key"), _secret(self.settings.log_token_file))
+        self.log = Log(
+            folder / "log", signing_key(folder / "log.key", "log key"), _secret(self.settings.log_token_file)
+        )
         self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
         self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
 

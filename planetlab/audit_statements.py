@@ -6,16 +6,15 @@ nothing was seen would be worth nothing: the gaps are part of what is signed, an
 """
 
 import json
-from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import asdict, frozen
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from planetlab import signed_line
 from planetlab.errors import BadArgument
+from planetlab.signed_line import NotSigned
 
 FORMAT = "plfed-statement-1"
 MOST = 1 << 20  # bytes
@@ -97,19 +96,15 @@ def listed(gaps: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 def signed(statement: Statement, key: ec.EllipticCurvePrivateKey) -> bytes:
     """The statement as it is handed out."""
-    text = statement.text()
-    return text + b"\n" + b64encode(key.sign(text, ec.ECDSA(hashes.SHA256()))) + b"\n"
+    return signed_line.signed(statement.text(), key)
 
 
 def verified(data: bytes, key: ec.EllipticCurvePublicKey) -> Statement:
     """The statement that ``key`` has signed. Raises `Unproven` for anything else."""
-    if len(data) > MOST or data.count(b"\n") != 2 or not data.endswith(b"\n"):
-        raise Unproven("expected a statement: one line of JSON, one of a signature")
-    text, signature, _ = data.split(b"\n")
     try:
-        key.verify(b64decode(signature, validate=True), text, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError):
-        raise Unproven("this key has not signed this statement: one of them is another's, or was altered") from None
+        text = signed_line.verified(data, key, MOST)
+    except NotSigned as error:
+        raise Unproven(f"expected a statement as it was signed, altered nowhere: {error}") from None
     told = json.loads(text)
     if told.get("format") != FORMAT:
         raise Unproven(f"expected the format {FORMAT}, got {told.get('format')!r}")

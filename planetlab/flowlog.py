@@ -8,16 +8,15 @@ newest head has to be known from elsewhere to notice that segments are missing a
 
 import hashlib
 import json
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any
 
 from attrs import asdict, frozen
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from planetlab import signed_line
 from planetlab.errors import BadArgument
+from planetlab.signed_line import NotSigned
 
 FORMAT = "plfed-flows-1"
 MOST_MANIFEST = 1 << 20  # bytes
@@ -51,8 +50,7 @@ class Manifest:
 
 def sealed(manifest: Manifest, key: ec.EllipticCurvePrivateKey) -> bytes:
     """The signed manifest as it is written down: the text, a line end, the signature."""
-    text = manifest.text()
-    return text + b"\n" + b64encode(key.sign(text, ec.ECDSA(hashes.SHA256()))) + b"\n"
+    return signed_line.signed(manifest.text(), key)
 
 
 def digest(data: bytes) -> str:
@@ -62,13 +60,10 @@ def digest(data: bytes) -> str:
 
 def opened(data: bytes, key: ec.EllipticCurvePublicKey) -> Manifest:
     """Read a sealed manifest. Raises `Tampered` for anything that ``key`` did not sign."""
-    if len(data) > MOST_MANIFEST or data.count(b"\n") != 2 or not data.endswith(b"\n"):
-        raise Tampered("expected a manifest: one line of JSON, one of a signature")
-    text, signature, _ = data.split(b"\n")
     try:
-        key.verify(b64decode(signature, validate=True), text, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, ValueError):
-        raise Tampered("expected a manifest that the node's key has signed") from None
+        text = signed_line.verified(data, key, MOST_MANIFEST)
+    except NotSigned as error:
+        raise Tampered(f"expected a manifest that the node's key has signed: {error}") from None
     told = json.loads(text)
     if told.get("format") != FORMAT:
         raise Tampered(f"expected the format {FORMAT}, got {told.get('format')!r}")

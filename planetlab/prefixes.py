@@ -47,3 +47,12 @@ def own_network(text: str, viewer: str, where: str) -> Network:
     if not inside or ip_address(viewer) not in asked:
         raise Forbidden(f"{where}: expected your address {viewer} or a prefix around it up to {widest}, got {asked}")
     return asked
+
+
+def plain(host: str) -> str:
+    """A peer's address without its zone, IPv4 as such also where it is mapped into IPv6; "" for what is none."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -22,9 +22,11 @@ from planetlab import audit_statements as statements
 from planetlab import keys
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, PlanetLabError
+from planetlab.files import signing_key
+from planetlab.prefixes import read_network
 from web import render, stating
 from web.pages import Column, stamp
-from web.questions import Question, network
+from web.questions import Question
 from web.store import Archive
 
 DAY = 86400.0
@@ -60,7 +62,7 @@ def read(query: dict[str, str], now: float) -> Asked | None:
     since, until = _moment(query, "from", now - DAY), _moment(query, "until", now)
     if not since < until <= since + LONGEST:
         raise BadArgument(f"expected a time after from, at most {LONGEST / DAY:g} days later", "until")
-    to = network(query["to"].strip(), "to") if query.get("to") else None
+    to = read_network(query["to"].strip(), "to") if query.get("to") else None
     whole = to is not None and to.prefixlen >= (24 if to.version == 4 else 48)
     if not whole and not query.get("slice"):
         raise BadArgument("expected an address, or a prefix of at least 24 (IPv4) or 48 (IPv6) bits", "to")
@@ -164,7 +166,7 @@ class ArchivePages(Resource):
     def __init__(self, name: str, archive: Archive, clock: Clock, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name, self._archive, self._clock, self._reactor = name, archive, clock, reactor
-        self._key = stating.signing_key(archive.folder / "statements.key")
+        self._key = signing_key(archive.folder / "statements.key", "archive's key")
 
     def render_GET(self, request: Request) -> int:
         """Answer in a thread: a question may take a second."""

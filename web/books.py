@@ -1,12 +1,11 @@
 """The opt-out list on disk: which networks want no packets, from when until when."""
 
-import sqlite3
 from importlib.resources import files
 from pathlib import Path
 
 from attrs import frozen
 
-from planetlab.errors import BadSettings
+from planetlab.books import opened
 
 VERSION = 1
 _KEPT = 90 * 86400.0  # seconds that one is kept after its end, for those who ask what became of it
@@ -29,17 +28,7 @@ class OptOuts:
 
     def __init__(self, path: Path | str) -> None:
         """Open or make the file. Raises `BadSettings` when it cannot be used."""
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            found = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
-                self._db.executescript((files("web") / "schema" / "optouts-1.sql").read_text(encoding="utf-8"))
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
-            elif found != VERSION:
-                raise BadSettings(f"{path} has version {found}: this program reads version {VERSION}")
-        except sqlite3.Error as error:
-            raise BadSettings(f"cannot use {path} for the opt-out list: {error}") from error
+        self._db = opened(path, "the opt-out list", files("web") / "schema" / "optouts-1.sql", VERSION)
 
     def add(self, optout: OptOut) -> None:
         """Write one down, and forget those that ended long ago."""

@@ -3,7 +3,6 @@
 Nothing gets in that the node's key has not signed, and no manifest that does not follow the one before it.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from planetlab import flowlog, keys
 from planetlab.errors import Unavailable
+from planetlab.files import durably
 from planetlab.flowlog import Manifest, Tampered
 
 HOUR = 3_600_000_000  # microseconds
@@ -100,13 +100,3 @@ class NodeLog:
     def wanting(self) -> list[Manifest]:
         """The segments whose flows are not here, and would be kept."""
         return [each for each in self.manifests.values() if each.until > self.horizon and not self.has(each)]
-
-
-def durably(path: Path, data: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one."""
-    beside = path.with_suffix(".tmp")
-    with open(beside, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.rename(path)

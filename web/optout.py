@@ -6,7 +6,6 @@ made an entry can end it sooner.
 """
 
 import json
-from ipaddress import ip_address
 from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +16,7 @@ from twisted.web.server import Request
 
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError
-from planetlab.prefixes import around, own_network
+from planetlab.prefixes import around, own_network, plain
 from planetlab.redact import one_line
 from web import render
 from web.books import OptOut, OptOuts
@@ -126,9 +125,4 @@ class OptOutPages(Resource):
 
 def viewer(request: Request) -> str:
     """The reader's address, IPv4 written as such; "" when it has none."""
-    host = getattr(request.getClientAddress(), "host", "") or ""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return ""
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    return plain(getattr(request.getClientAddress(), "host", "") or "")

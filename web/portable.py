@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from planetlab.errors import PlanetLabError, Unavailable
+from planetlab.prefixes import read_network
 from web.nodelog import HOUR
-from web.questions import Question, network, range_of
+from web.questions import Question, range_of
 
 MOST = 1000  # rows of an answer
 _PORTS = 70_000
@@ -142,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     reader.add_argument("--skew", type=float, default=120.0, help="seconds that clocks may differ")
     said = reader.parse_args(arguments)
     try:
-        to = network(said.to, "to") if said.to else None
+        to = read_network(said.to, "to") if said.to else None
         question = Question(since=said.since, until=said.until, to=to, slice=said.slice, skew=said.skew)
         with spark(said.engine) as connection:
             found = QUESTIONS[said.question](flows(connection, said.archive, question))

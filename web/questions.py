@@ -1,13 +1,11 @@
 """Questions to the archive as values, and as conditions over the columns of its files. Pure."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from attrs import frozen
 
-from planetlab.errors import BadArgument
+from planetlab.prefixes import Network
 
-Network = IPv4Network | IPv6Network
 _FOUR = 0xFFFF << 32
 
 
@@ -33,15 +31,6 @@ class Question:
     def end(self) -> int:
         """Where it ends, the skew included; microseconds."""
         return round((self.until + self.skew) * 1e6)
-
-
-def network(text: str, where: str) -> Network:
-    """An address or prefix. Raises `BadArgument`."""
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
-        raise BadArgument(f"{expected}, got {text[:80]!r}", where) from None
 
 
 def conditions(question: Question) -> tuple[list[str], list[Any]]:

@@ -1,34 +1,17 @@
 """What an archive states of what its nodes sent, to be signed; with every hour that it has no log of."""
 
-import os
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Any
 
 from attrs import evolve
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from planetlab import flowlog, keys
+from planetlab import flowlog
 from planetlab.audit_statements import Statement, listed
-from planetlab.errors import BadArgument, BadSettings
+from planetlab.errors import BadArgument
 from web.nodelog import NodeLog
 from web.questions import Question
 from web.store import Archive
-
-
-def signing_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The archive's key; made, readable to its owner only, when there is none. Raises `BadSettings`."""
-    try:
-        if not path.exists():
-            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(keys.private_pem(keys.new_p256()))
-        key = keys.load_private(path.read_bytes())
-    except OSError as error:
-        raise BadSettings(f"archive's key {path}: {error.strerror}") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise BadSettings(f"archive's key {path}: expected a P-256 key")
-    return key
 
 
 def statement(archive: Archive, question: Question, by: str, now: float) -> Statement:

@@ -13,10 +13,11 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from auditd.sealing import Log, signing_key
+from auditd.sealing import Log
 from auditd.segments import COLUMNS, write
 from planetlab import flowlog, keys
 from planetlab.errors import BadSettings
+from planetlab.files import signing_key
 from planetlab.flowlog import START, Manifest, Tampered
 from tests.auditd.ground import WIRE
 from tests.auditd.test_capturing import BURST
@@ -90,7 +91,7 @@ class Keeping(SynchronousTestCase):
         self.folder = pathlib.Path(folder.name)
 
     def filled(self, count: int) -> Log:
-        log = Log(self.folder / "log", signing_key(self.folder / "key"))
+        log = Log(self.folder / "log", signing_key(self.folder / "key", "log key"))
         for number in range(1, count + 1):
             name = f"{number:06d}-x.parquet"
             (log.folder / name).write_bytes(b"x" * 100)
@@ -103,7 +104,7 @@ class Keeping(SynchronousTestCase):
     def test_it_goes_on_where_an_earlier_run_stopped(self) -> None:
         head = self.filled(3).head
         (self.folder / "log" / "000004-x.parquet.tmp").write_bytes(b"half a segment")
-        again = Log(self.folder / "log", signing_key(self.folder / "key"))
+        again = Log(self.folder / "log", signing_key(self.folder / "key", "log key"))
         self.assertEqual((4, head), (again.following(), again.head))
         self.assertEqual([], list((self.folder / "log").glob("*.tmp")))
 
@@ -117,10 +118,10 @@ class Keeping(SynchronousTestCase):
         self.assertEqual(10, len(again.manifests))
 
     def test_the_key_is_the_nodes_alone(self) -> None:
-        signing_key(self.folder / "key")
+        signing_key(self.folder / "key", "log key")
         self.assertEqual(0o600, (self.folder / "key").stat().st_mode & 0o777)
         (self.folder / "key").write_bytes(keys.private_pem(keys.new_rsa()))
-        self.assertRaises(BadSettings, signing_key, self.folder / "key")
+        self.assertRaises(BadSettings, signing_key, self.folder / "key", "log key")
 
     @unittest.skipIf(duckdb is None, "the package duckdb is not installed")
     def test_a_segment_is_read_by_any_engine_of_parquet(self) -> None:
@@ -164,7 +165,7 @@ class Pulling(Audited):
             self.audit.wait()
             self.begin(f"{name}:kill", segment_seconds=2.0, segment_lag=1.0, idle=0.3, active=0.5)
             self.audit.wait(timeout=60)
-            again = Log(log, signing_key(self.folder / "data" / "log.key"))
+            again = Log(log, signing_key(self.folder / "data" / "log.key", "log key"))
             chain = [path.read_bytes() for path in sorted(log.glob("*.manifest"))]
             good, troubles = flowlog.checked(chain, again.key.public_key())
             self.assertEqual((len(chain), []), (len(good), troubles), name)
