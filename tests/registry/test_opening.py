@@ -1,6 +1,7 @@
 """The registry's file: made, opened, stepped, refused; who may write what; what a kill leaves behind."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -70,6 +71,23 @@ class Opening(OnDisk):
         with sqlite3.connect(f"{self.path}.version-{newer - 1}") as aside:
             self.assertEqual([("pl",)], aside.execute("SELECT login_base FROM sites").fetchall())
         self.assertEqual(0o600, os.stat(f"{self.path}.version-{newer - 1}").st_mode & 0o777)
+
+    def test_a_file_of_the_first_version_has_after_its_steps_the_same_tables_as_a_new_one(self) -> None:
+        first = str(Path(self.mktemp()).absolute())
+        with sqlite3.connect(first) as db:
+            db.executescript((opening.SCHEMA / "1.sql").read_text())
+            db.execute(f"PRAGMA application_id = {opening.APPLICATION}")
+            db.execute("PRAGMA user_version = 1")
+        db.close()
+        opening.prepare(first)
+        self.assertEqual(self.tables(self.path), self.tables(first))
+
+    @staticmethod
+    def tables(path: str) -> dict[str, str]:
+        """Everything that a file's schema says, without its comments and spaces, by name."""
+        with sqlite3.connect(path) as db:
+            rows = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        return {name: " ".join(re.sub(r"--.*", "", sql).split()) for name, sql in rows}
 
     def test_a_step_that_fails_leaves_the_file_as_it_was(self) -> None:
         steps = Path(self.mktemp())

@@ -515,6 +515,28 @@ CREATE TABLE standing_tickets (
 ) STRICT;
 CREATE INDEX standing_by_version ON standing_tickets (version);
 
+-- The public log: what was issued here, and what nodes of ours redeemed; and the hashes over it.
+CREATE TABLE ticket_log (
+    number INTEGER PRIMARY KEY,                 -- from 0 on, without a gap
+    kind TEXT NOT NULL,                         -- issued, redeemed
+    digest TEXT NOT NULL,                       -- SHA-256 of the sealed ticket, hex
+    entry BLOB NOT NULL                         -- JSON, the very bytes that the tree is made over
+) STRICT;
+CREATE INDEX ticket_log_by_digest ON ticket_log (digest, kind);
+CREATE TRIGGER ticket_log_stays BEFORE UPDATE ON ticket_log BEGIN
+    SELECT RAISE(ABORT, 'the log of tickets only grows');
+END;
+CREATE TRIGGER ticket_log_remembers BEFORE DELETE ON ticket_log BEGIN
+    SELECT RAISE(ABORT, 'the log of tickets only grows');
+END;
+
+CREATE TABLE ticket_log_hashes (
+    level INTEGER NOT NULL,                     -- the hash over 2**level entries,
+    number INTEGER NOT NULL,                    -- from entry number * 2**level on
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -741,3 +763,70 @@ CREATE TRIGGER ticket_script_changes AFTER UPDATE ON initscripts BEGIN
         WHERE slice_id IN (SELECT slice_id FROM view_slice_tags WHERE tagname = 'initscript'
             AND value IN (OLD.name, NEW.name));
 END;
+
+-- Papers of the SFA interfaces: certificates and credentials that were given, what was revoked, slivers with their times.
+
+CREATE TABLE gids (
+    urn TEXT NOT NULL,
+    key TEXT NOT NULL,                          -- SHA-256 of the public key, hex; and the address that is certified, if any
+    uuid TEXT NOT NULL,                         -- one per urn, whatever its keys
+    chain BLOB NOT NULL,                        -- PEM, the leaf first
+    expires INTEGER NOT NULL,
+    issued INTEGER NOT NULL,
+    PRIMARY KEY (urn, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE credentials (
+    serial TEXT PRIMARY KEY,                    -- 128 bits, hex
+    digest TEXT NOT NULL,                       -- SHA-256 of what was signed, hex
+    owner TEXT NOT NULL,                        -- a URN
+    target TEXT NOT NULL,                       -- a URN
+    privileges TEXT NOT NULL,                   -- names joined by commas
+    issued INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credentials_of_owner ON credentials (owner);
+CREATE INDEX credentials_on_target ON credentials (target);
+
+CREATE TABLE revoked (
+    kind TEXT NOT NULL,                         -- credential, key
+    name TEXT NOT NULL,                         -- the credential's digest, the key's SHA-256, hex
+    why TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    expires INTEGER,                            -- when the paper ends by itself; nil: never
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- What is asked of a sliver beyond "this slice, on this node". A provisioned one counts while slice_node has its pair.
+CREATE TABLE sliver_states (
+    slice_id INTEGER NOT NULL REFERENCES slices,
+    node_id INTEGER NOT NULL REFERENCES nodes,
+    state TEXT NOT NULL,                        -- allocated, provisioned
+    since INTEGER NOT NULL,                     -- when this state began
+    expires INTEGER NOT NULL,
+    client_id TEXT NOT NULL,                    -- what the request calls the node
+    kind TEXT NOT NULL,                         -- the sliver type that was asked for
+    attributes TEXT NOT NULL,                   -- JSON: [[name, value], …], for when it is provisioned
+    PRIMARY KEY (slice_id, node_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sliver_states_by_expiry ON sliver_states (expires);
+CREATE INDEX sliver_states_of_node ON sliver_states (node_id);
+
+-- What the Federation API keeps beyond the PLC API: roles within slices and sites, and slivers that were reported.
+CREATE TABLE member_roles (
+    kind TEXT NOT NULL,                         -- slice, site
+    number INTEGER NOT NULL,                    -- slice_id or site_id
+    person_id INTEGER NOT NULL REFERENCES persons,
+    role TEXT NOT NULL,                         -- LEAD, ADMIN, MEMBER, AUDITOR, OPERATOR; who has no row is MEMBER
+    PRIMARY KEY (kind, number, person_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sliver_infos (
+    urn TEXT PRIMARY KEY,
+    slice_id INTEGER NOT NULL REFERENCES slices,
+    aggregate TEXT NOT NULL,                    -- a URN
+    creator TEXT NOT NULL,                      -- a URN
+    created INTEGER NOT NULL,
+    expires INTEGER                             -- NULL: not told
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sliver_infos_of_slice ON sliver_infos (slice_id);
