@@ -194,7 +194,7 @@ class Node:
             raise ConnectionResetError("no answer")
         return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
 
-    def insist(self, method: str, *args: Any, within: float = 8.0) -> Any:
+    def insist(self, method: str, *args: Any, within: float = 30.0) -> Any:
         """The value of a call that is repeated until it goes well, as its clients do; the last refusal after that."""
         until = time.monotonic() + within
         while True:

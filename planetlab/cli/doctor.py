@@ -1,5 +1,6 @@
 """``plfed doctor``: is everything well? Each check is a sentence, and each that fails has a line that mends it."""
 
+import glob
 import pathlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -220,7 +221,8 @@ async def leftovers(facts: Facts, reactor: Any) -> list[Finding]:
     mounts = [line.split()[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()]
     inside = [mount for mount in mounts if mount.startswith(f"{folder}/")]
     real = any(node["driver"] == "container" for node in facts["nodes"].values())
-    groups = [] if real else list(pathlib.Path("/sys/fs/cgroup").glob(f"**/{place.group(folder)}-*"))
+    # glob.glob and not Path.glob: groups of others may go while we look
+    groups = [] if real else glob.glob(f"/sys/fs/cgroup/**/{place.group(folder)}-*", recursive=True)
     wrong = [f"{path} was never finished" for path in stale] + [f"{mount} is still mounted" for mount in inside]
     wrong += [f"{path} is of slivers that are gone" for path in groups]
     return [

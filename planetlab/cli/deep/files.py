@@ -1,5 +1,6 @@
 """What lies about: databases that are not whole, what was half written, what slivers left, and secrets in logs."""
 
+import glob
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
@@ -38,8 +39,9 @@ def left_behind(
         point = pathlib.Path(line.split()[4])
         if point.is_relative_to(slivers) and not _is_of(point.relative_to(slivers).parts, known):
             yield f"{point} is still mounted"
-    of_both_kinds = (*cgroups.glob(f"{group}/*_*"), *cgroups.glob(f"*/{group}/*_*"))  # one hierarchy, or one for each
-    for path in sorted(of_both_kinds):
+    # one hierarchy, or one for each controller; glob.glob, for groups of others may go while we look
+    of_both_kinds = glob.glob(f"{cgroups}/{group}/*_*") + glob.glob(f"{cgroups}/*/{group}/*_*")
+    for path in map(pathlib.Path, sorted(of_both_kinds)):
         if path.is_dir() and path.name not in known:
             yield f"{path} is of a sliver that is gone"
 
