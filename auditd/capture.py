@@ -33,7 +33,7 @@ from auditd.capture_ring import RingSocket
 
 TURN = 200_000  # microseconds between two writes
 BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
-AT_ONCE = 8  # blocks of a ring between two looks at the time
+AT_ONCE = 64  # blocks of a ring between two looks at the time
 SENDERS = ("auto", "kernel", "mark", "packet")
 HOT_PATHS = ("auto", "columns", "compiled")
 

@@ -33,7 +33,7 @@ _SO_ATTACH_FILTER, _ETH_P_ALL, _SIOCGIFHWADDR = 26, 3, 0x8927
 _TPACKET_V3, _WANT_HASH = 2, 1
 _ETHERNET = {1, 772}  # ARPHRD_ETHER, ARPHRD_LOOPBACK: 14 bytes of link header
 _BARE = {65534, 776, 778, 768, 769}  # ARPHRD_NONE (tun), sit, gre, tunnel, tunnel6: none
-_BLOCK = 1 << 20  # bytes
+_BLOCK = 1 << 17  # bytes; small, for a block is handed over after `_WAIT` with whatever is in it: many last longer
 _WAIT = 50  # milliseconds after which the kernel hands over a block that is not full
 VNET = 10  # bytes of struct virtio_net_hdr before each frame
 # struct tpacket3_hdr as far as it is read: next, sec, nsec, captured, length, status, mac|net<<16, hash
@@ -108,7 +108,7 @@ class RingSocket(SuperSocket):
         self.interface = interface
         self.senders = False  # whether the kernel writes into each packet's hash who sends it
         self._map: mmap.mmap | None = None
-        self._blocks = max(2, mib)
+        self._blocks = max(1, mib) * (1 << 20) // _BLOCK
         if descriptor is None:
             self.ins = self.outs = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         else:

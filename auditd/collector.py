@@ -30,8 +30,8 @@ from auditd.clean import line
 from auditd.settings import Settings
 from auditd.stream import END, HAVE, WORD, BadStream, Kind, Message, Reader
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 15.0  # seconds before another start
-GOOD_RUN = 5.0  # seconds after which a start counts as having worked
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds before another start
+GOOD_RUN = 1.0  # seconds after which a start counts as having worked
 START = 20.0  # seconds that a capture may take to say hello
 LOOK = 0.02  # seconds between two looks whether it listens
 END_IN = 2.0  # seconds that it may take to end when asked to

