@@ -49,7 +49,8 @@ def departed(store: Store, node_id: int, since: int) -> list[str]:
         "SELECT name FROM departures JOIN slices USING (slice_id) WHERE departures.node_id = ? AND version > ? "
         "AND slice_id NOT IN (SELECT slice_id FROM slice_node WHERE node_id = ?) "
         "UNION SELECT name FROM slice_node JOIN standing_tickets USING (slice_id) JOIN slices USING (slice_id) "
-        "WHERE node_id = ? AND version > ? AND instantiation NOT IN ('plc-instantiated', 'nm-controller') ORDER BY name",
+        "WHERE node_id = ? AND version > ? AND instantiation NOT IN ('plc-instantiated', 'nm-controller') "
+        "ORDER BY name",
         [node_id, since, node_id, node_id, since],
     )
     return [row["name"] for row in rows]

@@ -46,7 +46,8 @@ class Stating(SynchronousTestCase):
 
     def test_what_cannot_be_stated_is_refused(self) -> None:
         for path, status in (
-            ("/to/banana.statement", 400), ("/slices.statement", 404), (f"/to/{VICTIM}.statement?slice={CODEEN}", 400), ("/.statement", 404),
+            ("/to/banana.statement", 400), ("/slices.statement", 404), ("/.statement", 404),
+            (f"/to/{VICTIM}.statement?slice={CODEEN}", 400),
             (f"/to/{VICTIM}.statement?from=5&until=9", 400), (f"/to/{VICTIM}.statement?from={NOON + 99}", 400),
         ):  # fmt: skip
             self.assertEqual(status, self.world.get(path).status, path)
