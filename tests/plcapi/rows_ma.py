@@ -359,7 +359,7 @@ BOOT = (
     Row("admin", "BindObjectToPeer", ("node", Id("node"), "PLE", 0), 1, ("UpdateNode", (NODE, {}), WRONG)),
     Row("admin", "BindObjectToPeer", ("tree", Id("node"), "PLE", 0), WRONG),
     Row("admin", "BindObjectToPeer", ("node", 4711, "PLE", 0), WRONG),
-    Row("admin", "BindObjectToPeer", ("node", Id("node"), "XXX", 0), WRONG),
+    Row("admin", "BindObjectToPeer", ("node", Id("node"), "nobody", 0), WRONG),
     Row("admin", "UnBindObjectFromPeer", ("node", Id("far_node"), "PLE"), 1, ("UpdateNode", (FAR_NODE, {}), 1)),
     Row("node", "GetPeerName", (), Is(str)),
     Row("pi", "GetPeerName", (), AUTH),
