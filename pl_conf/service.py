@@ -7,6 +7,7 @@ fails is logged and counted, and comes again.
 
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -328,15 +329,18 @@ class PlConf:
                 failpoint("report.sent")
 
     async def _witness(self) -> None:
-        """Put what was redeemed here into the public, and look whether it was given out in public."""
-        node = Hrn.parse(self.settings.hrn)
+        """Testify for every root that is polled, whatever becomes of the others."""
         for poll in list(self.polls.values()):
-            root, name = poll.root, poll.root.name
-            if name.governs(node) and isinstance(poll.source, Session):
-                await self.witness.report(poll.source.call)
-            trusted = self.rules.roots.find(name)
-            if trusted is not None and root.auth != RELAYED:  # what passes tickets on keeps another log
-                await self.witness.look(name, self._openly(root).call, trusted.keys)
+            await self._try(f"witness {poll.root.hrn}", partial(self._testify, poll))
+
+    async def _testify(self, poll: Poll) -> None:
+        """Put what was redeemed here into the public, and look whether it was given out in public."""
+        root, name = poll.root, poll.root.name
+        if name.governs(Hrn.parse(self.settings.hrn)) and isinstance(poll.source, Session):
+            await self.witness.report(poll.source.call)
+        trusted = self.rules.roots.find(name)
+        if trusted is not None and root.auth != RELAYED:  # what passes tickets on keeps another log
+            await self.witness.look(name, self._openly(root).call, trusted.keys)
 
     def _openly(self, root: Root) -> ask.Ask:
         """The slice authority of ``root``, called by nobody in particular."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from attrs import asdict, define, field
+from attrs import asdict, define
 from twisted.logger import Logger
 
 from pl_conf.entries import Receipt
@@ -36,7 +36,6 @@ class Witness:
     ledger: Ledger
     now: Callable[[], float]
     trouble: str = ""
-    _readers: dict[Hrn, LogReader] = field(factory=dict, init=False)
 
     async def report(self, call: Call) -> int:
         """Tell this node's own authority what was redeemed since the last time; how many. Raises `PeerError`."""
@@ -59,7 +58,8 @@ class Witness:
 
         Raises `PeerError` for a log that does not answer. One that is broken, or lacks a ticket, is noted.
         """
-        reader = self._reader(issuer, call, believed)
+        kept = self.ledger.about(f"log {issuer}")
+        reader = LogReader(issuer, call, believed, Head(**json.loads(kept)) if kept else None)
         try:
             await reader.look(self.now())
             found = await self._look_for(issuer, reader)
@@ -86,16 +86,6 @@ class Witness:
                     self._note(issuer, one.slice, one.digest, said)
             self.ledger.set_about(f"proven {issuer}", str(one.number))
         return found
-
-    def _reader(self, issuer: Hrn, call: Call, believed: Sequence[keys.PublicKey]) -> LogReader:
-        reader = self._readers.get(issuer)
-        if reader is None:
-            kept = self.ledger.about(f"log {issuer}")
-            reader = self._readers[issuer] = LogReader(
-                issuer, call, believed, Head(**json.loads(kept)) if kept else None
-            )
-        reader.call, reader.believed = call, believed
-        return reader
 
     def _note(self, issuer: Hrn, name: str, digest: str, text: str) -> None:
         if text == self.trouble and not digest:
