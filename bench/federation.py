@@ -215,7 +215,7 @@ async def one_slice(plcs: list[Plc]) -> float:
     await own.ask.call("AddSlice", {**fields, "instantiation": "plc-instantiated"})
     await own.ask.call("AddSliceToNodes", f"{own.hrn}site_wide", hosts)
     root = Root.load(own.hrn, (own.place.path / "gid.pem").read_bytes())
-    pinned = Roots((root,))  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+    pinned = Roots((root,))
     for other in others:
         await other.refresh(1)
         session = await other.ask.as_(NodeKey(1, "node-key")).call("GetSession")

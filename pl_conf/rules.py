@@ -63,7 +63,7 @@ class OwnersRules:
     def hear(self) -> None:
         """Take up what the authorities say of their keys, beside what the owner has pinned."""
         roots = self.heard(self.pinned)
-        self.roots = trust.Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+        self.roots = trust.Roots(roots)
 
     def judge(self, wishes: Iterable[tuple[str, bytes]]) -> None:
         """Look again at tickets that are in force, by digest: a key behind them may have been revoked since."""

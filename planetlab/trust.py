@@ -93,6 +93,11 @@ class Root:
         )
 
 
+def _each(roots: Iterable[Root]) -> tuple[Root, ...]:
+    """``tuple``, with types that attrs' checker can follow."""
+    return tuple(roots)
+
+
 @frozen
 class Roots:
     """The roots that are believed here.
@@ -102,7 +107,7 @@ class Roots:
     'plc.japan'
     """
 
-    roots: tuple[Root, ...] = field(default=(), converter=tuple)
+    roots: tuple[Root, ...] = field(default=(), converter=_each)
 
     def find(self, name: Hrn) -> Root | None:
         """The root that answers for ``name``: of those that govern it, the deepest."""

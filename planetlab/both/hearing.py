@@ -98,4 +98,4 @@ def trusted(papers: list[Paper], own: Root | None) -> Roots:
         suspended = "" if paper.state == ACTIVE else f"the peering with {paper.hrn} is suspended"
         if own is None or paper.hrn != own.hrn:
             roots.append(trust.Root(hrn=paper.hrn, gid=gid, suspended=suspended).heard(said))
-    return Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+    return Roots(roots)

@@ -171,7 +171,7 @@ def _key(path: pathlib.Path) -> keys.PrivateKey:
 def _trust(files: tuple[pathlib.Path, ...]) -> Roots:
     found = [gids.read_chain(path.read_bytes())[0] for path in files]
     roots = tuple(Root(hrn=gid.hrn, gid=gid) for gid in found)
-    return Roots(roots)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+    return Roots(roots)
 
 
 def _opened(file: pathlib.Path, roots: tuple[pathlib.Path, ...]) -> Credential:

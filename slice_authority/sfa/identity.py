@@ -64,7 +64,7 @@ class Identity:
         more: tuple[Root, ...] = self.ask_roots(store).roots if self.ask_roots is not None else ()
         there = {root.gid.der for root in more if root.gid is not None}
         own = tuple(root for root in self.roots if root.gid is not None and root.gid.der not in there)
-        return Roots(more + own)  # type: ignore[arg-type]  # attrs types its converter by an unbound name
+        return Roots(more + own)
 
     def certify(self, store: Store, hrn: Hrn, kind: str, key: keys.PublicKey, email: str = "") -> tuple[Gid, ...]:
         """The certificate for a name of ours with this key, the one given before while it lasts, and what is above.

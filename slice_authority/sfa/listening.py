@@ -68,7 +68,7 @@ class Believed:
         key = (own, [(one.hrn, one.state, one.statement) for one in papers_])
         if self._last is None or self._last[0] != key:
             above = () if self.said is None else tuple(Root(hrn=one.hrn, gid=one) for one in self.said.above[-1:])
-            roots = Roots(hearing.trusted(papers_, own).roots + above)  # type: ignore[arg-type]  # as in hearing
+            roots = Roots(hearing.trusted(papers_, own).roots + above)
             self._last = (key, roots)
         return self._last[1]
 
