@@ -73,10 +73,15 @@ def _check(connection: sqlite3.Connection, path: str, fresh: bool) -> None:
 
 
 def _create(connection: sqlite3.Connection) -> None:
+    """Make the tables: the first version's, and each step since, so that there is one text of every table."""
     connection.executescript(
-        f"BEGIN; {(SCHEMA / f'{VERSION}.sql').read_text()}"
+        f"BEGIN; {(SCHEMA / '1.sql').read_text()} {' '.join(map(_step_to, range(2, VERSION + 1)))}"
         f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     )
+
+
+def _step_to(version: int) -> str:
+    return (SCHEMA / f"{version}-from-{version - 1}.sql").read_text()
 
 
 def _step(connection: sqlite3.Connection, path: str) -> None:
@@ -88,9 +93,8 @@ def _step(connection: sqlite3.Connection, path: str) -> None:
     aside.close()
     os.chmod(f"{path}.version-{version}", 0o600)
     for target in range(version + 1, VERSION + 1):
-        step = (SCHEMA / f"{target}-from-{target - 1}.sql").read_text()
         connection.execute("PRAGMA foreign_keys = OFF")
-        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {target}; COMMIT;")
+        connection.executescript(f"BEGIN; {_step_to(target)} PRAGMA user_version = {target}; COMMIT;")
 
 
 class Connection(sqlite3.Connection):
