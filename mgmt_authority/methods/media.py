@@ -10,7 +10,7 @@ from mgmt_authority.methods import flavours
 from mgmt_authority.methods.nodes import ours
 from mgmt_authority.workshop import Workshop
 from planetlab.both import forms, rights
-from planetlab.both.afterwards import Afterwards
+from planetlab.both.afterwards import in_thread_afterwards
 from planetlab.calls import Call
 from planetlab.filters import Compare
 from planetlab.methods import NOT_NIL, Api, Role
@@ -70,7 +70,7 @@ def GetBootMedium(
     text = None if said.generic else _text(call, about, said.key)
     if not said.image:
         return shop.keep(parts, (text or "").encode()) if parts else text or ""
-    return Afterwards(lambda: _made(shop, said.image, text, given, parts), in_thread=True)  # type: ignore[return-value]
+    return in_thread_afterwards(lambda: _made(shop, said.image, text, given, parts))
 
 
 def _made(shop: Workshop, kind: str, text: str | None, given: dict[str, str], parts: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from mgmt_authority import power
 from mgmt_authority.methods.nodes import ours
 from mgmt_authority.power import Power, Unit
 from planetlab.both import forms, rights
-from planetlab.both.afterwards import Afterwards
+from planetlab.both.afterwards import afterwards
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Unavailable
 from planetlab.filters import AmongValues, Compare, both
@@ -37,7 +37,11 @@ def RebootNode(call: Call, node_id_or_hostname: NodeKey) -> int:
         raise BadArgument(f"node {node['hostname']} has no primary address to send to", "node_id_or_hostname")
     call.store.note(f"RebootNode called for node {node['node_id']}", Node=node["node_id"])
     sender, address, payload = _power(call), interface["ip"], node["session"].encode()
-    return Afterwards(lambda: sender.wake(address, payload))  # type: ignore[return-value]
+
+    async def wake() -> int:
+        return sender.wake(address, payload)
+
+    return afterwards(wake)
 
 
 @api.method(*STAFF)
@@ -45,7 +49,7 @@ def RebootNodeWithPCU(
     call: Call,
     node_id_or_hostname: NodeKey,
     testrun: Annotated[bool | None, Of(bool, nil=True)] = None,
-) -> int:
+) -> Annotated[int | str, Of(int)]:
     """Switch a node off and on by its first power unit; with ``testrun`` only look whether that could be done.
 
     1, or a text that says what the unit did wrong. Without a unit: 102; with one that has no control here: 109.
@@ -62,7 +66,7 @@ def RebootNodeWithPCU(
     call.store.note(
         f"RebootNodeWithPCU called for node {node['node_id']}", Node=node["node_id"], PCU=units[0]["pcu_id"]
     )
-    return Afterwards(lambda: sender.cycle(unit, bool(testrun)))  # type: ignore[return-value]
+    return afterwards(lambda: sender.cycle(unit, bool(testrun)))
 
 
 def _unit(row: Row, port: int) -> Unit:

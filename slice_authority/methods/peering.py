@@ -5,7 +5,7 @@ from typing import Annotated
 
 from planetlab import voice, xmlrpc
 from planetlab.both import forms, forwarding, hearing, introducing
-from planetlab.both.afterwards import Afterwards
+from planetlab.both.afterwards import afterwards
 from planetlab.both.callers import NodeCaller, PeerCaller
 from planetlab.both.methods.peers import shown_of_ours
 from planetlab.calls import Call
@@ -84,7 +84,7 @@ def DiffPeer(call: Call, peer_id_or_name: PeerKey) -> Annotated[Row, forms.STRUC
     peer, peering = _peer(call.store, peer_id_or_name), call.store.plc.peers
     if peering is None:
         raise Unavailable("this authority asks no peers")
-    return Afterwards(lambda: peering.differences(peer))  # type: ignore[return-value]
+    return afterwards(lambda: peering.differences(peer))
 
 
 @api.method(Role.ADMIN)
@@ -138,7 +138,7 @@ def FindAuthority(call: Call, hrn: str, visited: Names) -> Annotated[Row, forms.
     async def ask_on() -> Row:
         return _found(await forwarding.ask_on(name, found, reactor, kept.get))
 
-    return Afterwards(ask_on)  # type: ignore[return-value]
+    return afterwards(ask_on)
 
 
 @api.method(Role.NODE, reads=True)

@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 
 from planetlab.both import forms, getting, writing
-from planetlab.both.afterwards import Afterwards
+from planetlab.both.afterwards import afterwards
 from planetlab.both.callers import PeerCaller
 from planetlab.calls import Call
 from planetlab.copies import KEYS, NODES, PERSONS, SITES, SLICES, Noun
@@ -114,7 +114,7 @@ def RefreshPeer(call: Call, peer_id_or_peername: PeerKey) -> Annotated[Row, form
     if peering is None:
         raise Unavailable("this authority asks no peers")
     call.store.note(f"Refresh of peer {peer['peer_id']} asked for", Peer=peer["peer_id"])
-    return Afterwards(lambda: peering.refresh(peer))  # type: ignore[return-value]
+    return afterwards(lambda: peering.refresh(peer))
 
 
 @api.method(Role.ADMIN)
