@@ -8,7 +8,6 @@ only. The kernel says who asks; a line that does not come within seconds is not 
 
 import json
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +18,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from node_manager.drivers.container.sockets import Hears
+from node_manager.identity import unix_uid
 from planetlab.errors import BadArgument, PlanetLabError
 
 _MOST = 256  # bytes of a request
 _WITHIN = 5.0  # seconds
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 Open = Callable[[int, Hears, int], "Deferred[socket.socket]"]  # user id, kind, port or identifier
 
@@ -46,6 +45,7 @@ class Asking(Connection):
     """One program that wants a socket."""
 
     log = Logger()
+    transport: Any  # Twisted types neither that it is there while there is a connection, nor its socket
 
     def __init__(self, opened: Open, reactor: Any) -> None:
         self._open = opened
@@ -53,10 +53,8 @@ class Asking(Connection):
         self._told = b""
 
     def connectionMade(self) -> None:
-        peer: socket.socket = self.transport.socket  # type: ignore[union-attr]
-        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        self._uid = int(_CREDENTIALS.unpack(credentials)[1])
-        self._late = self._reactor.callLater(_WITHIN, self.transport.abortConnection)  # type: ignore[union-attr]
+        self._uid = unix_uid(self.transport.socket)
+        self._late = self._reactor.callLater(_WITHIN, self.transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
         self._told += data
@@ -71,15 +69,14 @@ class Asking(Connection):
 
     async def _answer(self, line: bytes) -> None:
         with await self._open(self._uid, *read(line)) as made:
-            peer: socket.socket = self.transport.socket  # type: ignore[union-attr]
-            socket.send_fds(peer, [b"1"], [made.fileno()])
+            socket.send_fds(self.transport.socket, [b"1"], [made.fileno()])
         self.log.info("uid {uid} has a raw socket: {what}", uid=self._uid, what=line.decode(errors="replace"))
-        self.transport.loseConnection()  # type: ignore[union-attr]
+        self.transport.loseConnection()
 
     def _refuse(self, failure: Failure) -> None:
         told = str(failure.value) if failure.check(PlanetLabError) else "the node manager could not open it"
-        self.transport.write(f"{told}\n".encode())  # type: ignore[union-attr]
-        self.transport.loseConnection()  # type: ignore[union-attr]
+        self.transport.write(f"{told}\n".encode())
+        self.transport.loseConnection()
 
 
 class Broker(Factory):

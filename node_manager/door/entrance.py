@@ -8,7 +8,6 @@ program is hung up on.
 import json
 import os
 import signal
-import socket
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -21,12 +20,12 @@ from twisted.internet.protocol import Protocol as Connection
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from node_manager.identity import unix_uid
 from planetlab.errors import BadArgument
 
 _MOST = 128 << 10  # bytes of a request; Linux takes no longer argument
 _WITHIN = 10.0  # seconds for a request to come
 _ENVIRONMENT = ("LANG", "SSH_CONNECTION", "TERM")
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
 @frozen(kw_only=True)
@@ -71,6 +70,7 @@ class Entering(Connection):
     """One who wants to come in."""
 
     log = Logger()
+    transport: Any  # Twisted types neither that it is there while there is a connection, nor its socket
 
     def __init__(self, enter: Enter, reactor: Any) -> None:
         self._enter = enter
@@ -81,9 +81,7 @@ class Entering(Connection):
         self._asked = False
 
     def connectionMade(self) -> None:
-        peer: socket.socket = self.transport.socket  # type: ignore[union-attr]
-        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        self._uid = int(_CREDENTIALS.unpack(credentials)[1])
+        self._uid = unix_uid(self.transport.socket)
         self._late = self._reactor.callLater(_WITHIN, self._abort)
 
     def fileDescriptorReceived(self, descriptor: int) -> None:
@@ -137,7 +135,7 @@ class Entering(Connection):
     def _abort(self) -> None:
         self._drop()
         if self.transport:
-            self.transport.abortConnection()  # type: ignore[attr-defined]
+            self.transport.abortConnection()
 
     def _drop(self) -> None:
         for descriptor in self._files:
