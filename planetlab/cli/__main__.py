@@ -2,7 +2,7 @@
 
 import click
 
-from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, tickets
+from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, statement, tickets
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
 from planetlab.cli.shell import shell
@@ -24,6 +24,7 @@ for group in (
     peers.group,
     log.group,
     slices.group,
+    statement.group,
     tickets.group,
     nodes.group,
     owner.group,

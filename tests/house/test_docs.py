@@ -3,12 +3,15 @@
 import importlib
 import re
 
+import click
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab.cli.__main__ import main
 from tests.house import tree
 
 DOTTED = re.compile(rf"`((?:{'|'.join(tree.PACKAGES)})(?:\.\w+)+)`")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
+COMMAND = re.compile(r"(?:`|^    |bin/|: |\[)plfed((?: [a-z][a-z-]*)+)", re.MULTILINE)
 
 
 def found(name: str) -> bool:
@@ -28,11 +31,32 @@ def found(name: str) -> bool:
     return False
 
 
+def is_command(words: list[str]) -> bool:
+    """Whether ``plfed`` followed by these words is a command, or a group of them, with its arguments."""
+    command: click.Command = main
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        if word not in command.commands:
+            return False
+        command = command.commands[word]
+    return True
+
+
 class Documents(SynchronousTestCase):
     def test_every_function_that_is_named_exists(self) -> None:
         for path in (tree.ROOT / "docs").rglob("*.md"):
             for name in DOTTED.findall(path.read_text()):
                 self.assertTrue(found(name), f"{path.name} names {name}")
+
+    def test_every_command_that_is_named_exists(self) -> None:
+        named = [
+            (path.name, words)
+            for path in [tree.ROOT / "README.md", *(tree.ROOT / "docs").rglob("*.md")]
+            for words in COMMAND.findall(path.read_text())
+        ]
+        self.assertGreater(len(named), 50)
+        self.assertEqual([], [each for each in named if not is_command(each[1].split())])
 
     def test_every_link_leads_somewhere(self) -> None:
         for path in [tree.ROOT / "README.md", *(tree.ROOT / "docs").rglob("*.md")]:
