@@ -46,12 +46,17 @@ def opened(file: BinaryIO) -> Format:
     return Format(*known, _LINKS[kind])
 
 
+def _fill(file: BinaryIO, room: U8) -> int:
+    """Read as much as there is room for; how many bytes came, 0 at the end."""
+    return int(file.readinto(room.data))  # type: ignore[attr-defined]  # files have it; `BinaryIO` does not say so
+
+
 def batches(file: BinaryIO, form: Format, chunk: int = CHUNK) -> Iterator[Frames]:
     """The packets after the head, in bounded memory. A record that is cut off ends the file."""
     buffer = np.empty(chunk + (1 << 18), np.uint8)
     have = 0
     while True:
-        got = file.readinto(buffer[have : have + chunk].data)  # type: ignore[attr-defined]
+        got = _fill(file, buffer[have : have + chunk])
         if not got:
             return
         have += got
@@ -75,7 +80,7 @@ def walked(
         raise OSError(f"{file.name}: the compiled walker reads little-endian files only")
     buffer = np.empty(chunk + (1 << 18), np.uint8)
     have = 0
-    while got := file.readinto(buffer[have : have + chunk].data):  # type: ignore[attr-defined]
+    while got := _fill(file, buffer[have : have + chunk]):
         have += got
         data, at = buffer[:have], 0
         while True:

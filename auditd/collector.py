@@ -184,7 +184,7 @@ class Collector:
         descriptors = {0: "w", 1: "r", 2: "r"}
         self._adopting = bool(self._kept)
         if self._kept:
-            descriptors |= {3 + at: number for at, (number, _) in enumerate(self._kept)}  # type: ignore[misc]  # mixed
+            descriptors |= {3 + at: number for at, (number, _) in enumerate(self._kept)}  # type: ignore[misc]  # pipes by letter, descriptors by number
             told += ["--adopt", json.dumps([[*what, 3 + at] for at, (_, what) in enumerate(self._kept)])]
             told += ["--told", json.dumps(self.audit.blocks)]
         self.reactor.spawnProcess(self._child, told[0], told, env=None, childFDs=descriptors)

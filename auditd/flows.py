@@ -85,22 +85,22 @@ class Flows:
         mask = np.uint64(len(self._slots) - 1)
         place, tag = (mixed & mask).astype(np.int64), mixed & ~_NUMBER
         answer = np.full(len(found), -1) if numbers is None else numbers
-        todo = np.arange(len(found))
-        while len(todo):
-            met = self._slots[place[todo]]
+        unsettled = np.arange(len(found))
+        while len(unsettled):
+            met = self._slots[place[unsettled]]
             free = met == _EMPTY
-            alike = np.flatnonzero(~free & (met & ~_NUMBER == tag[todo])) if numbers is None else ()
+            alike = np.flatnonzero(~free & (met & ~_NUMBER == tag[unsettled])) if numbers is None else ()
             going = ~free
             if len(alike):
-                some = todo[alike]
+                some = unsettled[alike]
                 known = (met[alike] & _NUMBER).astype(np.int64) - 1
                 same = (answer[some] < 0) & _same(self._table[known], found[some])
                 answer[some[same]] = known[same]
                 going[alike[same]] = False
             if add and free.any():
-                going[free] = self._settle(found, todo[free], place, tag, answer)
-            todo = todo[going]
-            place[todo] = (place[todo] + 1) & np.int64(mask)
+                going[free] = self._settle(found, unsettled[free], place, tag, answer)
+            unsettled = unsettled[going]
+            place[unsettled] = (place[unsettled] + 1) & np.int64(mask)
         return answer
 
     def _settle(self, found: Rows, new: Numbers, place: Numbers, tag: npt.NDArray[np.uint64], answer: Numbers) -> Any:

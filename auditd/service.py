@@ -184,9 +184,7 @@ class Service:
         """A round that fails is told in the log, and does not end the ones after it."""
         try:
             work()
-        except (
-            Exception
-        ):  # one round's defect, whatever it is, must not end the capture's and the pages' rounds after it
+        except Exception:  # one round's defect, whatever it is, must not end the rounds after it
             _log.failure("a round of the audit failed")
 
     def why_not(self) -> str:

@@ -67,7 +67,7 @@ def cluster(workers: int = WORKERS, memory: str = "2g") -> Iterator[tuple[str, C
         while count() < workers:
             if time.monotonic() > end or any(each.poll() is not None for each in started):
                 raise Unavailable(f"of {workers} workers {count()} came up within {_PATIENCE:g} s")
-            time.sleep(0.2)
+            time.sleep(0.2)  # Java needs some seconds to begin
         yield url, count
     finally:
         for each in reversed(started):

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def compare(folder: Path, flows: int, report: Report) -> None:
             f"ratio {peer.octets() / flows / ours['size']:.1f}",
         )
         report(f"{peer.name}: filling", f"{flows / took / 1000:,.0f} k flows/s")
-        address = asked.who.to[0]  # type: ignore[index]  # it has one
+        assert asked.who.to is not None
+        address = asked.who.to[0]
         for name, ask in peer.asks(address).items():
             seconds, count = archive.best(ask)
             told = f"ratio {seconds / ours[name]:.1f}"
@@ -121,7 +123,7 @@ class _Sqlite:
             told = self._db.execute(rows[name]).fetchall()
             return sum(row[-1] for row in told) if name == "who" else len(told)
 
-        return {name: lambda name=name: ask(name) for name in rows}  # type: ignore[misc]
+        return {name: partial(ask, name) for name in rows}
 
     def close(self) -> None:
         """Let the file go."""
@@ -147,7 +149,7 @@ class _Nfdump:
         collector = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while f":{port:04X} " not in Path("/proc/net/udp").read_text():
-                time.sleep(0.02)
+                time.sleep(0.02)  # until it listens
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.connect(("127.0.0.1", port))
                 now = BEGIN + (number + 1) * HOUR
@@ -155,8 +157,8 @@ class _Nfdump:
                 for count, (data, _) in enumerate(export.messages(found, 10, 7, 0, now)):
                     sender.send(data)
                     if count % _PAUSE == 0:
-                        time.sleep(0.001)
-            time.sleep(0.5)
+                        time.sleep(0.001)  # so that its buffer does not run over
+            time.sleep(0.5)  # until it has read what its socket holds
         finally:
             collector.send_signal(signal.SIGTERM)
             collector.wait(timeout=60)

@@ -107,7 +107,7 @@ class Puller:
             headers["Range"] = f"bytes={start}-"
         try:
             response = await self._client.get(url, headers=headers, timeout=PATIENCE)
-        except Exception as error:
+        except Exception as error:  # every way in which a node can be away
             raise Unreachable(f"{url}: {type(error).__name__}: {error}") from error
         if response.code not in (200, 206) or (start and response.code != 206):
             raise Unreachable(f"{url}: expected status {206 if start else 200}, got {response.code}")
@@ -129,7 +129,7 @@ class Puller:
             await response.collect(keep)
         except PlanetLabError:
             raise
-        except Exception as error:
+        except Exception as error:  # every way in which an answer can break off
             raise Unreachable(f"{url}: broke off after {size} bytes: {type(error).__name__}") from error
         finally:
             if file is not None:

@@ -45,7 +45,7 @@ def datagrams(to: str, port: int, size: int, count: int, pause: float = 0.0) -> 
         sender.bind((NODE6 if six else NODE, 0))
         for _ in range(count):
             sender.sendto(b"x" * size, (to, port))
-            time.sleep(pause)
+            time.sleep(pause)  # the flow's pace
         packets, octets = cut(size, six)
         return [UDP, *own(sender), to, port, count * packets, count * octets, 0]
 
@@ -105,7 +105,7 @@ def flows(group: str, number: str, count: str, seconds: str) -> None:
         if time.monotonic() - begun > ticks * 0.5:
             ticks += tick(lasting, number)
     while time.monotonic() - begun < float(seconds):
-        time.sleep(0.5)
+        time.sleep(0.5)  # the pace of the lasting flows
         ticks += tick(lasting, number)
     for sender in lasting:
         made.append([UDP, *own(sender), f"10.99.{number}.251", 2999, ticks, ticks * 33, 0])

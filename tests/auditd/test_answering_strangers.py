@@ -5,6 +5,7 @@ import pathlib
 import re
 import tempfile
 import time
+from typing import Any
 
 from attrs import evolve
 from twisted.internet import reactor
@@ -35,9 +36,9 @@ class NoReactor:
     def __init__(self) -> None:
         self.started: list[str] = []
 
-    def spawnProcess(self, child: object, executable: str, words: list[str], env: object) -> None:
-        self.started.append(child._text)  # type: ignore[attr-defined]
-        child.processEnded(Failure(ProcessDone(0)))  # type: ignore[attr-defined]
+    def spawnProcess(self, child: Any, executable: str, words: list[str], env: object) -> None:
+        self.started.append(child._text)
+        child.processEnded(Failure(ProcessDone(0)))
 
 
 class AtTheDesk(SynchronousTestCase):
@@ -49,8 +50,8 @@ class AtTheDesk(SynchronousTestCase):
         self.world = World(evolve(SETTINGS, page_url="http://node1.plc.example"))
         self.reactor = NoReactor()
         answers = self.world.pages._answers
-        pauses = Pauses((), (SETTINGS.address,), self.reactor)
-        self.desk = Desk(self.world.settings, answers, self.books, pauses)
+        self.pauses = Pauses((), (SETTINGS.address,), self.reactor)
+        self.desk = Desk(self.world.settings, answers, self.books, self.pauses)
         self.world.pages = Pages(answers, self.world.clocks, CasePages(self.desk))
         self.world.see(sent(CODEEN, at=1000, packets=3), sent(CORAL, at=1000), sent(CORAL, "203.0.113.1", at=1000))
 
@@ -185,7 +186,7 @@ class Answering(AtTheDesk):
         path = self.opened(self.world.post("/pause", {"prefix": "198.51.100.0/25", "hours": "2"}))
         self.assertIn("198.51.100.0/25 timeout 7200s", self.reactor.started[-1])
         owner = self.owners_link(path)
-        self.desk.pauses.error = "nft: not permitted"  # type: ignore[union-attr]
+        self.pauses.error = "nft: not permitted"
         self.assertIn("The pause is not in force: nft: not permitted", self.world.get(path).text)
         self.world.post(owner, {"do": "lift"})
         self.assertNotIn("timeout 7200s", self.reactor.started[-1])
@@ -268,7 +269,7 @@ class ByMail(Audited):
         with sqlite3.connect(self.folder / "data" / "cases.db", timeout=5) as db:
             db.execute("UPDATE letters SET not_before = 0")
         db.close()
-        time.sleep(0.2)
+        time.sleep(0.2)  # not to hold the file's lock again and again
         return False
 
 
@@ -338,11 +339,11 @@ class PausingForReal(SynchronousTestCase):
 
         sliver = self.ground.sliver(1)
         self.nft(script((NODE,), [Paused(WIRE, 2)]))
-        counter = "import subprocess; print(subprocess.run(['nft', 'list', 'table', 'inet', 'plfed_pauses'], capture_output=True, text=True).stdout)"  # noqa: E501
+        counter = "import subprocess; subprocess.run(['nft', 'list', 'table', 'inet', 'plfed_pauses'])"
         sliver.run(BURST, "10.128.1.2", WIRE, "1010", "5")
         dropped = re.findall(r"paused4 counter packets (\d+)", self.ground.node.run(counter))
         self.assertIn("5", dropped)
-        time.sleep(2.5)
+        time.sleep(2.5)  # the pause is for two seconds
         self.assertNotIn("expires", self.ground.node.run(counter))
 
     def nft(self, text: str) -> None:

@@ -152,14 +152,14 @@ class ByTheKernel(Kinds):
             AS_USER + 's = socket.create_connection(("10.77.0.2", 2000)); s.send(b"hello"); s.recv(10); s.close()\n'
             "time.sleep(0.2)\n"  # the other end closes after us: its FIN is acknowledged for a socket that is gone
             's = socket.create_connection(("10.77.0.2", 2000)); s.shutdown(1); time.sleep(0.05); s.close()\n'
-            "time.sleep(0.2)"
+            "time.sleep(0.2)"  # the sliver stays until all that is seen
         )
         told = self.whose(self.seen(6, 2000))
         self.assertLessEqual(set(told), {CODEEN, NODE})  # what only the kernel remembers (TIME_WAIT) it answers itself
         self.assertGreaterEqual(told[CODEEN], 8)
 
     def test_08_the_reset_of_a_connection_closed_with_unread_data(self) -> None:
-        self.run_in_sliver(
+        self.run_in_sliver(  # the answer has to be there, unread, when the connection is closed
             AS_USER + 's = socket.create_connection(("10.77.0.2", 2000)); s.send(b"hello"); time.sleep(0.2); s.close()'
         )
         found = self.seen(6, 2000)

@@ -71,7 +71,7 @@ class Exporting(SynchronousTestCase):
                 for data, _ in export.messages(flows(), protocol, 7, 1, NOW):
                     sender.send(data)
                     time.sleep(0.002)  # a collector that is overrun loses datagrams: the kernel's buffer is small
-            time.sleep(0.5)
+            time.sleep(0.5)  # until the collector has read what its socket holds
         finally:
             collector.send_signal(signal.SIGTERM)
             collector.wait(timeout=20)

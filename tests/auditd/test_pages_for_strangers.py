@@ -12,6 +12,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from auditd import rows
+from auditd.stream import Kind
 from tests.auditd.world import ADDRESSES, CODEEN, CORAL, NOON, SETTINGS, VICTIM, World, sent
 
 HOSTILE = (
@@ -238,7 +239,7 @@ class NotHavingSeenAll(SynchronousTestCase):
         told = self.world.json("/index.json")
         self.assertFalse(told["capturing"])
         self.assertEqual([("blind", NOON, NOON + 30)], [(g["lack"], g["since"], g["until"]) for g in told["gaps"]])
-        self.world.audit.begins(self.world.message(1, {}), int(self.world.steady * 1e6))  # type: ignore[arg-type]
+        self.world.audit.begins(self.world.message(Kind.HELLO, {}), int(self.world.steady * 1e6))
         told = self.world.json("/index.json")
         self.assertTrue(told["capturing"])
         self.assertEqual([("blind", NOON, NOON + 30)], [(g["lack"], g["since"], g["until"]) for g in told["gaps"]])

@@ -11,6 +11,7 @@ import urllib.request
 from typing import Any
 
 from attrs import evolve
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.trial.unittest import SynchronousTestCase
 
 from auditd.sealing import Log
@@ -193,7 +194,8 @@ class Pulling(Audited):
         told = index()
         key = keys.load_public(told["key"].encode())
         manifests = [self.ask(f"/log/{each['number']:06d}.manifest", **token)[1] for each in told["segments"]]
-        good, troubles = flowlog.checked(manifests, key, told["head"])  # type: ignore[arg-type]
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        good, troubles = flowlog.checked(manifests, key, told["head"])
         self.assertEqual((len(manifests), []), (len(good), troubles))
         packets = 0
         for manifest in good:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from auditd.recovery import Journal, recovered
 from auditd.service import made
 from auditd.store import Store, opened
+from auditd.stream import Kind
 from planetlab.errors import BadSettings
 from tests.auditd.world import CODEEN, CORAL, NOON, SETTINGS, VICTIM, S, World, sent
 
@@ -24,8 +25,13 @@ class Surviving(SynchronousTestCase):
     def world(self, steady: float, wall: float) -> tuple[World, Journal]:
         """A fresh process: what is in memory is gone, and the steady clock may have begun anew."""
         world = World(SETTINGS, steady, wall - steady)
-        world.audit = world.pages._answers.audit = made(SETTINGS)  # type: ignore[misc]
+        self.begin_anew(world)
         return world, self.begin(world)
+
+    def begin_anew(self, world: World) -> None:
+        """Forget what is in memory."""
+        world.audit = made(SETTINGS)
+        object.__setattr__(world.pages._answers, "audit", world.audit)
 
     def begin(self, world: World) -> Journal:
         store = opened(self.folder)
@@ -38,11 +44,9 @@ class AfterAKill(Surviving):
     def restarted(self, at: float, steady: float) -> World:
         """A process that begins ``at`` seconds after noon, told nothing but what is on disk."""
         world = World(SETTINGS, steady, NOON + at - steady)
-        audit = made(SETTINGS)
-        object.__setattr__(world.pages._answers, "audit", audit)
-        world.audit = audit
+        self.begin_anew(world)
         self.begin(world)
-        audit.begins(world.message(1, {}), int(steady * S))  # type: ignore[arg-type]
+        world.audit.begins(world.message(Kind.HELLO, {}), int(steady * S))
         return world
 
     def told(self, world: World) -> dict[tuple[str, int], int]:

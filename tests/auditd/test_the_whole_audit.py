@@ -11,6 +11,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -168,13 +169,19 @@ class AfterAKill(Audited):
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def counted(self, name: str, packets: int) -> bool:
+        return self.packets().get(name) == packets
+
+    def captured_anew(self, killed: int) -> bool:
+        return bool(self.json("/health.json")["capture"].get("pid", killed) != killed)
+
     def test_a_killed_capture_leaves_its_ring_to_the_next_one_and_what_may_be_missing_is_declared(self) -> None:
         for turn in range(1, 4):
             self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
-            self.until(lambda turn=turn: self.packets().get("nyu_coral") == 10 * turn)  # type: ignore[misc]
+            self.until(partial(self.counted, "nyu_coral", 10 * turn))
             before, killed = time.time(), self.kill_capture()
             self.ground.node.run(BURST, ADDRESSES["princeton_codeen"], WIRE, "33434", "7")  # while nobody reads
-            self.until(lambda: self.json("/health.json")["capture"].get("pid", killed) != killed)  # noqa: B023
+            self.until(partial(self.captured_anew, killed))
             after = time.time()
             gaps = [gap for gap in self.json("/index.json")["gaps"] if gap["lack"] == "loss"]
             self.assertTrue(any(g["since"] <= before and after - 2 <= g["until"] <= after for g in gaps), gaps)

@@ -115,7 +115,7 @@ class _Killing:
             self.kills.append(("capture", time.time()))
             os.kill(pid, signal.SIGKILL)
             self.node.until(lambda: self.node.json("/health.json")["capture"].get("pid", pid) != pid)
-        time.sleep(1.2)
+        time.sleep(1.2)  # some ticks that are seen lie between two kills
         self.gaps += [(gap["since"], gap["until"]) for gap in self.node.json("/index.json")["gaps"]]
 
 
@@ -127,7 +127,7 @@ def killed(node: Node, times: int) -> list[Loss]:
     with open(path, "w", encoding="utf-8") as file:
         pump = threading.Thread(target=lambda: file.writelines(ticker.stdout), daemon=True)
         pump.start()
-        time.sleep(2.0)
+        time.sleep(2.0)  # some ticks before the first kill
         killing = _Killing(node)
         for turn in range(times):
             killing.kill(turn)
@@ -135,7 +135,7 @@ def killed(node: Node, times: int) -> list[Loss]:
         ticker.wait(timeout=30)
         pump.join(30)
     ticks = [json.loads(line) for line in path.read_text().splitlines()]
-    time.sleep(2.0)
+    time.sleep(2.0)  # the last ticks come to the pages
     seen: set[tuple[int, int]] = set()
     for address in range(1, ticks[-1][2] // 5000 + 2):
         found = node.json(f"/to/10.99.150.{address}.json")["flows"]

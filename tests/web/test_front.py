@@ -38,7 +38,7 @@ class Pages(SynchronousTestCase):
     def setUp(self) -> None:
         self.now = 1000.0
         self.authority = Authority()
-        records = Records(self.authority, lambda: self.now, 10.0)  # type: ignore[arg-type]
+        records = Records(self.authority, lambda: self.now, 10.0)  # type: ignore[arg-type]  # it is asked as `Ask` is
         self.front = Front("plc", "https://plc.example/PLCAPI/", b"CA", records)
 
     def page(self, path: str) -> Any:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -385,7 +386,8 @@ class Stating(Sealed):
         code, body = pages.stated(query, False, NOON + 3.0 * HOUR)
         self.assertEqual(200, code, body)
         key = keys.load_public(pages.key({}, False, 0.0)[1])
-        return statements.verified(body, key)  # type: ignore[arg-type]  # it is a P-256 key
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        return statements.verified(body, key)
 
     async def test_a_no_names_the_segments_it_rests_on_and_every_gap(self) -> None:
         await self.pull()
