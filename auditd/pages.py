@@ -60,7 +60,7 @@ class Pages(Resource):
     def __init__(
         self, answers: Answers, clocks: Clocks, cases: CasePages | None = None, log: Log | None = None
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._answers = answers
         self._clocks = clocks
         self._cases = cases

@@ -52,7 +52,7 @@ def serve(which: str) -> None:
             site = hardened_site(mount({"PLCAPI": ApiResource(api, lambda *_: known)}), reactor)
             port: Any = await listen(reactor, "tcp:0:interface=127.0.0.1", site)
         else:
-            plain: Any = server.Site(Stock(allowNone=True))  # type: ignore[no-untyped-call]
+            plain: Any = server.Site(Stock(allowNone=True))
             plain.log = lambda request: None
             port = reactor.listenTCP(0, plain, interface="127.0.0.1")
         print(port.getHost().port, flush=True)

@@ -149,7 +149,7 @@ class Files(Resource):
     isLeaf = True
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.statics: dict[str, Static] = {}
 
     def render_GET(self, request: Request) -> bytes:

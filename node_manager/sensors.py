@@ -149,7 +149,7 @@ class Page(Resource):
 
     def __init__(self, lines: Callable[[list[str]], list[str]], reactor: IReactorTime | None = None) -> None:
         """With a ``reactor``, a path that begins with ``stream`` sends its lines again each second."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._lines = lines
         self._reactor = reactor
         self._streams = 0

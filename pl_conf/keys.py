@@ -34,7 +34,7 @@ class KeySensor(Resource):
     isLeaf = True
 
     def __init__(self, keys: Keys) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._keys = keys
 
     def render_GET(self, request: Request) -> bytes:

@@ -26,7 +26,7 @@ class Status(Resource):
     isLeaf = True
 
     def __init__(self, leases: Leases) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._leases = leases
 
     def render_GET(self, request: Request) -> bytes:

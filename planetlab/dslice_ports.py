@@ -71,7 +71,7 @@ class Calls(Resource):
     isLeaf = True
 
     def __init__(self, calls: Mapping[str, Callable[..., Any]], takes: Mapping[str, Members], by_key: bool) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._calls, self._takes, self._by_key = calls, takes, by_key
 
     def render_POST(self, request: Request) -> bytes | int:

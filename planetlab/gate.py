@@ -51,19 +51,19 @@ class _Visitor(ProtocolWrapper):
         self.peer = peer_key(transport)
         if self.factory.admit(self):
             self.inside = True
-            super().makeConnection(transport)  # type: ignore[no-untyped-call]
+            super().makeConnection(transport)
         else:
             transport.abortConnection()  # type: ignore[attr-defined]
 
     def dataReceived(self, data: bytes) -> None:
         if self.inside and not self.going:
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            super().dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.inside:
             self.inside = False
             self.factory.leave(self)
-            super().connectionLost(reason)  # type: ignore[no-untyped-call]
+            super().connectionLost(reason)
 
     def readConnectionLost(self) -> None:
         """The peer says no more, as `forward_api_calls` does behind its call; what is in work is answered still."""
@@ -71,11 +71,11 @@ class _Visitor(ProtocolWrapper):
         if getattr(channel, "is_busy", False):
             channel.persistent = False  # type: ignore[union-attr]  # it has calls in work, so it is one
         else:
-            self.loseConnection()  # type: ignore[no-untyped-call]
+            self.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """The peer hears no more."""
-        self.loseConnection()  # type: ignore[no-untyped-call]
+        self.loseConnection()
 
     def at_rest(self) -> bool:
         """Whether nothing of it is in work: it is idle and has its answers, or has not said yet what it wants."""
@@ -87,7 +87,7 @@ class _Visitor(ProtocolWrapper):
     def make_room(self) -> None:
         """End at once, below TLS; what the kernel has of an answer still goes out, which it would not by an abort."""
         self.going = True
-        self.loseConnection()  # type: ignore[no-untyped-call]
+        self.loseConnection()
 
 
 class Gate(WrappingFactory):
@@ -97,7 +97,7 @@ class Gate(WrappingFactory):
     noisy = False
 
     def __init__(self, inner: IProtocolFactory, limits: Limits) -> None:
-        super().__init__(inner)  # type: ignore[no-untyped-call]
+        super().__init__(inner)
         self.limits = evolve(limits, total=min(limits.total, _room()))
         self.inside: dict[str, dict[_Visitor, None]] = {}
         self.count = 0

@@ -24,7 +24,7 @@ class _Says(Resource):
     isLeaf = True
 
     def __init__(self, why_not: Ready) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._why_not = why_not
 
     def render_GET(self, request: Request) -> bytes:
@@ -49,7 +49,7 @@ def operator_resource(why_not: Ready) -> Resource:
     root = Resource()
     root.putChild(b"healthz", _Says(lambda: ""))
     root.putChild(b"readyz", _Says(why_not))
-    root.putChild(b"metrics", _Metrics())  # type: ignore[no-untyped-call]
+    root.putChild(b"metrics", _Metrics())
     return root
 
 

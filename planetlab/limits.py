@@ -95,14 +95,14 @@ class _Request(Request):
         if length is not None and length > self.channel.site.limits.body:
             self.channel.refuse(http.REQUEST_ENTITY_TOO_LARGE, self.channel.site.too_large)
             length = 0
-        super().gotLength(length)  # type: ignore[no-untyped-call]
+        super().gotLength(length)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._octets += len(data)
         if self._octets > self.channel.site.limits.body:
             self.channel.refuse(http.REQUEST_ENTITY_TOO_LARGE, self.channel.site.too_large)
         else:
-            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+            super().handleContentChunk(data)
 
     def process(self) -> None:
         channel, site = self.channel, self.channel.site
@@ -114,29 +114,29 @@ class _Request(Request):
         if wait or site.in_work >= site.limits.in_work:
             code = (429, b"Too Many Requests") if wait else (503, b"Service Unavailable")
             self.setResponseCode(*code)
-            self.setHeader(b"Retry-After", b"%d" % max(1, round(wait + 0.5)))  # type: ignore[no-untyped-call]
-            self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")  # type: ignore[no-untyped-call]
+            self.setHeader(b"Retry-After", b"%d" % max(1, round(wait + 0.5)))
+            self.setHeader(b"Content-Type", b"text/plain; charset=utf-8")
             self.write(b"Too many requests; ask again later.\n")
-            self.finish()  # type: ignore[no-untyped-call]
+            self.finish()
             return
         site.in_work += 1
         self._counted = True
-        super().process()  # type: ignore[no-untyped-call]
+        super().process()
 
     def write(self, data: bytes) -> None:
         if not self.startedWriting and self.channel.site.draining:
             self.channel.persistent = False
         if not self.startedWriting and not self.channel.persistent:
-            self.setHeader(b"Connection", b"close")  # type: ignore[no-untyped-call]
-        super().write(data)  # type: ignore[no-untyped-call]
+            self.setHeader(b"Connection", b"close")
+        super().write(data)
 
     def _cleanup(self) -> None:
         self._leave()
-        super()._cleanup()  # type: ignore[no-untyped-call]
+        super()._cleanup()
 
     def connectionLost(self, reason: Failure) -> None:
         self._leave()
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)
 
     def _leave(self) -> None:
         if self._counted:
@@ -156,14 +156,14 @@ class _Channel(http.HTTPChannel):
     _answered = 0.0
 
     def connectionMade(self) -> None:
-        super().connectionMade()  # type: ignore[no-untyped-call]
+        super().connectionMade()
         self.site.channels[self] = None
         self._wait(self.site.limits.header)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.due = None
         self.site.left(self)
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)
 
     def _wait(self, seconds: float) -> None:
         self.due = self.site.reactor.seconds() + seconds
@@ -178,7 +178,7 @@ class _Channel(http.HTTPChannel):
             self._idle = False
             self._wait(self.site.limits.header)
         try:
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            super().dataReceived(data)
         except ValueError:  # a length of more digits than int() takes
             self._respondToBadRequestAndDisconnect()
 
@@ -188,15 +188,15 @@ class _Channel(http.HTTPChannel):
     def allHeadersReceived(self) -> None:
         self._wait(self.site.limits.content + (self.length or 0) / 65536)
         failpoint("request.begun")
-        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+        super().allHeadersReceived()
 
     def _send100Continue(self) -> None:
         if not self.refused:
-            super()._send100Continue()  # type: ignore[no-untyped-call]
+            super()._send100Continue()
 
     def allContentReceived(self) -> None:
         self.due = None
-        super().allContentReceived()  # type: ignore[no-untyped-call]
+        super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
         if self.site.draining:
@@ -204,7 +204,7 @@ class _Channel(http.HTTPChannel):
         self._idle = True
         self._answered = self.site.reactor.seconds()
         self._wait(self.site.limits.idle)
-        super().requestDone(request)  # type: ignore[no-untyped-call]
+        super().requestDone(request)
 
     def refuse(self, code: int, why: str) -> None:
         """Answer now, read no more, and give the peer a moment to see the answer before the connection ends."""
@@ -245,7 +245,7 @@ class _Channel(http.HTTPChannel):
     def drain(self) -> None:
         """End as soon as no request is in work."""
         if not self._handlingRequest and not self.requests:
-            self.loseConnection()  # type: ignore[no-untyped-call]
+            self.loseConnection()
 
     def setTimeout(self, period: float | None) -> float | None:
         """Twisted's own idle clock stays off: `due` is ours."""
@@ -259,7 +259,7 @@ class HardenedSite(Site):
     noisy = False
 
     def __init__(self, resource: IResource, clock: IReactorTime, limits: Limits) -> None:
-        super().__init__(resource, _Request, reactor=clock, parsePOSTFormSubmission=False)  # type: ignore[no-untyped-call]
+        super().__init__(resource, _Request, reactor=clock, parsePOSTFormSubmission=False)
         self.limits = limits
         self.rates = Rates(limits.rate, limits.burst)
         self.channels: dict[_Channel, None] = {}
@@ -269,7 +269,7 @@ class HardenedSite(Site):
         self._empty: list[Deferred[None]] = []
         self._sweep = LoopingCall(self._look)
         self._sweep.clock = clock
-        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[no-untyped-call,method-assign]
+        self.protocol = lambda: http._GenericHTTPChannelProtocol(_Channel())  # type: ignore[method-assign]  # as Twisted makes it
 
     def startFactory(self) -> None:
         if not self._sweep.running:

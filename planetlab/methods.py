@@ -4,12 +4,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from itertools import product
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from attrs import frozen
 
 from planetlab.errors import BadArgumentCount, NoSuchMethod
 from planetlab.shapes import Either, Shape, Struct, shape
+
+Body = TypeVar("Body", bound=Callable[..., Any])
 
 
 class Role(StrEnum):
@@ -125,10 +127,10 @@ class Api(dict[str, Method]):
         auth: tuple[str, ...] | None = _AS_THE_API,
         status: str = "current",
         example: tuple[Any, ...] | None = None,
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    ) -> Callable[[Body], Body]:
         """Declare the function below as a method, of the same name unless one is given; the function stays usable."""
 
-        def declare(body: Callable[..., Any]) -> Callable[..., Any]:
+        def declare(body: Body) -> Body:
             self.add(
                 Method(
                     name=name or body.__name__,

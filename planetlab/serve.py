@@ -108,7 +108,7 @@ class ApiResource(Resource):
         elsewhere: Ask | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.api, self.greet, self.dialect, self.run = api, greet, dialect, run
         self.elsewhere, self.limits = elsewhere, limits or BULK
 

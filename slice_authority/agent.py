@@ -135,7 +135,7 @@ class Status(Resource):
     isLeaf = True
 
     def __init__(self, agent: Agent) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._agent = agent
 
     def render_GET(self, request: Request) -> bytes:

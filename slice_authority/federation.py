@@ -116,7 +116,7 @@ class Document(Resource):
     isLeaf = True
 
     def __init__(self, federation: Federation, name: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._federation, self._name = federation, name
 
     def render_GET(self, request: Request) -> bytes:

@@ -83,7 +83,7 @@ class MemoryReactor(Clock):
     """Time that is set, and Unix sockets that are only names."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.listening: dict[str, Any] = {}
         self.pumps: list[IOPump] = []
 

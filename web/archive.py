@@ -164,7 +164,7 @@ class ArchivePages(Resource):
     PATHS = ("/archive", "/archive.json", "/archive.statement", "/archive.pem")
 
     def __init__(self, name: str, archive: Archive, clock: Clock, reactor: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._name, self._archive, self._clock, self._reactor = name, archive, clock, reactor
         self._key = signing_key(archive.folder / "statements.key", "archive's key")
 
@@ -268,7 +268,7 @@ class Both(Resource):
     isLeaf = True
 
     def __init__(self, pages: Resource, archive: Resource | None, optouts: Resource | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._pages, self._archive, self._optouts = pages, archive, optouts
 
     def render(self, request: Request) -> Any:

@@ -63,7 +63,7 @@ class Front(Resource):
     log = Logger()
 
     def __init__(self, name: str, plcapi: str, ca: bytes, records: Records) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self.name, self.plcapi, self.ca, self.records = name, plcapi, ca, records
 
     def render_GET(self, request: Request) -> int:

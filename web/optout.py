@@ -64,7 +64,7 @@ class OptOutPages(Resource):
     isLeaf = True
 
     def __init__(self, name: str, rules: Rules, clock: Clock) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted states no types here
+        super().__init__()
         self._name, self._rules, self._clock = name, rules, clock
 
     def render(self, request: Request) -> bytes:

@@ -42,7 +42,7 @@ def AddNodeToNodeGroup(call: Call, node_id_or_hostname: NodeKey, nodegroup_id_or
 @api.method(Role.ADMIN, status="removed")
 def AdmAddNodeToNodeGroup(call: Call, node_id_or_hostname: NodeKey, nodegroup_id_or_name: GroupKey) -> int:
     """Put a node into a group, by the tag and value that the group is made by."""
-    return AddNodeToNodeGroup(call, node_id_or_hostname, nodegroup_id_or_name)  # type: ignore[no-any-return]
+    return AddNodeToNodeGroup(call, node_id_or_hostname, nodegroup_id_or_name)
 
 
 @api.method(Role.ADMIN, status="removed")
@@ -58,7 +58,7 @@ def DeleteNodeFromNodeGroup(call: Call, node_id_or_hostname: NodeKey, nodegroup_
 @api.method(Role.ADMIN, status="removed")
 def AdmRemoveNodeFromNodeGroup(call: Call, node_id_or_hostname: NodeKey, nodegroup_id_or_name: GroupKey) -> int:
     """Take a node out of a group, with the tag that the group is made by."""
-    return DeleteNodeFromNodeGroup(call, node_id_or_hostname, nodegroup_id_or_name)  # type: ignore[no-any-return]
+    return DeleteNodeFromNodeGroup(call, node_id_or_hostname, nodegroup_id_or_name)
 
 
 @api.method(*PERSONS, status="removed", reads=True)
@@ -83,7 +83,7 @@ def AdmDeleteNodeNetwork(
     node = call.store.find(NODE, node_id_or_hostname, ("interface_ids",))
     if nodenetwork_id not in node["interface_ids"]:
         raise BadArgument(f"the node has no interface {nodenetwork_id}", "nodenetwork_id")
-    return interfaces.DeleteInterface(call, nodenetwork_id)  # type: ignore[no-any-return]
+    return interfaces.DeleteInterface(call, nodenetwork_id)
 
 
 @api.method(*STAFF, status="removed")
@@ -92,9 +92,7 @@ def AdmDisassociatePowerControlUnitPort(call: Call, pcu_id: PcuId, port: int) ->
     pcu = call.store.find(PCU, pcu_id)
     if port not in pcu["ports"]:
         raise BadArgument(f"no node is on port {port}", "port")
-    return pcus.DeleteNodeFromPCU(  # type: ignore[no-any-return]
-        call, pcu["node_ids"][pcu["ports"].index(port)], pcu_id
-    )
+    return pcus.DeleteNodeFromPCU(call, pcu["node_ids"][pcu["ports"].index(port)], pcu_id)
 
 
 @api.method(*STAFF, status="removed", reads=True)

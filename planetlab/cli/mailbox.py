@@ -121,7 +121,7 @@ class Taking(smtp.SMTPFactory):
     timeout = 30
 
     def __init__(self, box: Mailbox) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # twisted.mail is not typed
+        super().__init__()
         self.box = box
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -137,7 +137,7 @@ class _Page(Resource):
     isLeaf = True
 
     def __init__(self, box: Mailbox) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # nor is this constructor
+        super().__init__()
         self.box = box
 
     def render_GET(self, request: Request) -> bytes:

@@ -59,9 +59,7 @@ def AdmAddPersonKey(
     is_primary: int,
 ) -> int:
     """Give an account a key; there is no primary one any more."""
-    return keys.AddPersonKey(  # type: ignore[no-any-return]
-        call, person_id_or_email, {"key_type": key_type, "key": key_value}
-    )
+    return keys.AddPersonKey(call, person_id_or_email, {"key_type": key_type, "key": key_value})
 
 
 @api.method(*PERSONS, status="removed")

@@ -44,7 +44,7 @@ def SliceCreate(call: Call, name: SliceName, slice_fields: Fields = {}) -> int: 
 @api.method(*TWO, status="deprecated")
 def SliceDelete(call: Call, slice_name: SliceName) -> int:
     """Delete a slice; as DeleteSlice."""
-    return slices.DeleteSlice(call, slice_name)  # type: ignore[no-any-return]
+    return slices.DeleteSlice(call, slice_name)
 
 
 @api.method(*ALL_THREE, status="deprecated")
@@ -78,13 +78,13 @@ def SliceSetInstantiationMethod(
 @api.method(*ALL_THREE, status="deprecated")
 def SliceNodesAdd(call: Call, slice_name: SliceName, nodes_list: Hostnames) -> int:
     """Put a slice on nodes; as AddSliceToNodes."""
-    return placement.AddSliceToNodes(call, slice_name, nodes_list)  # type: ignore[no-any-return]
+    return placement.AddSliceToNodes(call, slice_name, nodes_list)
 
 
 @api.method(*ALL_THREE, status="deprecated")
 def SliceNodesDel(call: Call, slice_name: SliceName, nodes_list: Hostnames) -> int:
     """Take a slice off nodes; as DeleteSliceFromNodes."""
-    return placement.DeleteSliceFromNodes(call, slice_name, nodes_list)  # type: ignore[no-any-return]
+    return placement.DeleteSliceFromNodes(call, slice_name, nodes_list)
 
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)

@@ -208,7 +208,7 @@ class Anywhere(Resource):
     """Answers with ``otherwise`` at every path that is not another's."""
 
     def __init__(self, otherwise: IResource) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._otherwise = otherwise
 
     def getChild(self, path: bytes, request: Request) -> IResource:

@@ -119,7 +119,7 @@ def get_key(call: Call) -> str:
 @api.method(*ANY, status="deprecated")
 def get_key_from_incoming_ip(call: Call) -> str:
     """Refused, as get_key."""
-    return get_key(call)  # type: ignore[no-any-return]  # raises
+    return get_key(call)
 
 
 def _refused(name: str) -> None:

@@ -112,7 +112,7 @@ class ByColumns(SynchronousTestCase):
 class OfAnotherByteOrder(SynchronousTestCase):
     def test_a_file_of_another_byte_order_is_read_by_the_plain_path(self) -> None:
         file = io.BytesIO(struct.pack(">IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 96, 1))
-        file.name = "big.pcap"  # type: ignore[attr-defined]  # a real file has one
+        file.name = "big.pcap"
         form = opened(file)
         self.assertEqual((">", 14), (form.order, form.link))
         self.assertRaises(OSError, list, walked(file, form, Walker(1), lambda batch: None))

@@ -42,7 +42,7 @@ class Children(TestCase):
     async def until_log(self, name: str, text: str) -> None:
         while text not in (self.folder / f"{name}.log").read_text():
             pause: Deferred[None] = Deferred()
-            reactor.callLater(0.02, pause.callback, None)  # type: ignore[attr-defined]
+            reactor.callLater(0.02, pause.callback, None)
             await pause
 
     async def test_a_killed_child_is_started_again(self) -> None:
@@ -52,7 +52,7 @@ class Children(TestCase):
         self.assertIn("sleeper was ended by SIGKILL", await self.hearing)
         while child.pid is None:
             pause: Deferred[None] = Deferred()
-            reactor.callLater(0.05, pause.callback, None)  # type: ignore[attr-defined]
+            reactor.callLater(0.05, pause.callback, None)
             await pause
         self.assertNotEqual(first, child.pid)
         self.assertEqual(2, child.starts)

@@ -177,7 +177,7 @@ class ItsModuleOf2007(ACreator):
     def over_ssh(self, method: str, *args: Any) -> Any:
         """What sshd does for the controller's account: its login shell, with the call on stdin. 0 is failure."""
         with ServerProxy(self.node["nm"]) as manager:
-            self.assertIn(self.CONTROLLER, manager.GetSSHKeys())  # type: ignore[arg-type]
+            self.assertIn(self.CONTROLLER, manager.GetSSHKeys())
         (value,), _ = loads(self.shell(dumps(args, method).encode() + b"\n"))
         if value == 0:
             raise RuntimeError(f"{method} failed")
@@ -221,7 +221,7 @@ class ItsModuleOf2007(ACreator):
         self.api.AddPersonToSlice(admin, self.plc["persons"]["user"]["Username"], self.CONTROLLER)
         self.api.AddSliceToNodes(admin, self.CONTROLLER, [HOST])
         with ServerProxy(self.node["nm"]) as manager:
-            self.until(lambda: self.CONTROLLER in manager.GetSSHKeys(), "a controller")  # type: ignore[arg-type]
+            self.until(lambda: self.CONTROLLER in manager.GetSSHKeys(), "a controller")
 
     def test_makes_stops_starts_renews_and_frees(self) -> None:
         self.make_controller()

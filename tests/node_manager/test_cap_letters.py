@@ -89,7 +89,7 @@ class ThePostman(TestCase):
         await away.deliver(NOON)
         box = Mailbox()
         watched = Watched(box.smtp())
-        port = reactor.listenTCP(0, watched, interface="127.0.0.1")  # type: ignore[attr-defined]
+        port = reactor.listenTCP(0, watched, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         away.relay = Relay("127.0.0.1", port.getHost().port, f"support@{HOST}", reactor)
         await away.deliver(NOON + 10)

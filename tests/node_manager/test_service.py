@@ -63,7 +63,7 @@ class ServiceTest(TestCase):
                 connection.shutdown(socket.SHUT_WR)
                 return b"".join(iter(lambda: connection.recv(65536), b""))
 
-        return await deferToThread(talk)  # type: ignore[no-any-return]
+        return await deferToThread(talk)
 
 
 class OverItsSockets(ServiceTest):

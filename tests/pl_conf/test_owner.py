@@ -96,7 +96,7 @@ class AnOwner(SynchronousTestCase):
         self.assertEqual(["princeton_codeen"], self.running())
         self.assertEqual((Window(pause=True, authority="epfl"),), self.world.rules.policy.calendar)
         for wrong in ({"pause": 1}, {"colour": "red"}, {"start": "25:00"}, {"days": ["monday"]}):
-            self.assertRaises((BadArgument, BadSettings), now, self.owner.calendar([wrong]))  # type: ignore[arg-type]
+            self.assertRaises((BadArgument, BadSettings), now, self.owner.calendar([wrong]))
 
     def test_is_given_a_receipt_of_everything_that_changed(self) -> None:
         now(self.owner.pause(True))

@@ -41,7 +41,7 @@ class HandingOn(SynchronousTestCase):
         return answer
 
     def once(self) -> None:
-        now(self.reserving.once(self.ask, NOW, self.ticks))  # type: ignore[arg-type]
+        now(self.reserving.once(self.ask, NOW, self.ticks))
 
     def test_nonsense_changes_nothing(self) -> None:
         self.once()
