@@ -71,16 +71,16 @@ def drive(port: int, clients: int, seconds: float) -> int:
     answered, chosen = 0, selectors.DefaultSelector()
     for _ in range(clients):
         one = socket.create_connection(("127.0.0.1", port))
-        chosen.register(one, selectors.EVENT_READ)
+        chosen.register(one, selectors.EVENT_READ, one)
         one.sendall(request)
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         for key, _ in chosen.select(1.0):
-            if b"</methodResponse>" in key.fileobj.recv(65536):  # type: ignore[union-attr]
+            if b"</methodResponse>" in key.data.recv(65536):
                 answered += 1
-                key.fileobj.sendall(request)  # type: ignore[union-attr]
+                key.data.sendall(request)
     for key in list(chosen.get_map().values()):
-        key.fileobj.close()  # type: ignore[union-attr]
+        key.data.close()
     return answered
 
 

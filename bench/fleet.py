@@ -107,7 +107,7 @@ async def _serve_node(reactor: Any, place: Path, number: int, secure: tls.Server
     limits = Limits(body=2 << 20)
     site = hardened_site(ApiResource(public, Greeter(here, settings).public, PAIRS, limits=limits), reactor, limits)
     port = await listen(reactor, "tcp:0:interface=127.0.0.1", site, secure)
-    return int(port.getHost().port)  # type: ignore[attr-defined]
+    return int(port.getHost().port)  # type: ignore[attr-defined]  # it is TCP
 
 
 async def _no_tickets(ticket: bytes) -> None:

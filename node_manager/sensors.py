@@ -178,7 +178,7 @@ class Page(Resource):
             return first
         request.write(first)
         again = LoopingCall(lambda: request.write(self._once(request, path)))
-        again.clock = self._reactor  # type: ignore[assignment]
+        again.clock = self._reactor  # type: ignore[assignment]  # any IReactorTime will do
         self._streams += 1
 
         def over(_: object) -> None:

@@ -59,7 +59,7 @@ def principle_of(request: Request) -> str:
     if shown is None:
         return ""
     certificate: x509.Certificate = shown.to_cryptography()
-    return dslice.principle(certificate.public_key())  # type: ignore[arg-type]
+    return dslice.principle(certificate.public_key())  # type: ignore[arg-type]  # any kind has a fingerprint
 
 
 class Calls(Resource):

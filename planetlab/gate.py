@@ -53,7 +53,7 @@ class _Visitor(ProtocolWrapper):
             self.inside = True
             super().makeConnection(transport)
         else:
-            transport.abortConnection()  # type: ignore[attr-defined]
+            transport.abortConnection()  # type: ignore[attr-defined]  # TCP, TLS and Unix have it
 
     def dataReceived(self, data: bytes) -> None:
         if self.inside and not self.going:
@@ -202,7 +202,7 @@ def _as_time(reactor: Any) -> IReactorTime:
 def address_text(address: IAddress) -> str:
     """Where somebody listens, for people: ``127.0.0.1:80`` or a path."""
     if hasattr(address, "port"):
-        host = f"[{address.host}]" if ":" in address.host else address.host  # type: ignore[attr-defined]
+        host = f"[{address.host}]" if ":" in address.host else address.host  # type: ignore[attr-defined]  # what has a port has one
         return f"{host}:{address.port}"
     name = getattr(address, "name", b"")
     return name.decode() if isinstance(name, bytes) else str(name)

@@ -211,7 +211,7 @@ class _Channel(http.HTTPChannel):
         if self.refused or self.transport is None:
             return
         self.refused = True
-        self.lineReceived = self.rawDataReceived = lambda *_: None  # type: ignore[method-assign]
+        self.lineReceived = self.rawDataReceived = lambda *_: None  # type: ignore[method-assign]  # deaf from now on
         body = why.encode()
         self.transport.write(
             b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -240,7 +240,7 @@ class _Channel(http.HTTPChannel):
     def abort(self) -> None:
         """End the connection now."""
         if self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]
+            self.transport.abortConnection()  # type: ignore[attr-defined]  # TCP, TLS and Unix have it
 
     def drain(self) -> None:
         """End as soon as no request is in work."""

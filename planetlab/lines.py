@@ -142,7 +142,7 @@ def line(reactor: Any, secure: bool, ca: PemSource | None, client_cert: Sequence
         tls = ClientTLS.make(ca, client_cert) if secure else None
         pool = HTTPConnectionPool(reactor, persistent=True)
         pool.maxPersistentPerHost = PER_HOST
-        pool.cachedConnectionTimeout = IDLE  # type: ignore[assignment]
+        pool.cachedConnectionTimeout = IDLE  # type: ignore[assignment]  # callLater takes a float
         pool.retryAutomatically = False
         known[papers] = Line(Agent.usingEndpointFactory(reactor, _Endpoints(reactor, tls), pool=pool), pool)
     return known[papers]

@@ -150,7 +150,7 @@ def _keys(cls: Any) -> Iterator[str]:
 
 def unstructure(settings: Any) -> dict[str, Any]:
     """The settings as TOML values; what is None is left out, for TOML has no word for it."""
-    return _pruned(_converter.unstructure(settings))  # type: ignore[no-any-return]
+    return _pruned(_converter.unstructure(settings))  # type: ignore[no-any-return]  # a class unstructures as a dict
 
 
 def _pruned(value: Any) -> Any:

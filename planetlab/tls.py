@@ -76,7 +76,7 @@ def _present(context: SSL.Context, certificate: PemSource, key: PemSource, chain
         context.use_certificate(own)
         for one in [*more, *(_certificates(chain, "certificate chain") if chain else ())]:
             context.add_extra_chain_cert(one)
-        context.use_privatekey(private)  # type: ignore[arg-type]
+        context.use_privatekey(private)  # type: ignore[arg-type]  # what OpenSSL refuses is told below
         context.check_privatekey()
     except (ValueError, TypeError, SSL.Error) as error:
         raise BadSettings(f"private key and certificate of {_who(own)} cannot be used: {_told(error)}") from error

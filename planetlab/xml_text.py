@@ -43,7 +43,7 @@ def parse(data: bytes) -> etree._Element:
         raise BadSignature("malformed", "a document type declaration is not accepted")
     if any(not isinstance(element.tag, str) for element in root.iter()):
         raise BadSignature("malformed", "comments, processing instructions and entities are not accepted")
-    if int(root.xpath(f"count(//*[count(ancestor::*) >= {MOST_DEPTH}])")):  # type: ignore[arg-type]
+    if int(root.xpath(f"count(//*[count(ancestor::*) >= {MOST_DEPTH}])")):  # type: ignore[arg-type]  # count() gives a float
         raise BadSignature("malformed", f"elements nest deeper than {MOST_DEPTH}")
     return root
 

@@ -229,7 +229,7 @@ class WorldNode:
             ),
             self.clock, world.reactor.seconds, world.reactor, MemoryDriver(now=self.clock.now), Books(),
         )  # fmt: skip
-        self.manager._threads = _NoThreads()  # type: ignore[assignment]
+        self.manager._threads = _NoThreads()  # type: ignore[assignment]  # at once, in this thread
         world.run(self.manager.serve(self.running.listen))
         self.settings = PlConfSettings(
             hrn=str(self.hrn), hostname=host, node_id=number, node_key="node.key", policy="owner.toml",
@@ -251,7 +251,7 @@ class WorldNode:
         """Run pl_conf on its files."""
         world = self.world
         self.pl_conf = PlConf(self.settings, self.folder, world.reactor, self.clock, world.reactor.seconds, lambda: 0.5)
-        world.run(self.pl_conf.start(self.running))  # type: ignore[arg-type]
+        world.run(self.pl_conf.start(self.running))  # type: ignore[arg-type]  # listens in memory
 
     def stop(self) -> None:
         """End pl_conf, as a reboot does."""
@@ -321,7 +321,7 @@ class World:
             raise AssertionError("a journey came to nothing: everybody waits for somebody else")
         if hasattr(done[0], "raiseException"):
             done[0].raiseException()
-        return done[0]  # type: ignore[no-any-return]
+        return done[0]  # type: ignore[no-any-return]  # what the coroutine returns
 
     def pass_(self, seconds: float) -> None:
         """Let time go by for everybody."""

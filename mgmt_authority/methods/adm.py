@@ -64,7 +64,7 @@ def AdmRemoveNodeFromNodeGroup(call: Call, node_id_or_hostname: NodeKey, nodegro
 @api.method(*PERSONS, status="removed", reads=True)
 def AdmGetNodeGroupNodes(call: Call, nodegroup_id_or_name: GroupKey) -> Numbers:
     """List the numbers of a group's nodes."""
-    return call.store.find(NODE_GROUP, nodegroup_id_or_name)["node_ids"]  # type: ignore[no-any-return]
+    return call.store.find(NODE_GROUP, nodegroup_id_or_name)["node_ids"]
 
 
 @api.method(*PERSONS, status="removed", reads=True)
@@ -109,7 +109,7 @@ def AdmGetSitePowerControlUnits(call: Call, site_id_or_login_base: SiteKey) -> A
     """List a site's power units."""
     site = call.store.find(SITE, site_id_or_login_base, ("site_id",))
     rights.must_be_at_site(call, site["site_id"], "see power units")
-    return call.store.rows(PCU, Compare("site_id", "=", site["site_id"]))  # type: ignore[no-any-return]
+    return call.store.rows(PCU, Compare("site_id", "=", site["site_id"]))
 
 
 @api.method(*PERSONS, status="removed", reads=True)

@@ -74,7 +74,7 @@ def answered(
         return listed(call, record, query, return_fields, narrow)
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.written(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+    return call.store.written(record, query.also(narrow), wanted)
 
 
 def listed(
@@ -83,7 +83,7 @@ def listed(
     """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.rows(record, query.also(narrow), wanted)  # type: ignore[no-any-return]
+    return call.store.rows(record, query.also(narrow), wanted)
 
 
 def must_see(call: Call, record: Record, query: Query) -> None:

@@ -179,7 +179,7 @@ def _method(row: Old, new: Method) -> Method:
 
 def _member(struct: Shape, name: str) -> Shape:
     """The shape of a member; what today's struct does not know was a text, and is not kept."""
-    return getattr(struct, "members", {}).get(name, Of(str, nil=True))  # type: ignore[no-any-return]
+    return getattr(struct, "members", {}).get(name, Of(str, nil=True))
 
 
 def _body(row: Old, new: Method) -> Any:

@@ -128,7 +128,7 @@ class Remote:
 
         call.__name__ = call.__qualname__ = name
         call.__doc__ = f"{name}(…) of {self.url}: help({name}) tells more."
-        call.method_name = name  # type: ignore[attr-defined]
+        call.method_name = name  # type: ignore[attr-defined]  # a function may bear any
         return call
 
     def space(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def errors_told(command: Command) -> Command:
             print(f"plfed: {told(error)}", file=sys.stderr)
             sys.exit(1)
 
-    return careful  # type: ignore[return-value]
+    return careful  # type: ignore[return-value]  # wraps() gives it the signature
 
 
 def run(work: Callable[[Any], Coroutine[Any, Any, int]]) -> None:

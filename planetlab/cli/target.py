@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from attrs import frozen
@@ -13,7 +13,6 @@ from planetlab.errors import BadSettings
 
 DEFAULT_DIR = "plfed-demo"
 FACTS = "facts.json"
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @frozen
@@ -54,7 +53,7 @@ def read_facts(said: str | None) -> dict[str, Any]:
     return facts
 
 
-def target_options(command: Command) -> Command:
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which a command is told whom to call; they arrive as one argument ``target``."""
 
     def gathered(**options: Any) -> Any:
@@ -64,11 +63,11 @@ def target_options(command: Command) -> Command:
 
     gathered.__doc__ = command.__doc__
     gathered.__name__ = command.__name__
-    gathered.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
-    decorated: Any = gathered
+    gathered.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]  # click's own
+    decorated: Callable[..., Any] = gathered
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return decorated
 
 
 _OPTIONS = (

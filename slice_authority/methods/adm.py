@@ -39,7 +39,7 @@ def AdmIsPersonInRole(call: Call, person_id_or_email: PersonKey, role_id_or_name
 @api.method(*PERSONS, status="removed", reads=True)
 def AdmGetPersonSites(call: Call, person_id_or_email: PersonKey) -> Numbers:
     """List the numbers of a person's sites, the primary one first."""
-    return _seen(call, person_id_or_email)["site_ids"]  # type: ignore[no-any-return]
+    return _seen(call, person_id_or_email)["site_ids"]
 
 
 @api.method(*PERSONS, status="removed", reads=True)
@@ -47,7 +47,7 @@ def AdmGetPersonKeys(call: Call, person_id_or_email: PersonKey) -> Annotated[lis
     """List a person's keys: one's own, or any as admin."""
     person = _seen(call, person_id_or_email)
     call.must(call.is_admin or str(call.caller) == f"person_id {person['person_id']}", "not your keys")
-    return call.store.rows(KEY, Compare("person_id", "=", person["person_id"]))  # type: ignore[no-any-return]
+    return call.store.rows(KEY, Compare("person_id", "=", person["person_id"]))
 
 
 @api.method(*PERSONS, status="removed")
@@ -85,7 +85,7 @@ def AdmGetSitePersons(call: Call, site_id_or_login_base: SiteKey) -> Numbers:
     """List the numbers of a site's persons."""
     site = call.store.find(SITE, site_id_or_login_base)
     rights.must_be_at_site(call, site["site_id"], "list persons")
-    return site["person_ids"]  # type: ignore[no-any-return]
+    return site["person_ids"]
 
 
 @api.method(Role.ADMIN, status="removed", reads=True)

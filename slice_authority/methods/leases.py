@@ -133,7 +133,7 @@ def _own(call: Call, said: Any) -> list[Row]:
         raise NotFound(f"No such lease: {missing[0]}", "lease_ids")
     for number in {lease["slice_id"] for lease in found}:
         _slice(call, number)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _refusal(call: Call, node: Row, start: int, end: int, but: int | None = None) -> str:

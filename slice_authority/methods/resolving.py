@@ -48,9 +48,7 @@ def ResolveSlices(
     call: Call, slice_filter: Annotated[Any, forms.wanted(SLICE, scalars="string int")] = None
 ) -> Resolved:
     """Give number, name and expiry of slices, those whose time is over included."""
-    return call.store.rows(  # type: ignore[no-any-return]
-        SLICE, query(SLICE, slice_filter), ("slice_id", "name", "expires")
-    )
+    return call.store.rows(SLICE, query(SLICE, slice_filter), ("slice_id", "name", "expires"))
 
 
 @api.method(Role.ADMIN, Role.PI, Role.USER, Role.NODE, reads=True)
@@ -118,4 +116,4 @@ def _own(call: Call) -> Condition:
 
 def _people(call: Call, numbers: list[int], more: Condition) -> list[Row]:
     enabled = both(AmongValues("person_id", tuple(numbers)), Compare("enabled", "=", 1))
-    return call.store.rows(PERSON, both(enabled, more), ("person_id", "email"))  # type: ignore[no-any-return]
+    return call.store.rows(PERSON, both(enabled, more), ("person_id", "email"))

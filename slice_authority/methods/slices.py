@@ -92,7 +92,7 @@ def DeletePersonFromSlice(call: Call, person_id_or_email: PersonKey, slice_id_or
 def find(call: Call, key: int | str) -> Row:
     """A live slice. The text of the error is what old clients search for."""
     try:
-        return call.store.find(SLICE, key)  # type: ignore[no-any-return]
+        return call.store.find(SLICE, key)
     except NotFound:
         raise NotFound(f"slice {key!r} does not exist") from None
 

@@ -82,7 +82,7 @@ def ResetPassword(
 
 def _whole(call: Call, key: int | str) -> Row:
     number = ours(call.store, key)["person_id"]
-    return call.store.find(PERSON, number, _FIELDS)  # type: ignore[no-any-return]
+    return call.store.find(PERSON, number, _FIELDS)
 
 
 def _must_not_wait(call: Call, person: Row) -> None:

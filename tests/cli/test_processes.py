@@ -28,7 +28,7 @@ class Children(TestCase):
         self.folder.mkdir(parents=True)
         self.said: list[str] = []
         self.hearing: Deferred[str] = Deferred()
-        self.supervisor = Supervisor(reactor, self.hear)  # type: ignore[arg-type]
+        self.supervisor = Supervisor(reactor, self.hear)  # type: ignore[arg-type]  # Twisted's module is the reactor
         self.addCleanup(lambda: Deferred.fromCoroutine(self.supervisor.stop_all()))
 
     def hear(self, line: str) -> None:

@@ -36,7 +36,7 @@ class Voices(SynchronousTestCase):
         self.assertEqual("", self.aside.getvalue())
 
     def test_a_bar_tells_how_many_are_done(self) -> None:
-        self.aside.isatty = lambda: True  # type: ignore[method-assign]
+        self.aside.isatty = lambda: True  # type: ignore[method-assign]  # a terminal, it says
         bar = Progress(2, self.aside, width=4)
         bar.step("node1")
         bar.step("node2")

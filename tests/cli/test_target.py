@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -10,7 +11,14 @@ from planetlab.errors import BadSettings
 
 PERSONS = {"pi": {"Username": "pi@plc.example", "AuthString": "demo-password"}}
 FACTS = {"authorities": {"plc": {"plcapi": "https://127.0.0.1:8700/PLCAPI/", "ca": "/demo/ca.pem", "persons": PERSONS}}}
-UNSAID = {"url": None, "ca": None, "user": None, "password_file": None, "authority": "plc", "person": "pi"}
+UNSAID: dict[str, Any] = {
+    "url": None,
+    "ca": None,
+    "user": None,
+    "password_file": None,
+    "authority": "plc",
+    "person": "pi",
+}
 
 
 class Targets(SynchronousTestCase):
@@ -19,7 +27,7 @@ class Targets(SynchronousTestCase):
         self.file.write_text(json.dumps(FACTS))
 
     def chosen(self, **said: str) -> Target:
-        return target("plcapi", **{**UNSAID, "facts": str(self.file), **said})  # type: ignore[arg-type]
+        return target("plcapi", **{**UNSAID, "facts": str(self.file), **said})
 
     def test_without_a_demo_the_error_says_what_to_do(self) -> None:
         error = self.assertRaises(BadSettings, read_facts, str(self.file) + ".not")

@@ -1,5 +1,7 @@
 """What a resource specification comes to on this kernel."""
 
+from typing import Any
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,8 +15,8 @@ NODE = ContainerSettings(work="/w", images="/i", node_cap=100e6, link_rate=1e9)
 
 
 class LimitsOfASliver(SynchronousTestCase):
-    def of(self, **stated: object) -> Limits:
-        return limits(ResourceSpec(**stated), NODE)  # type: ignore[arg-type]
+    def of(self, **stated: Any) -> Limits:
+        return limits(ResourceSpec(**stated), NODE)
 
     def test_what_the_rspec_does_not_say_is_the_owners_default(self) -> None:
         bounds = self.of().bounds

@@ -77,7 +77,7 @@ class ACreator(SynchronousTestCase):
 
     def slivers(self) -> set[str]:
         with ServerProxy(self.node["nm"]) as manager:
-            return set(manager.GetXIDs())  # type: ignore[arg-type]
+            return set(manager.GetXIDs())  # type: ignore[arg-type]  # xmlrpc.client types no answers
 
     def until(self, is_so: Any, what: str) -> None:
         self.demo.until(is_so, what, 45.0)
@@ -307,8 +307,8 @@ class ItsModuleOf2003(ACreator):
     def announce(self) -> None:
         """The node has the address 127.0.0.1 at its authority, and was heard of."""
         tech = self.auth("admin")
-        (row,) = self.api.GetNodes(tech, [HOST], ["node_id", "interface_ids"])  # type: ignore[misc]
-        (face,) = row["interface_ids"]  # type: ignore[index]
+        (row,) = self.api.GetNodes(tech, [HOST], ["node_id", "interface_ids"])  # type: ignore[misc]  # xmlrpc.client types no answers
+        (face,) = row["interface_ids"]  # type: ignore[index]  # nor what is in them
         self.api.UpdateInterface(tech, face, {"ip": IP})
         self.until(lambda: IP in self.call("agent", "getads"), "an announcement")
 

@@ -1,5 +1,7 @@
 """Slivers come to agree with what is asked."""
 
+from typing import Any
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -68,7 +70,7 @@ class StepsForOne(SynchronousTestCase):
                 self.assertEqual([], steps_of(wish, there), f"{state} {runs}")
 
 
-def _after(found: Found | None, todo: list) -> Found:  # type: ignore[type-arg]
+def _after(found: Found | None, todo: list[Any]) -> Found:
     """What a faithful driver would then find."""
     for step in todo:
         match step:

@@ -465,7 +465,8 @@ class SendingMuch(NodeTest):
 
 class Owners(NodeTest):
     def owners(self, world: World, since: int = 0) -> tuple[int, list[Any]]:
-        return self.done(world.node.owners.since(since))  # type: ignore[no-any-return]
+        owners: tuple[int, list[Any]] = self.done(world.node.owners.since(since))
+        return owners
 
     def test_a_slivers_packets_are_its_own_from_before_it_starts_until_after_it_is_gone(self) -> None:
         world = World()

@@ -51,7 +51,7 @@ class ServiceTest(TestCase):
         shutil.rmtree(self.place)
 
     def port(self, number: int) -> int:
-        return int(self.running.ports[number].getHost().port)  # type: ignore[attr-defined]
+        return int(self.running.ports[number].getHost().port)  # type: ignore[attr-defined]  # it is TCP
 
     async def raw(self, where: Any, octets: bytes) -> bytes:
         def talk() -> bytes:

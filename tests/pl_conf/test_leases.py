@@ -67,7 +67,7 @@ class Papers(SynchronousTestCase):
     def test_are_laid_out_as_then_and_read_as_they_were_sealed(self) -> None:
         self.assertEqual(AS_THEN % ME.encode(), TICKET.xml())
         for paper, kind in ((TICKET, "ticket"), (evolve(TICKET, kind="lease", valid_from=0.0, valid_to=0.0), "lease")):
-            read = dslice.open_paper(dslice.seal(paper, AGENT), kind, AGENT.public_key())  # type: ignore[arg-type]
+            read = dslice.open_paper(dslice.seal(paper, AGENT), kind, AGENT.public_key())  # type: ignore[arg-type]  # two of the kinds
             self.assertEqual(paper, read)
 
     def test_with_padded_values_and_a_header_in_capitals_are_read(self) -> None:

@@ -54,10 +54,10 @@ class AnOwner(SynchronousTestCase):
         async def silent(name: str, *args: Any) -> Any:
             raise NotAdmitted("node-silent", "the node manager does not answer (told to)")
 
-        self.world.node.call = silent  # type: ignore[method-assign]
+        self.world.node.call = silent  # type: ignore[method-assign]  # the scripted node's
         now(self.owner.pause(True))
         self.assertEqual(([], []), (steps(), self.running()))
-        self.world.node.call = call  # type: ignore[method-assign]
+        self.world.node.call = call  # type: ignore[method-assign]  # the scripted node's
         for _ in range(2):
             now(self.owner.settle())
         now(self.owner.pause(False))

@@ -177,7 +177,7 @@ class ADoubtfulClock(Polls):
         async def time() -> float:
             return there
 
-        self.plc.time = time  # type: ignore[method-assign]
+        self.plc.time = time  # type: ignore[method-assign]  # the scripted PLC's
         self.once()
         self.assertEqual((False, 1), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
         self.assertIn(("Witness", str((there,))), self.world.node.calls)
@@ -192,7 +192,7 @@ class ADoubtfulClock(Polls):
             raise Unreachable("no answer")
 
         for said in (time, silent):
-            self.plc.time = said  # type: ignore[method-assign]
+            self.plc.time = said  # type: ignore[method-assign]  # the scripted PLC's
             self.once()
             self.assertEqual((True, 0), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
 
@@ -337,7 +337,7 @@ class DeletionGuards(Polls):
         async def silent(names: list[str]) -> set[str]:
             raise Unreachable("no answer")
 
-        self.plc.alive = silent  # type: ignore[method-assign]
+        self.plc.alive = silent  # type: ignore[method-assign]  # the scripted PLC's
         self.plc.drop(mine)
         self.assertEqual((False, 11), (self.once(), self.there()))
 

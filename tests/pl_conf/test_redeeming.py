@@ -193,7 +193,7 @@ class ATicketThatIsTaken(SynchronousTestCase):
             await gate
             return await instantiate(record)
 
-        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
         both = [Deferred.fromCoroutine(self.world.redeemer.redeem(sealed, "push")) for _ in range(2)]
         gate.callback(None)
         rcaps = {self.successResultOf(each).rcap for each in both}
@@ -209,7 +209,7 @@ class ATicketThatIsTaken(SynchronousTestCase):
             await gate
             return await instantiate(record)
 
-        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
         other = ticket(slice=SliceName("princeton", "other"), serial="plc-7")
         sealed = [PLC_SIGNS.xmldsig(said) for said in (ticket(), other)]
         both = [Deferred.fromCoroutine(self.world.redeemer.redeem(each, "push")) for each in sealed]
@@ -262,7 +262,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
             await instantiate(record)
             raise NotAdmitted("node-refused", "the node manager says: no room on the disk")
 
-        self.world.redeemer.manager = _But(self.world.node, half)  # type: ignore[assignment]
+        self.world.redeemer.manager = _But(self.world.node, half)  # type: ignore[assignment]  # all of it but one call
         self.assertEqual(("node-refused", []), (self.refused(), self.world.ledger.begun()))
         self.assertEqual([], self.world.node.names)
 
@@ -315,7 +315,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
             await self.world.redeemer.delete(rcaps[1], "its holder deleted it")
             return f"{handle[:-1]}x"
 
-        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]
+        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
         now(self.world.redeemer.agree())
         self.assertEqual(["princeton_codeen"], [str(wish.slice) for wish in self.world.ledger.wishes()])
         error = self.assertRaises(NotAdmitted, now, self.world.redeemer.redeem(other, "push"))

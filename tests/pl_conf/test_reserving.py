@@ -31,7 +31,7 @@ class HandingOn(SynchronousTestCase):
         self.manager, self.word, self.ticks = Told(), "as told", 0.0
         self.answers: dict[str, Any] = {"GetNodes": [{"node_type": "reservable"}], "GetLeases": [LEASE]}
         self.asked: list[str] = []
-        self.reserving = Reserving(7, lambda: self.manager, lambda: self.word)  # type: ignore[arg-type,return-value]
+        self.reserving = Reserving(7, lambda: self.manager, lambda: self.word)  # type: ignore[arg-type,return-value]  # scripted
 
     async def ask(self, name: str, *args: Any) -> Any:
         self.asked.append(name)

@@ -157,4 +157,4 @@ def now(work: Coroutine[Deferred[Any], Any, T]) -> T:
     assert results, "it waits for something"
     if hasattr(results[0], "raiseException"):
         results[0].raiseException()
-    return results[0]  # type: ignore[no-any-return]
+    return results[0]  # type: ignore[no-any-return]  # what the coroutine returns

@@ -43,7 +43,7 @@ class TheLog(Ticketed):
         self.assertEqual((0, merkle.EMPTY), (self.head().size, self.head().hash))
 
     def test_every_ticket_that_is_issued_is_proven_to_be_in_it(self) -> None:
-        sealed = [self.ticket() for _ in range(3)] + [str(self.fetched()["tickets"][0]).encode()]  # type: ignore[index]
+        sealed = [self.ticket() for _ in range(3)] + [str(self.fetched()["tickets"][0]).encode()]
         head = self.head()
         self.assertEqual(4, head.size)
         for each in sealed:

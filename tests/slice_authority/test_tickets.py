@@ -1,5 +1,7 @@
 """Tickets: who gets one, what it says, and what a node is told when nothing, something or much has changed."""
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab import keys, openpgp, tickets
@@ -23,11 +25,11 @@ class Ticketed(SynchronousTestCase):
     def opened(self, sealed: str) -> tickets.Ticket:
         return tickets.open_ticket(sealed.encode(), ROOTS, self.world.clock.now())
 
-    def fetched(self, since: int = 0) -> dict[str, object]:
-        answer: dict[str, object] = self.world.by_node(self.world.node_id, "GetNodeTickets", since)
+    def fetched(self, since: int = 0) -> dict[str, Any]:
+        answer: dict[str, Any] = self.world.by_node(self.world.node_id, "GetNodeTickets", since)
         return answer
 
-    def names(self, answer: dict[str, object]) -> list[str]:
+    def names(self, answer: dict[str, Any]) -> list[str]:
         sealed = answer["tickets"]
         assert isinstance(sealed, list)
         return [str(self.opened(one).slice) for one in sealed]
@@ -76,13 +78,13 @@ class Fetching(Ticketed):
     def test_the_first_time_gives_all_and_the_next_a_few_octets(self) -> None:
         first = self.fetched()
         self.assertEqual(["princeton_codeen"], self.names(first))
-        again = self.fetched(first["stamp"])  # type: ignore[arg-type]
+        again = self.fetched(first["stamp"])
         self.assertEqual({"stamp": first["stamp"], "now": NOW, "unchanged": True}, again)
 
     def test_what_nodes_fetch_does_not_list_them(self) -> None:
         for name in ("node2", "node3"):
             self.world.call("AddSliceToNodes", ADMIN, "princeton_codeen", [self.world.node(name)])
-        (sealed,) = self.fetched()["tickets"]  # type: ignore[misc]
+        (sealed,) = self.fetched()["tickets"]
         self.assertEqual((), self.opened(sealed).nodes)
         self.assertEqual(3, len(self.opened(self.world.call("GetSliceTicket", ADMIN, "princeton_codeen")).nodes))
 
@@ -104,30 +106,30 @@ class Fetching(Ticketed):
         ):
             stamp = self.fetched()["stamp"]
             self.world.call(name, ADMIN, *args)
-            self.assertEqual(["princeton_codeen"], self.names(self.fetched(stamp)), name)  # type: ignore[arg-type]
+            self.assertEqual(["princeton_codeen"], self.names(self.fetched(stamp)), name)
 
     def test_a_change_elsewhere_is_nothing_new(self) -> None:
         stamp = self.fetched()["stamp"]
         other = self.world.call("AddSlice", ADMIN, {"name": "princeton_other"})
         self.world.call("AddSliceTag", ADMIN, other, "vsys", "a")
-        self.assertTrue(self.fetched(stamp)["unchanged"])  # type: ignore[arg-type]
+        self.assertTrue(self.fetched(stamp)["unchanged"])
 
     def test_a_slice_that_leaves_is_told_by_name_and_once(self) -> None:
         stamp = self.fetched()["stamp"]
         self.world.call("DeleteSliceFromNodes", ADMIN, "princeton_codeen", [1])
-        gone = self.fetched(stamp)  # type: ignore[arg-type]
+        gone = self.fetched(stamp)
         self.assertEqual(([], ["princeton_codeen"]), (gone["tickets"], gone["deleted"]))
-        self.assertTrue(self.fetched(gone["stamp"])["unchanged"])  # type: ignore[arg-type]
+        self.assertTrue(self.fetched(gone["stamp"])["unchanged"])
 
     def test_a_deleted_slice_is_told_by_name(self) -> None:
         stamp = self.fetched()["stamp"]
         self.world.call("DeleteSlice", ADMIN, "princeton_codeen")
-        self.assertEqual(["princeton_codeen"], self.fetched(stamp)["deleted"])  # type: ignore[arg-type]
+        self.assertEqual(["princeton_codeen"], self.fetched(stamp)["deleted"])
 
     def test_delegated_slices_are_not_among_them(self) -> None:
         stamp = self.fetched()["stamp"]
         self.world.call("UpdateSlice", ADMIN, "princeton_codeen", {"instantiation": "delegated"})
-        told = self.fetched(stamp)  # type: ignore[arg-type]
+        told = self.fetched(stamp)
         self.assertEqual(([], ["princeton_codeen"]), (told["tickets"], told["deleted"]))
 
     def test_a_stamp_from_the_future_means_everything(self) -> None:

@@ -83,7 +83,7 @@ def GetSessions(call: Call, session_filter: SessionFilter = None) -> Sessions:
         keys = [key for key in session_filter if isinstance(key, str)]
         asked = Query(Some((AmongValues("person_id", people), by_keys(SESSION, keys))))
     alive = Compare("expires", ">", int(call.now))
-    return call.store.rows(SESSION, asked.also(alive))  # type: ignore[no-any-return]
+    return call.store.rows(SESSION, asked.also(alive))
 
 
 @api.method(*ANYBODY, Role.ANONYMOUS, reads=True)

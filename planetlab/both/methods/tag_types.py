@@ -79,7 +79,7 @@ def DeleteRoleFromTagType(call: Call, role_id_or_name: RoleKey, tag_type_id_or_t
 @api.method(*PERSONS_AND_NODES, reads=True, example=())
 def GetRoles(call: Call) -> Roles:
     """List the roles that persons may hold."""
-    return call.store.rows(ROLE)  # type: ignore[no-any-return]
+    return call.store.rows(ROLE)
 
 
 @api.method(Role.ADMIN)
