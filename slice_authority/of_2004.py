@@ -1,9 +1,10 @@
 """The calls by which a slice was made in 2004, before slices had tickets: structs, and who calls stands second.
 
 Each is one or a few of today's calls. The words by which its clients tell that something was done before are kept:
-"already assigned", "not assigned", "does not exist". Shares of a site's budget are no more, so their number is not
-looked at; the time that comes with them is what renews a slice, up to the longest renewal there is today. A sliver
-that is to be instantiated at once comes with its node's next poll.
+"already assigned", "not assigned", "does not exist". What was assigned was "a simple (share, duration) pair": the share
+is the slice's part of each node's processor and link in proportion to the others', and becomes its tags of these names;
+the duration renews it, up to the longest renewal there is today. There is no budget of a site from which shares are
+taken. A sliver that is to be instantiated at once comes with its node's next poll.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,8 @@ Today = Callable[..., Awaitable[Any]]
 """One of today's calls: its name and its arguments, who calls left out."""
 
 MOST = 1000  # nodes or users in one call
+MOST_SHARES = 1000  # of a node that were ever promised, as its scheduler had it
+SHARED = ("cpu_share", "net_share")  # tags that say the relative part of a node's processor, and of its link
 EXISTS = 102  # the fault number of what is already so, or not so
 
 
@@ -53,14 +56,30 @@ async def assign_users(today: Today, slice_struct: Any, users: Any) -> int:
 
 
 async def assign_shares(today: Today, now: float, slice_struct: Any, shares: Any) -> int:
-    """Let a slice live longer by ``renewTime`` seconds."""
+    """Give a slice ``share`` of each of its nodes, if it is said, and let it live longer by ``renewTime`` seconds."""
     name, more = _name(slice_struct), _member(shares, "renewTime", int, "shares")
     if more <= 0:
         raise BadArgument(f"expected seconds above 0, got {more}", "shares['renewTime']")
+    share = _member(shares, "share", int, "shares") if "share" in shares else None
+    if share is not None and not 0 < share <= MOST_SHARES:
+        raise BadArgument(f"expected 1 to {MOST_SHARES}, got {share}", "shares['share']")
     wanted = int((await _slice(today, name))["expires"]) + more
+    for tag in SHARED if share is not None else ():  # before the time, which would be added twice by a second try
+        await _set_tag(today, name, tag, str(share))
     longest = int(now) + LONGEST
     await today("UpdateSlice", name, {"expires": min(wanted, longest)})
     return 1
+
+
+async def _set_tag(today: Today, name: str, tag: str, value: str) -> None:
+    """Let a slice have this tag on all its nodes."""
+    fields = ["slice_tag_id", "value", "node_id", "nodegroup_id"]
+    rows = await today("GetSliceTags", {"name": name, "tagname": tag}, fields)
+    everywhere = [row for row in rows if row["node_id"] is None and row["nodegroup_id"] is None]
+    if not everywhere:
+        await today("AddSliceTag", name, tag, value)
+    elif everywhere[0]["value"] != value:
+        await today("UpdateSliceTag", everywhere[0]["slice_tag_id"], value)
 
 
 async def assign_nodes(today: Today, slice_struct: Any, nodes: Any) -> int:
