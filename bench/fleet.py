@@ -40,6 +40,7 @@ from planetlab.ticket import Ticket, User
 from planetlab.tickets import seal_xmldsig
 
 NODES, FAILING, WORKERS = 1000, 10, 2
+HERE = Path(__file__).parents[1]  # where this package is found
 PLC = Hrn(("plc",))
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJk user@example.org"
 
@@ -116,18 +117,30 @@ async def _no_tickets(ticket: bytes) -> None:
 
 def figures() -> Iterator[Figure]:
     """The push, per node."""
+    told = pushed(NODES, FAILING)
+    print(f"fleet    {told['line']}", file=sys.stderr)
+    yield Figure(f"a slice on {NODES} nodes, per node ({FAILING} replaced)", told["seconds"] / NODES * 1e6)
+
+
+def pushed(nodes: int, failing: int) -> dict[str, Any]:
+    """Bring a slice to so many nodes, of which some fail and are replaced: ``seconds``, ``replaced`` and a ``line``.
+
+    Raises `RuntimeError` when a node that answered does not hold its sliver, or the wrong ones were replaced.
+    """
     with tempfile.TemporaryDirectory() as text:
         place = Path(text)
-        sealed = _papers(place)
-        share = (NODES + FAILING) // WORKERS
+        _papers(place)
+        share = -(-(nodes + failing) // WORKERS)
+        parts = [(first, min(share, nodes + failing - first)) for first in range(0, nodes + failing, share)]
         workers = [
             subprocess.Popen(
-                [sys.executable, "-m", "bench.fleet", text, str(number * share), str(share)],
+                [sys.executable, "-m", "bench.fleet", text, *map(str, part)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                cwd=HERE,
             )  # fmt: skip
-            for number in range(WORKERS)
+            for part in parts
         ]
         try:
             urls: dict[str, str] = {}
@@ -136,20 +149,18 @@ def figures() -> Iterator[Figure]:
                 urls |= {
                     name: f"https://127.0.0.1:{port}/" for name, port in json.loads(each.stdout.readline()).items()
                 }
-            pusher = [sys.executable, "-m", "bench.fleet", text, str(NODES)]
-            pushed = subprocess.run(pusher, input=json.dumps(urls), capture_output=True, text=True)
-            if pushed.returncode:
-                raise RuntimeError(pushed.stderr)
-            told = json.loads(pushed.stdout)
-            print(f"fleet    {told['line']}", file=sys.stderr)
-            yield Figure(f"a slice on {NODES} nodes, per node ({FAILING} replaced)", told["seconds"] / NODES * 1e6)
+            pusher = [sys.executable, "-m", "bench.fleet", text, str(nodes)]
+            done = subprocess.run(pusher, input=json.dumps(urls), capture_output=True, text=True, cwd=HERE)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
         finally:
             for each in workers:
                 each.communicate()
-        _must_be_whole(place, sealed)
+        _must_be_whole(place, nodes)
+        return dict(json.loads(done.stdout))
 
 
-def _papers(place: Path) -> bytes:
+def _papers(place: Path) -> None:
     now = time.time()
     ca = certificates.make_ca(PLC, now)
     (place / "ca.pem").write_bytes(ca.certificate_pem)
@@ -164,9 +175,7 @@ def _papers(place: Path) -> bytes:
         issuer=PLC, slice=SliceName("princeton", "codeen"), slice_id=7, serial="1", expires=now + 86400,
         timestamp=now, users=users,
     )  # fmt: skip
-    sealed = seal_xmldsig(ticket, key)
-    (place / "ticket.xml").write_bytes(sealed)
-    return sealed
+    (place / "ticket.xml").write_bytes(seal_xmldsig(ticket, key))
 
 
 def push(place: Path, urls: dict[str, str], most: int) -> None:
@@ -193,20 +202,20 @@ def push(place: Path, urls: dict[str, str], most: int) -> None:
         if len(good) != most or failed != names[: len(names) - most]:
             raise SystemExit(f"{line}; {[each.line for each in first if not each.ok][:3]}")
         told = f"{line}; the pusher used {_used():.1f} s of processor"
-        print(json.dumps({"seconds": seconds, "line": told}))
+        print(json.dumps({"seconds": seconds, "replaced": failed, "line": told}))
 
     task.react(run)
 
 
-def _must_be_whole(place: Path, sealed: bytes) -> None:
-    """Every ledger and all books hold the sliver they answered for."""
+def _must_be_whole(place: Path, nodes: int) -> None:
+    """All books hold the sliver they answered for. Raises `RuntimeError`."""
     whole = 0
     for folder in place.glob("node*.plc.example"):
         books = Books.at(str(folder / "books.db"))
         whole += all(entry.done for entry in books.entries.values()) and len(books.entries)
         books.close()
-    if whole != NODES:
-        raise RuntimeError(f"{whole} nodes hold their sliver, not {NODES}")
+    if whole != nodes:
+        raise RuntimeError(f"{whole} nodes hold their sliver, not {nodes}")
 
 
 if __name__ == "__main__":
