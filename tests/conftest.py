@@ -1,4 +1,8 @@
-"""Tests run in a folder of their own, so that what they write by a relative name does not land in the tree."""
+"""Tests run in a folder of their own, so that what they write by a relative name does not land in the tree.
+
+What is tried on many values has no time limit per value, for a loaded machine would break it, and tries the same
+values each time, so that a change fails by what it changes; ``pytest --hypothesis-profile search`` looks for others.
+"""
 
 import os
 import shutil
@@ -6,6 +10,12 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", _UNTIMED)
+settings.register_profile("same", _UNTIMED, derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,7 +30,7 @@ class Lines(SynchronousTestCase):
             self.assertTrue(line.endswith("\n"))
             self.assertFalse(set("\r\x1b\u202e\u200b\x00\x9b") & set(line))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.text())
     def test_any_text_is_one_line_and_json_that_can_be_read(self, text: str) -> None:
         said = json.loads(written(True, "{text_}", text_=text, n=3))

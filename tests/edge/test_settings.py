@@ -97,7 +97,7 @@ class Files(SynchronousTestCase):
         self.assertEqual(0o600, stat.S_IMODE(os.stat(self.path).st_mode))
         self.assertEqual([self.path.name], os.listdir(self.path.parent))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.text(max_size=30),
         st.lists(st.text(max_size=5), max_size=3),

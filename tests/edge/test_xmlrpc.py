@@ -40,7 +40,7 @@ def argument(value: str) -> object:
 
 
 class Writing(SynchronousTestCase):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(VALUES)
     def test_octets_are_those_of_the_standard_library(self, value: object) -> None:
         theirs = xmlrpc.client.dumps((value,), "AddSlice", allow_none=True)
@@ -74,12 +74,12 @@ class Writing(SynchronousTestCase):
 
 
 class Reading(SynchronousTestCase):
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(VALUES)
     def test_what_was_written_is_read_again(self, value: object) -> None:
         self.assertEqual(("M", (value,)), ours.loads_call(ours.dumps_call("M", (value,))))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.binary(max_size=200) | st.text(alphabet="<>/valueintx&; ", max_size=80).map(str.encode))
     def test_nothing_but_two_kinds_of_error_comes_of_rubbish(self, octets: bytes) -> None:
         try:

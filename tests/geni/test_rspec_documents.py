@@ -30,13 +30,13 @@ class EverySpelling(SynchronousTestCase):
             again = codec.read(codec.write(document, version), document.kind)
             self.assertEqual(document, again, f"{document.kind} as {version}")
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(requests())
     def test_any_request_is_read_as_it_was_written(self, document: Document) -> None:
         for version in VERSIONS:
             self.assertEqual(document, codec.read(codec.write(document, version), Kind.REQUEST))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(advertisements | manifests)
     def test_any_advertisement_and_manifest_is_read_as_it_was_written_and_keeps_the_rules(self, one: Document) -> None:
         for version in VERSIONS:
@@ -147,7 +147,7 @@ class TheSchemas(SynchronousTestCase):
         for version, document in product((PG2, GENI3), ALL):
             self._must_be_valid(layout.schema(version, document.kind), codec.write(document, version))
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(requests())
     def test_any_request_keeps_the_rules(self, document: Document) -> None:
         for version in (PG2, GENI3):

@@ -1,6 +1,6 @@
 """A log's tree: heads as Certificate Transparency counts them, proofs that hold, and everything else refused."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as any_of
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -58,7 +58,6 @@ class AGrowingTree(SynchronousTestCase):
             self.assertEqual(head, tree.head(size).hex())
         self.assertEqual(merkle.EMPTY, Tree().head())
 
-    @settings(deadline=None)
     @given(SIZES, any_of.data())
     def test_an_entry_is_proven_and_no_other_is(self, size: int, data: any_of.DataObject) -> None:
         tree, number = numbered(size), data.draw(any_of.integers(0, size - 1))
@@ -75,7 +74,6 @@ class AGrowingTree(SynchronousTestCase):
             self.refused(tree.entries[number], number, size, [*path[:at], b"\x00" * 32, *path[at + 1 :]], head)
             self.refused(tree.entries[number], number, size, [*path[:at], *path[at + 1 :]], head)
 
-    @settings(deadline=None)
     @given(SIZES, any_of.data())
     def test_a_past_is_proven_and_no_other_past_is(self, size: int, data: any_of.DataObject) -> None:
         tree, first = numbered(size), data.draw(any_of.integers(0, size))
@@ -91,7 +89,6 @@ class AGrowingTree(SynchronousTestCase):
             self.refused(first, size, [*path[:at], b"\x00" * 32, *path[at + 1 :]], old, new)
             self.refused(first, size, [*path[:at], *path[at + 1 :]], old, new)
 
-    @settings(deadline=None)
     @given(SIZES)
     def test_it_keeps_two_hashes_an_entry_at_most(self, size: int) -> None:
         self.assertLess(len(numbered(size).kept), 2 * size)

@@ -61,7 +61,7 @@ CHAINED = attrs.evolve(CODEEN, issuer=JAPAN, slice=SliceName.parse("utokyo_ubiq"
 
 
 class Roundtrips(SynchronousTestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(tickets())
     def test_what_is_read_is_what_was_sealed(self, ticket):
         for name, seal in seals(plc()).items():
@@ -289,7 +289,7 @@ class ChangingBytes(SynchronousTestCase):
             changed[at] ^= 1 << at % 8
             self.assertRaises(BadTicket, open_ticket, pgp_packets.armour(bytes(changed)), TRUST, NOW)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.data())
     def test_cut_doubled_or_inserted(self, data):
         for seal in seals(plc()).values():
