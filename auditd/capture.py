@@ -30,10 +30,12 @@ from auditd.capture_marks import MarkSocket
 from auditd.capture_post import Post
 from auditd.capture_reading import SETTLE, Reading, Source
 from auditd.capture_ring import RingSocket
+from auditd.closings import Closings
 
 TURN = 200_000  # microseconds between two writes
 BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
 AT_ONCE = 64  # blocks of a ring between two looks at the time
+NEW_LINKS = 4096  # interfaces that may come and go between two turns; the kernel numbers them one after the other
 SENDERS = ("auto", "kernel", "mark", "packet")
 HOT_PATHS = ("auto", "columns", "compiled")
 
@@ -85,6 +87,7 @@ class Capture:
     sockets: list[Source]
     writer: Writer
     reading: Reading = field(factory=lambda: Reading(secrets.randbits(64)))
+    closings: Closings = field(factory=lambda: Closings(secrets.randbits(64)))
     hot_path: str = "auto"  # "columns", or "compiled"; "auto": compiled once there is much, where numba is installed
     _emptied: int = field(factory=steady, init=False)  # what came before this moment was read
     _compiling: bool = field(default=False, init=False)
@@ -157,6 +160,7 @@ class Capture:
         now = steady()
         found = self.reading.turn(now, wall())
         self._name_links(found)
+        self.closings.settle(found)
         if len(found):
             self.writer.write(stream.Kind.ROWS, found.tobytes())
         busy = self.reading.counts.frames - self._frames > BUSY
@@ -187,9 +191,10 @@ class Capture:
     def _name_links(self, found: rows.Rows) -> None:
         """Learn the names of interfaces while they are there: by the time anyone asks, a short-lived one is gone."""
         self._links = dict(socket.if_nameindex())
-        by_link = found["tag"][(found["tag"] >> 30) == 2]
-        for index in set(map(int, np.unique(by_link & 0x3FFFFFFF))) - self._links.keys():
-            self._links[index] = ""
+        index, by_link = found["tag"] & 0x3FFFFFFF, (found["tag"] >> 30) == 2
+        found["tag"][by_link & (index > max(self._links, default=0) + NEW_LINKS)] = 0  # no interface was ever that
+        for gone in set(map(int, np.unique(index[by_link]))) - self._links.keys():
+            self._links[gone] = ""
 
 
 def own_cgroup() -> int:
@@ -255,36 +260,54 @@ class Opened:
 
 
 def opened(options: argparse.Namespace) -> Opened:
-    """Open the sockets, or go on with those of an earlier run. Raises `OSError`."""
-    found = Opened()
-    for name in options.interface:
-        try:
-            index = socket.if_nametoindex(name)
-        except OSError:
-            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
-        mine = [(kind, number) for at, i, kind, number in options.adopt if (at, i) == (name, index)]
-        ring = next((number for kind, number in mine if kind == "ring"), None)
-        sock = RingSocket(name, packets.WIDTH, options.ring_mib, options.filter, ring, int(options.told.get(name, 0)))
+    """Open the sockets, or go on with those of an earlier run. Raises `OSError`.
+
+    The kernel is asked for senders first: a frame that was in a ring before had its hash of ports where the sender is
+    looked for, and so has a frame that lay in the interface's queue meanwhile.
+    """
+    found, indices = Opened(), {name: _index(name) for name in options.interface}
+    mine = [each for each in options.adopt if indices.get(each[0]) == each[1]]
+    asked_anew = [_ask(name, index, mine, options, found) for name, index in indices.items()]
+    if any(asked_anew):
+        time.sleep(SETTLE / 1e6)
+    for name, anew in zip(indices, asked_anew, strict=True):
+        # a ring that an earlier run filled without senders has nothing but hashes
+        ring = next((number for at, _, kind, number in mine if (at, kind) == (name, "ring") and not anew), None)
+        told = 0 if ring is None else int(options.told.get(name, 0))
+        sock = RingSocket(name, packets.WIDTH, options.ring_mib, options.filter, ring, told)
+        sock.senders = name in found.senders
         found.sockets.append(sock)
         found.adopted |= ring is not None
-        if options.senders == "packet":
-            found.reasons[name] = "not asked for"
-            continue
-        try:
-            if options.senders == "mark":
-                raise OSError(0, "not asked for")
-            asking = [number for kind, number in mine if kind == "bpf"]
-            found.senders[name] = asking or capture_bpf.attach(index, options.forwarded == "mark")
-            sock.senders = True
-        except OSError as error:
-            if options.senders == "kernel":
-                raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error
-            found.reasons[name] = str(error.strerror)
-            if options.forwarded == "mark" or options.senders == "mark":
-                found.mark(name, options)
+        if name in found.reasons and options.senders != "packet" and "mark" in (options.forwarded, options.senders):
+            found.mark(name, options)
     for number in {number for *_, number in options.adopt} - {number for *_, number in found.all()}:
         os.close(number)  # of an interface that is gone
     return found
+
+
+def _index(name: str) -> int:
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+
+
+def _ask(name: str, index: int, mine: list[Any], options: argparse.Namespace, found: Opened) -> bool:
+    """Have the kernel tell the senders on an interface, or note why not; whether it has begun to only now."""
+    if options.senders != "kernel" and options.senders != "auto":
+        found.reasons[name] = "not asked for"
+        return False
+    if asking := [number for at, _, kind, number in mine if (at, kind) == (name, "bpf")]:
+        found.senders[name] = asking
+        return False
+    try:
+        found.senders[name] = capture_bpf.attach(index, options.forwarded == "mark")
+    except OSError as error:
+        if options.senders == "kernel":
+            raise OSError(f"cannot ask the kernel for senders on {name}: {error.strerror}") from error
+        found.reasons[name] = str(error.strerror)
+        return False
+    return True
 
 
 def asked(arguments: list[str] | None) -> argparse.Namespace:

@@ -24,7 +24,7 @@ MARKED = 1 << 31 | 1 << 30
 
 _SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 _PROG_LOAD, _LINK_CREATE = 5, 28
-_SCHED_CLS, _TCX_EGRESS = 3, 47
+_SCHED_CLS, _TCX_EGRESS, _BEFORE = 3, 47, 8  # before all programs that hang there: one of them may end the chain
 _GET_CGROUP, _SET_HASH = 79, 48  # helper numbers of bpf_skb_cgroup_id, bpf_set_hash
 _MARK, _INGRESS = 8, 36  # offsets in struct __sk_buff
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -98,7 +98,7 @@ def attach(interface: int, by_mark: bool = False) -> list[int]:
         said = log.value.decode(errors="replace").strip()[-300:]
         raise OSError(error.errno, f"{error.strerror} {said}".strip()) from None
     try:
-        link = _bpf(_LINK_CREATE, struct.pack("<IIIIQQQ", loaded, interface, _TCX_EGRESS, 0, 0, 0, 0))
+        link = _bpf(_LINK_CREATE, struct.pack("<IIIIQQQ", loaded, interface, _TCX_EGRESS, _BEFORE, 0, 0, 0))
     except OSError:
         os.close(loaded)
         raise

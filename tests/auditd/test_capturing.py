@@ -9,7 +9,8 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from auditd import rows, stream, tell
-from auditd.owners import Kind, Owners, Sender
+from auditd.capture import own_cgroup
+from auditd.owners import KERNEL, Kind, Owners, Sender
 from auditd.rows import Rows
 from tests.auditd import ground
 from tests.auditd.ground import WIRE, Capture, Ground, capturing
@@ -26,6 +27,15 @@ sender = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.
 sender.bind((source, 0))
 for number in range(count):
     sender.sendto(b"x" * 20, (to, port))
+"""
+
+FLOOD = """
+import socket, sys
+senders = [socket.socket(type=socket.SOCK_DGRAM) for number in range(50)]
+print("ready", flush=True)
+while True:
+    for port in range(1000, 2000):
+        senders[port % 50].sendto(b"x", (sys.argv[1], port))
 """
 
 
@@ -103,6 +113,21 @@ class CapturingSenders(WithGround):
         self.assertEqual([0], np.unique(found["tag"]).tolist())
         owners = Owners({1}, frozenset({rows.read_pair(ground.NODE)}))
         self.assertEqual([1] * 8, owners.resolve(found[found["proto"] == rows.UDP]).tolist())
+
+    def test_what_is_sent_while_the_capture_begins_has_its_sender_or_is_not_seen(self) -> None:
+        if NO_CGROUP:
+            self.skipTest(NO_CGROUP)
+        flood = self.ground.node.start(FLOOD, WIRE)
+        self.addCleanup(flood.communicate)
+        self.addCleanup(flood.kill)
+        assert flood.stdout is not None
+        self.assertEqual("ready", flood.stdout.readline().strip())
+        for _ in range(3):
+            with capturing(self.ground.node, "--senders", "kernel") as capture:
+                found = everything(capture)
+            tags = found["tag"][found["proto"] == rows.UDP]
+            self.assertGreater(len(tags), 0)
+            self.assertEqual([own_cgroup() or KERNEL], np.unique(tags).tolist())
 
     def test_a_sliver_with_a_network_of_its_own_is_told_by_its_interface_whatever_source_it_writes(self) -> None:
         if NOT_ROOT:
