@@ -12,6 +12,7 @@ from xmlrpc.client import Fault
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -113,6 +114,7 @@ class NodeManager:
     _folders: list[int] = field(factory=list, init=False)
     _door: Keeper | None = field(default=None, init=False)
     _timers: list[LoopingCall] = field(factory=list, init=False)
+    _waiting: list[IDelayedCall] = field(factory=list, init=False)  # timers that begin later
     _postman: Postman = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -162,7 +164,8 @@ class NodeManager:
         if self.settings.ssh:
             self._open_door()
         self._every(self.settings.round_every, self._round)
-        self._every(self.settings.sample_every, self._sample)
+        # Both go over all slivers; between two rounds neither waits for the other.
+        self._every(self.settings.sample_every, self._sample, first=self.settings.round_every / 2)
 
     def _pages(self) -> list[tuple[str, Resource]]:
         """Where to answer, and with what."""
@@ -253,7 +256,9 @@ class NodeManager:
             if entry.record.instantiation == CONTROLLER and (name := str(entry.record.name)) in uids
         ]
 
-    def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+    def _every(self, seconds: float, work: Callable[[], Any], first: float = 0.0) -> None:
+        """Do ``work`` in ``first`` seconds, and from then on again and again."""
+
         def once() -> Deferred[Any]:
             done = Deferred.fromCoroutine(self._guarded(work))
             self._running.add(done)
@@ -262,7 +267,10 @@ class NodeManager:
         timer = LoopingCall(once)
         timer.clock = self.reactor
         self._timers.append(timer)
-        timer.start(seconds)
+        if first:
+            self._waiting.append(self.reactor.callLater(first, timer.start, seconds))
+        else:
+            timer.start(seconds)
 
     async def _sample(self) -> None:
         """Look at what slivers use, and write to those who were slowed down."""
@@ -296,6 +304,9 @@ class NodeManager:
 
     async def stop(self) -> None:
         """Begin nothing new and let go of everything; the slivers run on."""
+        for call in self._waiting:
+            if call.active():
+                call.cancel()
         for timer in self._timers:
             if timer.running:
                 timer.stop()

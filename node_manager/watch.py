@@ -8,7 +8,7 @@ from twisted.logger import Logger
 from node_manager.books import Books
 from node_manager.cap_letters import Capped
 from node_manager.caps import Caps, Meter, caps
-from node_manager.drivers import Driver, Stats
+from node_manager.drivers import Driver
 from node_manager.records import Record
 from node_manager.round import InThread
 from node_manager.usage import History
@@ -39,11 +39,7 @@ class Watch:
     async def sample(self, running: Iterable[SliceName], ticks: float) -> None:
         """Look at the counters of all slivers that run."""
         names = list(running)
-
-        def look() -> dict[SliceName, Stats]:
-            return {name: self._driver.stats(name) for name in names}
-
-        self.history.see(await self._in_thread(look), ticks)
+        self.history.see(await self._in_thread(lambda: self._driver.sample(names)), ticks)
 
     def count(self, now: float) -> list[SliceName]:
         """Count what was sent; gives the slivers that are slowed down otherwise than before."""

@@ -7,6 +7,7 @@ A verb that fails raises `DriverError` (or another exception, which is then our 
 `look` reports as `State.HALF`, or none; repeating the verb, or `destroy`, must then succeed once the cause is gone.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Protocol
 
@@ -134,6 +135,9 @@ class Driver(Protocol):
 
     def stats(self, name: SliceName) -> Stats:
         """What it uses now; zeros when there is no such sliver."""
+
+    def sample(self, names: Collection[SliceName]) -> dict[SliceName, Stats]:
+        """`stats` of each of these, asked for every few seconds."""
 
     def console(self, name: SliceName) -> str:
         """The last words on its console: of its starts, its first process and its script. No such sliver: none."""

@@ -8,7 +8,7 @@ real ones would: one file per sliver, replaced whole, half made between two writ
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from threading import RLock
@@ -137,6 +137,9 @@ class MemoryDriver:
     def stats(self, name: SliceName) -> Stats:
         with self._lock:
             return Stats(address=str(self.address(name))) if name in self._slivers else Stats()
+
+    def sample(self, names: Collection[SliceName]) -> dict[SliceName, Stats]:
+        return {name: self.stats(name) for name in names}
 
     def console(self, name: SliceName) -> str:
         return f"{name} is only remembered: nothing runs that could write here\n" if name in self._slivers else ""

@@ -191,3 +191,10 @@ class DriverContract(_Base):
 
     def test_a_missing_sliver_uses_nothing(self) -> None:
         self.assertEqual(0, self.driver().stats(CODEEN).memory)
+
+    def test_a_sample_tells_of_each_that_is_asked_for_what_it_alone_would_say(self) -> None:
+        driver = self.driver()
+        self.running(driver)
+        told = driver.sample([CODEEN, SIRIUS])
+        self.assertEqual(driver.stats(CODEEN).address, told[CODEEN].address)
+        self.assertEqual(driver.stats(SIRIUS), told[SIRIUS])

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -242,12 +242,13 @@ class Builder:
             ):
                 self.runtime.start(name, folder, self.groups.door(record.group), said)
 
-    def trim(self, record: Record) -> None:
-        """Keep the sliver's console small. What the slice made of it is no reason to fail."""
-        with suppress(OSError, DriverError):
-            if pid := self.looker.init(record):
-                with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
-                    console.trim(files, self.settings.console)
+    def trim(self, names: Iterable[SliceName]) -> None:
+        """Keep slivers' consoles small. What a slice made of its own is no reason to fail."""
+        for record in filter(None, map(self.records.read, names)):
+            with suppress(OSError, DriverError):
+                if pid := self.looker.init(record):
+                    with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
+                        console.trim(files, self.settings.console)
 
     def said(self, record: Record) -> str:
         """The last words on the sliver's console, also of one that does not run."""

@@ -130,11 +130,7 @@ class Groups:
 
     def pids(self, path: str) -> list[int]:
         """The processes in the group, as numbered on the node; none when there is no such group."""
-        found: list[int] = []
-        for folder, _, _ in os.walk(self._main() + path):
-            with suppress(OSError):
-                found += map(int, _read(f"{folder}/cgroup.procs").split())
-        return found
+        return list(_pids_below(self._main() + path))
 
     def identity(self, path: str) -> int:
         """The number the kernel gives the group's v2 half, 0 when there is none."""
@@ -295,6 +291,17 @@ def _inherit_cpus(root: str, path: str) -> None:
                 _write_file(f"{level}/{name}", _read(f"{above}/{name}"))
 
 
+def _pids_below(folder: str) -> Iterator[int]:
+    """The processes in the group and in those below it, as far as they stay while they are read."""
+    with suppress(OSError):
+        yield from map(int, _read(f"{folder}/cgroup.procs").split())
+        if os.stat(folder).st_nlink > 2:  # there are groups below
+            with os.scandir(folder) as entries:
+                inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            for each in inner:
+                yield from _pids_below(each)
+
+
 def _remove_tree(folder: str) -> bool:
     """Whether the group and those below it are gone."""
     try:
@@ -312,8 +319,7 @@ def _or_max(bound: int | None) -> str:
 
 
 def _read(path: str) -> str:
-    with open(path, encoding="ascii") as file:
-        return file.read().strip()
+    return kernel.told(path).strip()
 
 
 def _write_file(path: str, value: object) -> None:

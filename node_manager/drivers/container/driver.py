@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +14,7 @@ from node_manager.drivers.container.builder import Builder
 from node_manager.drivers.container.capabilities import given
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.ids import Ids
+from node_manager.drivers.container.living import Living
 from node_manager.drivers.container.look import Looker
 from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.records import Record, Records
@@ -47,10 +48,11 @@ class ContainerDriver:
         self._records = Records(settings)
         desk = find_desk(settings.work, settings.images)
         pool = Pool(settings, self._records, desk)
+        self._living = Living()
         self._room = Room(settings.netns, desk, settings.at_once, pool.mount)
         try:
             groups, tree = self._do(Groups, self._room.desk, settings.reserve), Tree(settings)
-            self._looker = Looker(settings, self._records, pool, groups, tree)
+            self._looker = Looker(settings, self._records, pool, groups, tree, self._living)
             self._groups = groups
             self._builder = Builder(
                 settings=settings,
@@ -110,9 +112,11 @@ class ContainerDriver:
         return self._do(self._looker.owners)
 
     def stats(self, name: SliceName) -> Stats:
-        if record := self._records.read(name):
-            self._do(self._builder.trim, record)  # asked for every few seconds, so the console stays small
         return self._do(self._looker.stats, name)
+
+    def sample(self, names: Collection[SliceName]) -> dict[SliceName, Stats]:
+        self._do(self._builder.trim, names)  # asked for every few seconds, so consoles stay small
+        return self._do(self._looker.sample, names)
 
     def console(self, name: SliceName) -> str:
         record = self._records.read(name)
@@ -173,6 +177,7 @@ class ContainerDriver:
 
     def close(self) -> None:
         self._room.close()
+        self._living.close()
         self._ids.close()
 
     def _do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

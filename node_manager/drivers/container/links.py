@@ -7,6 +7,7 @@ them namespace and link are gone. Neighbours are written down on both sides, so 
 
 import os
 import socket
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 
 from node_manager.drivers.container import kernel, netlink
@@ -25,7 +26,12 @@ _SYSCTLS = (
 
 def address(settings: ContainerSettings, slot: Slot) -> IPv4Address:
     """The address that only this slot's sliver sends from."""
-    return IPv4Network(settings.sliver_net).network_address + slot.number
+    return _first(settings.sliver_net) + slot.number
+
+
+@cache
+def _first(network: str) -> IPv4Address:
+    return IPv4Network(network).network_address
 
 
 def make(room: Room, settings: ContainerSettings, slot: Slot) -> int:

@@ -1,13 +1,16 @@
 """What there is of each sliver, read from the kernel and from its folder; nothing here changes anything."""
 
 import os
-from collections.abc import Container
+from collections.abc import Collection, Container, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from attrs import field, frozen
+
 from node_manager.drivers import Found, Owner, OwnerKind, State, Stats
-from node_manager.drivers.container import links
+from node_manager.drivers.container import kernel, links
 from node_manager.drivers.container.cgroups import Groups
+from node_manager.drivers.container.living import Living
 from node_manager.drivers.container.pool import Pool
 from node_manager.drivers.container.recent import Recent
 from node_manager.drivers.container.records import Record, Records, Stage
@@ -17,16 +20,30 @@ from planetlab.names import SliceName
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
 _CLASSES_TIMES = 20.0  # all slivers' counters come in one answer, and are asked for one sliver at a time
 _FILES_AGE, _FILES_TIMES = 5.0, 50.0  # to walk over a sliver's files may take 2 % of one processor, no more
+
+
+@frozen
+class _Seen:
+    """What the kernel said of all slivers at one moment; of one alone it is asked anew."""
+
+    links: Container[str] = field(factory=links.Present)  # interfaces of the node's network
+    pids: Mapping[SliceName, int] | None = None  # first processes that live; None: to be asked
 
 
 class Looker:
     """Reads the state of slivers. Run in the room."""
 
-    def __init__(self, settings: ContainerSettings, records: Records, pool: Pool, groups: Groups, tree: Tree) -> None:
+    def __init__(
+        self,
+        settings: ContainerSettings,
+        records: Records,
+        pool: Pool,
+        groups: Groups,
+        tree: Tree,
+        living: Living,
+    ) -> None:
         self.settings = settings
         self.records = records
         self.groups = groups
@@ -34,18 +51,19 @@ class Looker:
         self._sent = Recent(tree.sent, 0.0, _CLASSES_TIMES)
         self._links = Recent(links.counters, 0.0, _CLASSES_TIMES)
         self._files: dict[SliceName, Recent[int]] = {}
+        self._living = living
 
     def look(self) -> dict[SliceName, Found]:
-        links_up = set(links.counters())
-        found = ((name, self.look_at(name, links_up)) for name in self.records.names())
+        seen = self._seen()
+        found = ((name, self.look_at(name, seen)) for name in self.records.names())
         return {name: there for name, there in found if there}
 
-    def look_at(self, name: SliceName, links_up: Container[str] = links.Present()) -> Found | None:
+    def look_at(self, name: SliceName, seen: _Seen = _Seen()) -> Found | None:
         record = self.records.read(name)
         if record is None:
             return Found(slice=name, state=State.HALF) if self.records.folder(name).exists() else None
         uid = record.slot.uid(self.settings)
-        state = self.state(record, links_up)
+        state = self.state(record, seen)
         if state is State.HALF:
             return Found(slice=name, state=state, uid=uid, uids=UIDS)
         return Found(
@@ -58,34 +76,39 @@ class Looker:
             unbound=record.unbound,
         )
 
-    def state(self, record: Record, links_up: Container[str] = links.Present()) -> State:
+    def state(self, record: Record, seen: _Seen = _Seen()) -> State:
         """Running needs the first process and the link; processes without either are remains."""
         if record.stage is not Stage.MADE:
             return State.HALF
-        if self.init(record):
-            return State.RUNNING if record.slot.interface in links_up else State.HALF
+        if self.init(record, seen):
+            return State.RUNNING if record.slot.interface in seen.links else State.HALF
         return State.HALF if self.groups.pids(record.group) else State.STOPPED
 
-    def init(self, record: Record) -> int:
+    def init(self, record: Record, seen: _Seen = _Seen()) -> int:
         """The number of the sliver's first process, 0 when it does not run.
 
         The number alone may long be another's; only in the sliver's own group is it believed.
         """
+        name = record.sliver.slice
+        if known := self._living.pid(name) if seen.pids is None else seen.pids.get(name, 0):
+            return known
         with suppress(OSError, ValueError):
-            pid = int(_text(f"{self.records.folder(record.sliver.slice)}/init.pid"))
-            groups = _text(f"/proc/{pid}/cgroup").splitlines()
-            alive = _status(pid)[0] != "Z"
-            return pid if alive and any(line.endswith(f":{record.group}") for line in groups) else 0
+            pid = int(kernel.told(f"{self.records.folder(name)}/init.pid"))
+            if self._living.see(name, pid, lambda: _is_in(pid, record.group)):
+                return pid
         return 0
 
     def owners(self) -> list[Owner]:
-        links_up = set(links.counters())
+        seen = self._seen()
         found: list[Owner] = []
         for name in self.records.names():
             record = self.records.read(name)
-            if record and self.state(record, links_up) is State.RUNNING:
+            if record and self.state(record, seen) is State.RUNNING:
                 found += self._owners(record)
         return found
+
+    def _seen(self) -> _Seen:
+        return _Seen(set(links.counters()), self._living.pids())
 
     def stats(self, name: SliceName) -> Stats:
         record = self.records.read(name)
@@ -109,6 +132,9 @@ class Looker:
             address=str(links.address(self.settings, record.slot)),
         )
 
+    def sample(self, names: Collection[SliceName]) -> dict[SliceName, Stats]:
+        return {name: self.stats(name) for name in names}
+
     def _disk(self, name: SliceName) -> int:
         if (used := self._pool.used(name)) is not None:
             return used
@@ -128,16 +154,17 @@ class Looker:
         return [Owner(slice=record.sliver.slice, kind=kind, tag=tag) for kind, tag in tags]
 
 
+def _is_in(pid: int, group: str) -> bool:
+    """Whether a process runs and stands in this control group."""
+    groups = kernel.told(f"/proc/{pid}/cgroup").splitlines()
+    return any(line.endswith(f":{group}") for line in groups) and _status(pid)[0] != "Z"
+
+
 def _status(pid: int) -> list[str]:
     """Fields 3 and up of proc(5) /proc/PID/stat: state first; a process that is gone reads as idle and empty."""
     with suppress(OSError):
-        return _text(f"/proc/{pid}/stat").rpartition(") ")[2].split()
+        return kernel.told(f"/proc/{pid}/stat").rpartition(") ")[2].split()
     return ["Z"] + ["0"] * 49
-
-
-def _text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
 
 
 def _disk(folder: Path) -> int:

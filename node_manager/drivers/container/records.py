@@ -66,7 +66,7 @@ class Records:
         return self._slivers / str(name)
 
     def names(self) -> list[SliceName]:
-        return sorted(SliceName.parse(entry.name) for entry in self._slivers.iterdir())
+        return [SliceName.parse(text) for text in sorted(os.listdir(self._slivers))]
 
     def read(self, name: SliceName) -> Record | None:
         """The sliver's record, or None when there is no such sliver or its making ended before it was written."""
