@@ -35,6 +35,7 @@ from auditd.closings import Closings
 TURN = 200_000  # microseconds between two writes
 BUSY = 10_000  # packets in a turn from which on compiled code is worth its start
 AT_ONCE = 64  # blocks of a ring between two looks at the time
+NAP = 25  # milliseconds between two looks at a ring of which blocks are kept; the kernel takes twice that for a block
 NEW_LINKS = 4096  # interfaces that may come and go between two turns; the kernel numbers them one after the other
 SENDERS = ("auto", "kernel", "mark", "packet")
 HOT_PATHS = ("auto", "columns", "compiled")
@@ -115,10 +116,15 @@ class Capture:
                 self._wait(post, max(1, (due - steady()) // 1000))
 
     def _wait(self, post: Post | None, milliseconds: int) -> None:
-        """Until there are packets, or something is to be done for the post, or time is over."""
+        """Until there are packets, or something is to be done for the post, or time is over.
+
+        A ring of which a block is kept counts as readable for as long as it is: for that one time has to do.
+        """
         poll = select.poll()
         for sock in self.sockets:
-            poll.register(sock.ins, select.POLLIN | select.POLLERR)
+            poll.register(sock.ins, 0 if sock.held else select.POLLIN)  # errors are told of either way
+        if any(sock.held for sock in self.sockets):
+            milliseconds = min(milliseconds, NAP)
         if post is not None:
             post.watch(poll, steady())
         for _, events in poll.poll(milliseconds):

@@ -81,6 +81,12 @@ class WithGround(SynchronousTestCase):
         return capture
 
 
+def spent(pid: int) -> float:
+    """CPU seconds of a process."""
+    told = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def to_port(found: Rows, port: int) -> Rows:
     return found[(found["ports"] & 0xFFFF == port) & (found["proto"] == rows.UDP)]
 
@@ -212,6 +218,21 @@ class CapturingKinds(WithGround):
         self.assertLess(frames, packets / 4)
         self.assertIn(octets - octets_sent - 52 * packets, range(60))  # the SYN has more options
         self.assertEqual("FSPA", tell.tcp_flags(int(flow["flags"][0])))
+
+    def test_where_little_is_sent_the_capture_sleeps(self) -> None:
+        capture = self.capture()
+        before, begun = spent(capture.pid), time.monotonic()
+        self.ground.node.run(
+            """
+            import socket, time
+            sender = socket.socket(type=socket.SOCK_DGRAM)
+            for number in range(100):
+                sender.sendto(b"x", ("10.77.0.2", 1020))
+                time.sleep(0.02)  # so that there is always a block which is kept
+            """
+        )
+        self.assertEqual(100, int(to_port(everything(capture), 1020)["packets"].sum()))
+        self.assertLess(spent(capture.pid) - before, 0.15 * (time.monotonic() - begun))
 
     def test_every_protocol_is_counted(self) -> None:
         capture = self.capture()
