@@ -57,6 +57,10 @@ class OwnersLog:
             self._timer.cancel()
             self._timer = None
 
+    async def rest(self) -> None:
+        """Wait for a look that is under way; after that the books may be closed."""
+        await self._one.run(lambda: None)
+
     def _due(self) -> None:
         self._timer = None
         if self._began is not None:

@@ -25,7 +25,7 @@ from node_manager.books import Books
 from node_manager.cap_letters import Postman
 from node_manager.door.accounts import Account
 from node_manager.door.keeper import Keeper, whose
-from node_manager.door.sshd import FORWARD, Sshd
+from node_manager.door.sshd import FORWARD, SOCKET, Sshd
 from node_manager.drivers import Driver, State
 from node_manager.drivers.choice import choose
 from node_manager.drivers.container.driver import ContainerDriver
@@ -53,6 +53,7 @@ from planetlab.names import SliceName
 from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mount
 
 T = TypeVar("T")
+Listen = Callable[[str, HardenedSite], Awaitable[object]]
 
 log = Logger()
 _DOOR_EVERY = 1.0  # seconds until a new key opens, and until a new sliver can call us
@@ -150,7 +151,7 @@ class NodeManager:
     def _in_thread(self, blocking: Callable[[], T], /) -> Deferred[T]:
         return deferToThreadPool(self.reactor, self._threads, blocking)
 
-    async def serve(self, listen: Callable[[str, HardenedSite], Awaitable[object]]) -> None:
+    async def serve(self, listen: Listen) -> None:
         """Look, answer at the places of the settings, and begin with rounds. Raises what ``listen`` raises."""
         for verb in self.settings.verbs:
             verb.must_be_usable()
@@ -162,7 +163,7 @@ class NodeManager:
         if isinstance(self.driver, ContainerDriver):
             await self._answer_inside(self.driver, listen)
         if self.settings.ssh:
-            self._open_door()
+            await self._open_door(listen)
         self._every(self.settings.round_every, self._round)
         # Both go over all slivers; between two rounds neither waits for the other.
         self._every(self.settings.sample_every, self._sample, first=self.settings.round_every / 2)
@@ -182,15 +183,21 @@ class NodeManager:
             (self.settings.slicestat, mount({"": stats, "slicestat": stats})),
         ]
 
-    async def _answer_inside(
-        self, driver: ContainerDriver, listen: Callable[[str, HardenedSite], Awaitable[object]]
-    ) -> None:
-        """Answer where programs in slivers look for us: a socket in /tmp, and 127.0.0.1:812."""
-        gate = Gate(self.node, Accounts(lambda: self.node.rounds.found, self.node.accounts))
-        folder = os.open(f"{self.settings.work}/api", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _gate(self) -> Gate:
+        return Gate(self.node, Accounts(lambda: self.node.rounds.found, self.node.accounts))
+
+    async def _answer_in(self, path: Path, listen: Listen) -> int:
+        """Answer at a socket in this folder, to whom the kernel says that it is; gives the folder's descriptor."""
+        folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folders.append(folder)  # its path may be too long for a socket's; this one never is
-        where = f"unix:/proc/self/fd/{folder}/nodemanager.api:mode=666"
-        await listen(where, self._site(NodeResource(api(), gate.greet)))
+        where = f"unix:/proc/self/fd/{folder}/{SOCKET}:mode=666"
+        await listen(where, self._site(NodeResource(api(), self._gate().greet)))
+        return folder
+
+    async def _answer_inside(self, driver: ContainerDriver, listen: Listen) -> None:
+        """Answer where programs in slivers look for us: a socket in /tmp, and 127.0.0.1:812."""
+        gate = self._gate()
+        folder = await self._answer_in(Path(self.settings.work, "api"), listen)
         with suppress(FileNotFoundError):  # of a node manager that was killed
             os.unlink("raw.sock", dir_fd=folder)
         self._sockets = self.reactor.listenUNIX(
@@ -222,24 +229,25 @@ class NodeManager:
     def _site(self, resource: Resource) -> HardenedSite:
         return hardened_site(mount({"": resource, "RPC2": resource}), self.reactor, LIMITS)
 
-    def _open_door(self) -> None:
-        """Let slices' users in by ssh, and controllers to their calls."""
-        if not isinstance(self.driver, ContainerDriver):
-            log.info("ssh {where}: nobody can enter a sliver that is only remembered", where=self.settings.ssh)
-            return
+    async def _open_door(self, listen: Listen) -> None:
+        """Let slices' users in by ssh, and controllers to their calls; what is only remembered nobody enters."""
         address, _, port = self.settings.ssh.rpartition(":")
         if not address or not port.isdigit():
             raise BadSettings(f"ssh: expected address:port, like 0.0.0.0:22, got {self.settings.ssh!r}")
+        driver = self.driver if isinstance(self.driver, ContainerDriver) else None
+        if driver is None:
+            log.info("ssh {where}: for controllers only, since slivers are only remembered", where=self.settings.ssh)
         folder = Path(self.settings.work, "door")
         self._door = Keeper(
             folder=folder,
             sshd=Sshd(folder, address.strip("[]"), int(port)),
-            driver=self.driver,
-            found=lambda: self.node.rounds.found,
+            driver=driver,
+            found=lambda: self.node.rounds.found if driver else {},
             others=self._controllers,
             reactor=self.reactor,
             in_thread=self._in_thread,
         )
+        await self._answer_in(folder, listen)  # a controller's shell may not be able to reach the other one
         self._door.open()
         self._every(_DOOR_EVERY, self._refresh_door)
 
@@ -248,10 +256,9 @@ class NodeManager:
             self._door.refresh()
 
     def _controllers(self) -> list[Account]:
-        command = f"{FORWARD} {self.settings.socket.removeprefix('unix:').partition(':')[0]}"
         uids = self.node.accounts()
         return [
-            Account(name=name, uid=uids[name], gid=uids[name], keys=entry.record.keys, command=command)
+            Account(name=name, uid=uids[name], gid=uids[name], keys=entry.record.keys, command=FORWARD)
             for entry in self.books.entries.values()
             if entry.record.instantiation == CONTROLLER and (name := str(entry.record.name)) in uids
         ]
@@ -321,6 +328,7 @@ class NodeManager:
         for folder in self._folders:
             os.close(folder)
         self.node.stop()
+        await self.node.owners.rest()
         self._threads.stop()
         self.driver.close()
         self.books.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -15,6 +15,7 @@ from node_manager.door.sshd import ENTER, Sshd
 from node_manager.drivers import DriverError, Found, State
 from planetlab.names import SliceName
 
+_LONGEST = 60.0  # seconds between two starts of an sshd that ends each time
 USER, GROUP = 1000, 1001  # the slice's account inside, counted from the sliver's first id
 
 
@@ -48,6 +49,24 @@ def whose(uid: int, found: Mapping[SliceName, Found]) -> SliceName:
     raise DriverError(f"user id {uid} belongs to no sliver that runs")
 
 
+@define
+class _Again:
+    """When an sshd that has ended is started again: at once, then after ever longer pauses."""
+
+    at: float = 0.0
+    pause: float = 1.0
+
+    def is_due(self, runs: bool, now: float) -> bool:
+        """Whether to start it now."""
+        if now < self.at:
+            return False
+        if runs:
+            self.pause = 1.0
+            return False
+        self.at, self.pause = now + self.pause, min(_LONGEST, 2 * self.pause)
+        return True
+
+
 @frozen(kw_only=True)
 class Keeper:
     """The door of one node."""
@@ -56,7 +75,7 @@ class Keeper:
 
     folder: Path
     sshd: Sshd
-    driver: Attaches
+    driver: Attaches | None  # None where nobody can enter, and only the other accounts are of use
     found: Callable[[], Mapping[SliceName, Found]]
     others: Callable[[], list[Account]]  # accounts beside the slivers', such as controllers'
     reactor: Any
@@ -64,6 +83,7 @@ class Keeper:
     _said: list[list[Account]] = field(factory=list, init=False)
     _folder: list[int] = field(factory=list, init=False)
     _ports: list[Any] = field(factory=list, init=False)
+    _again: _Again = field(factory=_Again, init=False)
 
     def open(self) -> None:
         """Begin to let people in."""
@@ -79,8 +99,8 @@ class Keeper:
         if [now] != self._said:
             write(self.folder, now)
             self._said[:] = [now]
-        if not self.sshd.runs:
-            self.log.info("sshd starts")
+        if self._again.is_due(self.sshd.runs, self.reactor.seconds()):
+            self.log.info("sshd starts; what it says is in {folder}/sshd.log", folder=str(self.folder))
             self.sshd.start()
 
     async def close(self) -> None:
@@ -92,5 +112,7 @@ class Keeper:
         self.sshd.stop()
 
     def _enter(self, uid: int, asked: Asked, files: list[int]) -> "Deferred[Inside]":
-        name = whose(uid, self.found())
-        return self.in_thread(lambda: self.driver.attach(name, asked.command, files, asked.terminal, asked.environment))
+        name, driver = whose(uid, self.found()), self.driver
+        if driver is None:
+            raise DriverError(f"{name} is only remembered on this node; nobody can enter it")
+        return self.in_thread(lambda: driver.attach(name, asked.command, files, asked.terminal, asked.environment))

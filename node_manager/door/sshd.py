@@ -18,7 +18,8 @@ PROGRAM = "/usr/sbin/sshd"
 WHERE = "/srv"  # where the door's directory is seen by sshd and `enter`; every Debian has it
 _PYTHON = "/usr/bin/python3"
 ENTER = f"exec {_PYTHON} -IS {WHERE}/enter.py"  # the command of a slice's account
-FORWARD = f"exec {_PYTHON} -IS {WHERE}/forward.py"  # the command of a controller's; the socket's path follows
+SOCKET = "nodemanager.api"  # in the door's directory, where the node manager answers controllers
+FORWARD = f"exec {_PYTHON} -IS {WHERE}/forward.py {WHERE}/{SOCKET}"  # the command of a controller's
 
 _CONFIG = """\
 ListenAddress {address}

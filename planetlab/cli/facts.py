@@ -4,6 +4,7 @@ The form is one that outside programs rely on: ``ready``, ``authorities`` by nam
 by authority, ``archive``.
 """
 
+import os
 import pathlib
 from typing import Any
 
@@ -22,6 +23,7 @@ PLACES_OF_NODE = (
     "pl_conf_operator",
     "nm_operator",
     "audit_operator",
+    "ssh",
 )
 Ports = dict[str, int]
 
@@ -56,6 +58,11 @@ def key_file(folder: pathlib.Path, role: str) -> pathlib.Path:
     return folder / "persons" / f"{role}.key"
 
 
+def has_sshd() -> bool:
+    """Whether users and controllers can sign in on this machine's nodes: it takes root and an sshd to start."""
+    return os.getuid() == 0 and os.access("/usr/sbin/sshd", os.X_OK)
+
+
 def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: str, driver: str) -> dict[str, Any]:
     """The facts of one node."""
     at = {name: f"http://{HOST}:{ports[name]}/" for name in ("pl_conf", "nm", "keys", "sensors", "slicestat", "audit")}
@@ -66,6 +73,7 @@ def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: 
         **at,
         "nm_socket": str(socket),
         "driver": driver,
+        **({"ssh": f"{HOST}:{ports['ssh']}"} if has_sshd() else {}),
     }
 
 

@@ -305,9 +305,19 @@ class Federation:
             f"  plfed slice list{flag}",
             f"  plfed ticket get princeton_scriptroute{flag} | plfed ticket redeem --all{flag}",
             f"  {page}/to/{network.STRANGER}   as someone who got packets",
+            *self._way_in(),
             f"  plfed doctor{flag}",
             "Ctrl-C ends it all; the same command resumes it.",
         ]
+
+    def _way_in(self) -> list[str]:
+        """How a slice's user signs in to its sliver, where there is one to sign in to."""
+        host, node = next(iter(self.facts["nodes"].items()))
+        if node["driver"] != "container" or "ssh" not in node:
+            return []
+        address, _, port = node["ssh"].partition(":")
+        owner = self.facts["authorities"][node["authority"]]
+        return [f"  ssh -p {port} -i {owner['identities']['user']['key']} princeton_codeen@{address}   on {host}"]
 
     async def until_told_to_end(self) -> None:
         """Wait for the signal, keeping the record of processes true meanwhile."""

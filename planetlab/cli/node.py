@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from planetlab.cli.authority import service
+from planetlab.cli.facts import has_sshd
 from planetlab.cli.place import folder, socket_path, write
 from planetlab.cli.processes import Program
 from planetlab.cli.toml import dumps
@@ -145,6 +146,7 @@ class NodePlace:
             "round_every": 5.0,
             "mail_relay": self.audit.relay,
             **({"slice_mail": f"SLICE@{self.contact}"} if self.contact else {}),
+            **({"ssh": f"{self.address}:{self.ports['ssh']}"} if has_sshd() else {}),
         }
 
     def pl_conf(self) -> dict[str, Any]:

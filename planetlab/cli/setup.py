@@ -14,6 +14,7 @@ from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY, PLACES_OF_NODE
 from planetlab.cli.node import Inside, NodePlace, TrustedRoot
 from planetlab.cli.plan import PASSWORD
+from planetlab.cli.ports import is_free
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Voice
@@ -181,8 +182,9 @@ def node_init(
 ) -> None:  # fmt: skip
     """Register this machine as a node and write its settings in DIRECTORY."""
     authority, host = Hrn.parse(hrn), Hostname.parse(hostname)
-    usual = dict(zip(PLACES_OF_NODE, (814, 815, 812, 33080, 3100, 80, 8814, 8812, 8080), strict=True))
-    ports = {name: base_port + offset for offset, name in enumerate(PLACES_OF_NODE)} if base_port else usual
+    ssh = 22 if is_free(22, "0.0.0.0") else 806  # the second was that of the slices' own sshd
+    usual = dict(zip(PLACES_OF_NODE, (814, 815, 812, 33080, 3100, 80, 8814, 8812, 8080, ssh), strict=True))
+    chosen = {name: base_port + offset for offset, name in enumerate(PLACES_OF_NODE)} if base_port else usual
 
     async def work(reactor: Any) -> int:
         auth = Password(user, password_file.read_text().strip())
@@ -195,7 +197,7 @@ def node_init(
             hrn=host.hrn(authority.child(login_base)),
             node_id=node_id,
             key=key,
-            ports=ports,
+            ports=chosen,
             roots=(root,),
             driver=driver,
             sliver_net="10.128.0.0/16",

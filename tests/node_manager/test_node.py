@@ -531,6 +531,25 @@ class Owners(NodeTest):
 
 
 class Ending(NodeTest):
+    def test_a_look_that_is_under_way_is_waited_for_before_the_books_are_closed(self) -> None:
+        waiting: list[Deferred[Any]] = []
+
+        def in_thread(blocking: Any, /) -> Any:
+            waiting.append(Deferred())
+            result = blocking()
+            return waiting[-1].addCallback(lambda _: result)
+
+        world = World()
+        world.node.owners._in_thread = in_thread
+        self.done(world.node.instantiate(record()))
+        world.later(world.settings.owners_lag)
+        world.node.stop()
+        rested = Deferred.fromCoroutine(world.node.owners.rest())
+        self.assertNoResult(rested)
+        waiting.pop().callback(None)
+        self.successResultOf(rested)
+        self.assertEqual([CODEEN], [window.slice for window in world.books.windows(0)])
+
     def test_nothing_new_is_begun_and_what_is_refused_may_be_asked_again(self) -> None:
         world = World()
         world.node.stop()
