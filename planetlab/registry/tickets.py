@@ -96,3 +96,9 @@ def record(
         holder=next((f"{kind} {number}" for kind, number in holders if number is not None), "nodes"),
     )
     ticket_log.append(store, entry)
+
+
+def is_recorded(store: Store, serial: str, sealed: bytes) -> bool:
+    """Whether a ticket of this number was issued here, with these very bytes."""
+    rows = store.ask("SELECT sealed FROM tickets WHERE serial = ?", [serial])
+    return bool(rows) and bytes(rows[0]["sealed"]) == sealed

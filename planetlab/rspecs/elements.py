@@ -23,7 +23,7 @@ LONGEST = 16_384  # characters of one attribute or text
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]{0,200}\?>")
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
-_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{0,18})?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -181,9 +181,16 @@ def _write_node(parent: etree._Element, node: Node, kind: Kind) -> None:
         add(element, "", "interface", component_id=one.component_id, client_id=one.client_id, ipv4=one.ipv4)
     parts.write_services(element, "", node)
     _write_pairs(element, node.tags, _OF_A_NODE)
-    for sliver in node.slivers or ((Sliver(),) if kind is Kind.REQUEST else ()):
+    for sliver in _told(node, kind):
         kinds = sliver.type if sliver.type != Sliver().type else None
         _write_tags(add(element, "", "sliver", name=sliver.name, type=kinds), sliver)
+
+
+def _told(node: Node, kind: Kind) -> tuple[Sliver, ...]:
+    """The slivers that a document says: none in an advertisement, whose readers take a node with one for theirs."""
+    if kind is Kind.ADVERTISEMENT:
+        return tuple(sliver for sliver in node.slivers if sliver != Sliver())
+    return node.slivers or ((Sliver(),) if kind is Kind.REQUEST else ())
 
 
 def _write_tags(element: etree._Element, sliver: Sliver) -> None:

@@ -18,12 +18,12 @@ from planetlab.registry.store import Row
 from planetlab.rspecs import codec
 from planetlab.rspecs.documents import Document, Kind
 from planetlab.rspecs.versions import GENI3, Version, asked
-from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import allowing, papers, things
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.slivers import SPOKEN
+from slice_authority.sfa.times import when
 
 MOST_REQUEST = 1 << 20  # octets of a request document
 MOST_URNS = 2000  # in one call

@@ -16,9 +16,9 @@ from planetlab.rspecs.versions import asked
 from slice_authority.geni import am
 from slice_authority.geni.am import DEFAULT, addressed, begun, options_of
 from slice_authority.geni.am3 import ANY, Credentials, Options, Rspec, SliceUrn, Time
-from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import foreign, papers, reserving, slivers, things
+from slice_authority.sfa.times import moment
 
 api = Api(auth=None)
 NUMBER = 2
@@ -56,7 +56,7 @@ def CreateSliver(
         raise Conflict(f"slice {on.hrn} has slivers here already; end them first", "slice_urn")
     document, version = am.request(call, rspec)
     wanted = papers.wanted(call, rspec)
-    agg.allocate(call, on.row, wanted)
+    agg.allocate(call, on.row, on.principal, wanted)
     agg.provision(call, on.row, on.principal, None, foreign.read_users(users))
     reserving.reserve(call, on.row, document)
     row = call.store.find(SLICE, on.row["slice_id"])
@@ -86,7 +86,7 @@ def RenewSliver(
     """Let a slice's slivers end at another time."""
     on = addressed(call, slice_urn, credentials, options_of(options))
     on.slivers(call)
-    agg.renew(call, on.row, on.principal, when(expiration_time), on.nodes)
+    agg.renew(call, on.row, on.principal, moment(expiration_time, call.now), on.nodes)
     return True
 
 

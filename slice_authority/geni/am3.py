@@ -16,10 +16,10 @@ from planetlab.registry.store import Row
 from planetlab.rspecs.versions import asked
 from slice_authority.geni import am
 from slice_authority.geni.am import addressed, begun, options_of, told
-from slice_authority.geni.objects import when
 from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import foreign, papers, reserving
 from slice_authority.sfa.aggregate import Sliver
+from slice_authority.sfa.times import moment
 
 api = Api(auth=None)
 ANY = (Role.ANONYMOUS,)
@@ -104,7 +104,7 @@ def Allocate(call: Call, slice_urn: SliceUrn, credentials: Credentials, rspec: R
     document, version = am.request(call, rspec)
     end = am.end_time(said)
     until = None if end is None else min(end, call.now + agg.HOLD)
-    found = agg.allocate(call, on.row, papers.wanted(call, rspec), until)
+    found = agg.allocate(call, on.row, on.principal, papers.wanted(call, rspec), until)
     reserving.reserve(call, on.row, document)
     fields = ("geni_sliver_urn", "geni_expires", "geni_allocation_status")
     return {
@@ -171,7 +171,7 @@ def Renew(call: Call, urns: Urns, credentials: Credentials, expiration_time: Tim
     said = options_of(options)
     on = addressed(call, urns, credentials, said)
     on.slivers(call)
-    until = when(expiration_time)
+    until = moment(expiration_time, call.now)
     if said.get("geni_extend_alap"):
         until = min(until, _latest(call, on))
     return _done(call, on, said, lambda nodes: agg.renew(call, on.row, on.principal, until, nodes))

@@ -16,10 +16,10 @@ from planetlab.records.slices import SLICE
 from planetlab.refusals import BadPaper
 from planetlab.registry.store import Row
 from slice_authority.geni import callers, giving, naming
-from slice_authority.geni.objects import when
 from slice_authority.geni.slice_kind import make_slice, renew
 from slice_authority.methods import slices
 from slice_authority.sfa import registering, things
+from slice_authority.sfa.times import when
 
 api = Api(auth=None)
 ANY = (Role.ANONYMOUS,)

@@ -11,6 +11,7 @@ from attrs import frozen
 from planetlab.calls import Call
 from planetlab.credentials import parse_time, print_time
 from planetlab.errors import BadArgument, Unavailable
+from slice_authority.sfa.times import when
 
 Object = dict[str, Any]
 MOST_VALUES = 10_000  # in one match
@@ -158,20 +159,6 @@ def must(kind: Kind, how: str) -> Callable[..., Any]:
     if does is None:
         raise Unavailable(f"{kind.type} objects have no {how} here")
     return does
-
-
-def when(said: Any) -> float:
-    """A time as clients write it; one without a zone is taken as UTC, which is how the field's clients mean it.
-
-    Raises `BadArgument`.
-    """
-    if not isinstance(said, str):
-        raise BadArgument(f"expected a time like 2026-12-19T08:19:13Z, got {type(said).__name__}")
-    text = said.strip().replace(" ", "T", 1)
-    try:
-        return parse_time(text)
-    except BadArgument:
-        return parse_time(text + ("Z" if "T" in text else "T00:00:00Z"))
 
 
 def time(seconds: float | None) -> str:

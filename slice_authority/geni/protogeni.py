@@ -17,11 +17,11 @@ from planetlab.records.persons import PERSON
 from planetlab.records.sites import SITE
 from planetlab.registry.store import Row
 from slice_authority.geni import callers, clearinghouse, dialects, giving, naming
-from slice_authority.geni.objects import when
 from slice_authority.geni.slice_kind import make_slice, renew
 from slice_authority.methods import slices
 from slice_authority.sfa import granting, records, registering, things
 from slice_authority.sfa.things import Thing
+from slice_authority.sfa.times import when
 
 api = Api(auth=None)
 ANY = (Role.ANONYMOUS,)

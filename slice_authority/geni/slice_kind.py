@@ -13,9 +13,10 @@ from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
 from planetlab.registry.store import Row, Store
 from slice_authority.geni import membership, naming
-from slice_authority.geni.objects import Field, Kind, Object, lasting, time, when
+from slice_authority.geni.objects import Field, Kind, Object, lasting, time
 from slice_authority.methods import slices
 from slice_authority.sfa import registering
+from slice_authority.sfa.times import when
 
 _SLICE_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,18}", re.ASCII)  # GENI's rule
 _PLC_LABEL = re.compile(r"[a-zA-Z0-9_.]{1,32}", re.ASCII)  # what the PLC takes beside

@@ -13,7 +13,8 @@ from planetlab.registry import federated
 from planetlab.registry.federated import SliverInfo
 from planetlab.registry.store import Row, Store
 from slice_authority.geni import naming
-from slice_authority.geni.objects import Field, Kind, Object, time, when
+from slice_authority.geni.objects import Field, Kind, Object, time
+from slice_authority.sfa.times import when
 
 
 def find_slivers(call: Call, match: Mapping[str, list[Any]]) -> Iterator[Object]:

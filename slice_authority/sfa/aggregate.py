@@ -8,19 +8,18 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve, frozen
 
-from planetlab.both import tagging, writing
+from planetlab.both import writing
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict, Forbidden, NotFound
-from planetlab.filters import AmongValues, Compare, Every, IsNil
+from planetlab.filters import AmongValues, Every, IsNil
 from planetlab.methods import Role
 from planetlab.records.nodes import NODE
 from planetlab.records.slices import SLICE
-from planetlab.records.tags import TAG_TYPE
 from planetlab.registry import sliver_states, tags
 from planetlab.registry.sliver_states import State
 from planetlab.registry.store import Row, Store
 from slice_authority.methods import placement, slices
-from slice_authority.sfa import foreign, registering, rights
+from slice_authority.sfa import attributes, foreign, registering, rights
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.foreign import User
 from slice_authority.sfa.replies import Unsupported as Unsupported
@@ -39,27 +38,20 @@ from slice_authority.sfa.standing import slivers as slivers
 HOLD = 600.0  # seconds that an allocated sliver waits to be provisioned, unless the caller asks for less
 MOST_NODES = 2000  # of one request
 START, STOP, RESTART, UPDATE_USERS = "geni_start", "geni_stop", "geni_restart", "geni_update_users"
-FOR_STRANGERS = frozenset(
-    (
-        *("arch", "cpu_cores", "cpu_pct", "cpu_share", "disk_max"),
-        *("fcdistro", "initscript", "net_i2_max_kbyte", "net_i2_max_rate", "net_i2_min_rate"),
-        *("net_i2_share", "net_i2_thresh_kbyte", "net_max_kbyte", "net_max_rate", "net_min_rate"),
-        *("net_share", "net_thresh_kbyte", "pldistro", "vref"),
-    )
-)
-"""Attributes of a slice of another authority: amounts and images. What gives power over a node only an admin sets."""
-
 _SHUT = "sfa_shutdown"
 
 
 @frozen(kw_only=True)
 class Wanted:
-    """A sliver that is asked for: on a node by number, or for None on any that is free."""
+    """A sliver that is asked for: on a node by number, or for None on any that is free.
+
+    ``attributes`` are all that it shall have; None leaves those that it has.
+    """
 
     node_id: int | None = None
     client_id: str = ""
     kind: str = ""
-    attributes: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] | None = ()
 
 
 def acting(call: Call, one: Row, principal: Principal) -> Call:
@@ -93,8 +85,13 @@ def nodes_by_name(call: Call, names: Sequence[str]) -> dict[str, Row]:
     return found
 
 
-def allocate(call: Call, one: Row, wanted: Sequence[Wanted], until: float | None = None) -> list[Sliver]:
-    """Hold slivers for a while. Raises `Conflict` for a node on which the slice is already, held or made."""
+def allocate(
+    call: Call, one: Row, principal: Principal, wanted: Sequence[Wanted], until: float | None = None
+) -> list[Sliver]:
+    """Hold slivers for a while. Raises `Conflict` for a node on which the slice is already, held or made.
+
+    What could not be made of them later is refused now.
+    """
     must_be_open(call, one)
     if not wanted or len(wanted) > MOST_NODES:
         raise BadArgument(f"expected 1 to {MOST_NODES} nodes, got {len(wanted)}", "rspec")
@@ -106,7 +103,9 @@ def allocate(call: Call, one: Row, wanted: Sequence[Wanted], until: float | None
     end = min(call.now + HOLD if until is None else until, float(one["expires"]))
     if end <= call.now:
         raise BadArgument(f"expected an end in the future and before the slice's, got {end:.0f}", "geni_end_time")
+    acts = acting(call, one, principal)
     for each in bound:
+        attributes.must_be_settable(acts, one, each.node_id, each.wish.attributes or ())
         sliver_states.put(call.store, _held(one, each, call.now, end))
     call.store.note(f"Slivers of slice {one['slice_id']} held", Slice=one["slice_id"])
     return slivers(call, one, [each.node_id for each in bound])
@@ -142,7 +141,7 @@ def _held(one: Row, bound: _Bound, now: float, end: float) -> State:
         expires=int(end),
         client_id=bound.wish.client_id[:256],
         kind=bound.wish.kind[:64],
-        attributes=bound.wish.attributes,
+        attributes=bound.wish.attributes or (),
     )
 
 
@@ -165,8 +164,16 @@ def provision(
     return slivers(call, one, held)
 
 
-def _place(call: Call, one: Row, principal: Principal, states: list[State], users: Sequence[User]) -> None:
-    """Put the slice on nodes and set what was asked for there."""
+def _place(
+    call: Call,
+    one: Row,
+    principal: Principal,
+    states: list[State],
+    users: Sequence[User],
+    left: frozenset[int] = frozenset(),
+    only_add: bool = False,
+) -> None:
+    """Put the slice on nodes and set what was asked for there, but on the nodes ``left`` as they are."""
     acts = acting(call, one, principal)
     numbers = tuple(said.node_id for said in states)
     nodes = call.store.rows(
@@ -175,36 +182,26 @@ def _place(call: Call, one: Row, principal: Principal, states: list[State], user
     placement.add_nodes(acts, one, nodes)
     fresh = call.store.find(SLICE, one["slice_id"])
     for said in states:
-        _set_attributes(acts, fresh, said)
+        if said.node_id not in left:
+            attributes.put(acts, fresh, said.node_id, said.attributes, only_add)
         sliver_states.put(call.store, evolve(said, state="provisioned", attributes=()))
     if foreign.is_foreign(call.store, one):
         foreign.put_users(call, fresh, users)
     call.store.note(f"Slivers of slice {one['slice_id']} made", Slice=one["slice_id"], Node=numbers)
 
 
-def _set_attributes(call: Call, one: Row, said: State) -> None:
-    """Tags of one sliver, by the rules of AddSliceTag; a stranger sets what any member may set."""
-    scope = tagging.Scope(said.node_id)
-    for name, value in said.attributes:
-        kind = call.store.row(TAG_TYPE, Compare("tagname", "=", name))
-        if kind is None:
-            raise BadArgument(f"no attribute is called {name!r:.60} here", "rspec")
-        there = tags.in_scope(call.store, one["slice_id"], kind["tag_type_id"], said.node_id, None)
-        if any(tag["value"] == value for tag in there):
-            continue
-        if call.caller is not None:
-            tagging.add_to_slice(call, one, kind, value, scope)
-            continue
-        call.must("user" in kind["roles"] and name in FOR_STRANGERS, f"attribute {name} is not one that strangers set")
-        tagging.must_fit(call.store, kind, value)
-        row = {"slice_id": one["slice_id"], "tag_type_id": kind["tag_type_id"], "value": value}
-        call.store.insert(tags.OF["Slice"], {**row, "node_id": said.node_id})
-
-
 def realise(
-    call: Call, one: Row, principal: Principal, wanted: Sequence[Wanted], users: Sequence[User] = ()
+    call: Call,
+    one: Row,
+    principal: Principal,
+    wanted: Sequence[Wanted],
+    users: Sequence[User] = (),
+    only_add: bool = False,
 ) -> list[Sliver]:
-    """Make the slice stand on exactly the wanted nodes, in one step: CreateSliver's and UpdateSliver's meaning."""
+    """Make the slice stand on exactly the wanted nodes, in one step: CreateSliver's and UpdateSliver's meaning.
+
+    With ``only_add`` attributes that slivers have already are left beside the wanted ones.
+    """
     must_be_open(call, one)
     if len(wanted) > MOST_NODES:
         raise BadArgument(f"expected at most {MOST_NODES} nodes, got {len(wanted)}", "rspec")
@@ -228,6 +225,8 @@ def realise(
         principal,
         [evolve(s, since=since[s.node_id].since) if _stands(since, s) else s for s in states],
         users,
+        frozenset(each.node_id for each in bound if each.wish.attributes is None),
+        only_add,
     )
     return slivers(call, one)
 

@@ -6,10 +6,12 @@ credential alone, and what stands there is read over.
 
 from typing import Any
 
+from planetlab.both.afterwards import Afterwards, afterwards
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.methods import Api
-from slice_authority.sfa import allowing, places, registry, things
+from planetlab.registry.store import Row
+from slice_authority.sfa import allowing, places, registry, slivers, things
 from slice_authority.sfa.registry import ANY, Credentials, Kind, Name, Names, Record, Records, kept_elsewhere
 
 api = Api(auth=None)
@@ -33,9 +35,42 @@ def get_credential(call: Call, cred: Credentials, type: Kind, xrn: Name, origin_
 
 @api.method(*ANY, reads=True, status="deprecated")
 def resolve(call: Call, cred: Credentials, xrns: Names, origin_hrn: Any = None) -> Records:
-    """As Resolve."""
-    found: Records = registry.Resolve(call, xrns, cred)
-    return found
+    """As Resolve. What is the PLC's own, and what says who belongs to whom, stands once more as in 2008."""
+    found: Any = registry.Resolve(call, xrns, cred)
+    if isinstance(found, Afterwards):
+        return afterwards(lambda: _of_2008_later(found))
+    return _of_2008(found)
+
+
+_GENI_INFO = ("email", "researcher", "PI")
+
+
+def _of_2008(found: Records) -> Records:
+    """Records with their parts in structs of their own beside them: pl_info, the PLC's columns, and geni_info."""
+    return [
+        {
+            **row,
+            "geni_info": {name: row[name] for name in _GENI_INFO if name in row},
+            "pl_info": {name: value for name, value in row.items() if name not in _OUTSIDE},
+        }
+        for row in found
+    ]
+
+
+async def _of_2008_later(found: Any) -> Records:
+    return _of_2008(await found)
+
+
+_OUTSIDE = frozenset(
+    ("type", "hrn", "gid", "pointer", "authority", "peer_authority", "urn", "record_id", *_GENI_INFO, "reg-urn")
+) | {"reg-researchers", "reg-pis", "reg-keys", "reg-slices", "reg-pi-authorities"}
+
+
+def _flat(record: Row) -> Row:
+    """A record of 2008 with what stands in its parts beside the rest."""
+    parts = [said for name in ("pl_info", "geni_info") if isinstance(said := record.get(name), dict)]
+    rest = {name: value for name, value in record.items() if name not in ("pl_info", "geni_info")}
+    return {**{name: value for part in parts for name, value in part.items()}, **rest}
 
 
 @api.method(*ANY, name="list", reads=True, status="deprecated")
@@ -51,14 +86,14 @@ def list_below(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any =
 
 @api.method(*ANY, status="deprecated")
 def register(call: Call, cred: Credentials, record: Record, origin_hrn: Any = None) -> str:
-    """As Register."""
-    return str(registry.Register(call, record, cred))
+    """As Register; fields may stand in pl_info and geni_info."""
+    return str(registry.Register(call, _flat(record), cred))
 
 
 @api.method(*ANY, status="deprecated")
 def update(call: Call, cred: Credentials, record: Record, origin_hrn: Any = None) -> int:
-    """As Update."""
-    return int(registry.Update(call, record, cred))
+    """As Update; fields may stand in pl_info and geni_info."""
+    return int(registry.Update(call, _flat(record), cred))
 
 
 @api.method(*ANY, status="deprecated")
@@ -108,6 +143,12 @@ def told_of(known: tuple[places.Neighbour, ...], xrn: Any) -> Records:
     """Neighbours as records."""
     wanted = None if xrn is None else things.xrn(xrn, "authority")[0]
     return [{"hrn": str(one.hrn), "url": one.url} for one in known if wanted in (None, one.hrn)]
+
+
+@api.method(*ANY, status="deprecated")
+def get_ticket(call: Call, cred: Credentials, xrn: Name, rspec: Any) -> str:
+    """As the aggregate's GetTicket, which was the registry's until 2009."""
+    return str(slivers.GetTicket(call, xrn, cred, rspec))
 
 
 @api.method(*ANY, status="deprecated")

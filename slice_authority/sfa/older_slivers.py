@@ -3,6 +3,7 @@
 from typing import Any
 
 from planetlab.calls import Call
+from planetlab.errors import BadArgument
 from planetlab.methods import Api
 from slice_authority.sfa import aggregate, allowing, older, papers, slivers
 from slice_authority.sfa.registry import ANY, Credentials, Name, Records
@@ -52,21 +53,21 @@ def update_slice(call: Call, cred: Credentials, xrn: Name, requested_rspec: Rspe
 
 
 @api.method(*ANY, status="deprecated")
-def delete_slice(call: Call, cred: Credentials, xrn: Name, origin_hrn: Any = None) -> int:
-    """As DeleteSliver."""
-    return int(slivers.DeleteSliver(call, xrn, cred))
+def delete_slice(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any = None) -> int:
+    """As DeleteSliver. Of 2008 without a name: the slice is that of the credential."""
+    return int(slivers.DeleteSliver(call, _named(call, cred, xrn, "deletesliver"), cred))
 
 
 @api.method(*ANY, status="deprecated")
-def start_slice(call: Call, cred: Credentials, xrn: Name, origin_hrn: Any = None) -> int:
-    """As Start."""
-    return int(slivers.Start(call, xrn, cred))
+def start_slice(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any = None) -> int:
+    """As Start. Of 2008 without a name, as delete_slice."""
+    return int(slivers.Start(call, _named(call, cred, xrn, "startslice"), cred))
 
 
 @api.method(*ANY, status="deprecated")
-def stop_slice(call: Call, cred: Credentials, xrn: Name, origin_hrn: Any = None) -> int:
-    """As Stop."""
-    return int(slivers.Stop(call, xrn, cred))
+def stop_slice(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any = None) -> int:
+    """As Stop. Of 2008 without a name, as delete_slice."""
+    return int(slivers.Stop(call, _named(call, cred, xrn, "stopslice"), cred))
 
 
 @api.method(*ANY, status="deprecated")
@@ -106,3 +107,18 @@ def get_policy(call: Call, cred: Credentials) -> str:
     """Say what is taken here, in one sentence; it is the nodes' owners who decide what each slice gets."""
     allowing.allowed(call, cred, "getpolicy")
     return "best effort on every node that is offered; the owner of each node decides what an authority's slices get"
+
+
+@api.method(*ANY, reads=True, status="deprecated")
+def noop(call: Call) -> int:
+    """Answer that somebody is here, as a component of 2008 does."""
+    return 1
+
+
+def _named(call: Call, cred: Any, xrn: Any, operation: str) -> str:
+    """The name that a call gives, or that of the slice on which its credential is."""
+    if xrn is None:
+        return str(allowing.allowed(call, cred, operation).credential.object.urn)
+    if not isinstance(xrn, str):
+        raise BadArgument(f"expected a slice's name, got {type(xrn).__name__}", "xrn")
+    return xrn

@@ -119,6 +119,7 @@ class _Around:
         common: dict[str, Any] = {
             "component_id": component,
             "component_name": host,
+            "available": aggregate.is_up(call, row),
             "component_manager": Urn(call.store.plc.hrn.path, "authority", "cm"),
             "site": Urn.of(above, "authority"),
             "exclusive": row["node_type"] == reserving.RESERVABLE,
@@ -128,7 +129,7 @@ class _Around:
             "interfaces": (interface,) if address else (),
         }
         if sliver is None:
-            return Node(**common, available=aggregate.is_up(call, row), slivers=(SliverType(),))
+            return Node(**common, slivers=(SliverType(),))
         tags = told.attributes_of(call.store, [slice_id], sliver.node_id, [])[slice_id]
         pairs = tuple((tag["tagname"], tag["value"] or "") for tag in tags if tag["tagname"] not in _NOT_SAID)
         return Node(

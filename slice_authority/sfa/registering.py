@@ -157,8 +157,10 @@ def _change_slice(call: Call, one: Row, record: Row) -> None:
     said = _fields(SLICE, record, ("url", "description", "max_nodes"))
     said = {name: value for name, value in said.items() if value != one[name]}
     if any(field in record for field in ("reg-researchers", "researcher")):
-        people = _people(call.store, record, ("reg-researchers", "researcher"))
-        said["persons"] = [person["person_id"] for person in people]
+        people = [each["person_id"] for each in _people(call.store, record, ("reg-researchers", "researcher"))]
+        if set(people) != set(one["person_ids"]):
+            _must_be_pi(call, call.store.find(SITE, one["site_id"], ("site_id", "login_base")))
+            said["persons"] = people
     if said:
         slices.change(call, one, said)
     _renew(call, slices.ours(call, one["slice_id"]), record)

@@ -83,6 +83,8 @@ class Replies:
         modern = call is not None and isinstance(call.caller, Visitor) and call.caller.modern
         if modern or isinstance(error, NoSuchMethod) and self.structs:
             code, text = geni_code(error), fault(error, method).faultString
+            if code == SEARCH_FAILED and not self.structs:
+                code = ERROR  # as registries of that time say that there is no such record
             return struct("", code, text) if self.structs and modern else Fault(code, text)
         plain = fault(error, method)
         if isinstance(error, BadCredential):

@@ -7,24 +7,25 @@ import base64
 import zlib
 from typing import Annotated, Any
 
+from attrs import evolve
+
 from planetlab import credentials
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound, Unavailable
 from planetlab.methods import Api
 from planetlab.names import Hrn, Urn
 from planetlab.records.slices import SLICE
-from planetlab.registry import tickets as issued
 from planetlab.registry.store import Row
 from planetlab.rspecs import codec, versions
 from planetlab.rspecs.documents import Document, Kind
 from planetlab.rspecs.versions import Version
 from planetlab.shapes import Of
-from slice_authority.issuing import fresh_serial, sealer, ticket_of
-from slice_authority.sfa import aggregate, allowing, foreign, papers, registry, reserving, things
+from slice_authority.sfa import aggregate, allowing, attributes, foreign, papers, registry, reserving, things, tickets
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.registry import ANY, Credentials, Name, Options
 from slice_authority.sfa.replies import reply
+from slice_authority.sfa.times import moment
 
 api = Api(auth=None)
 
@@ -63,7 +64,7 @@ def version(call: Call, interface: str) -> Row:
         "geni_api": 2,
         "geni_api_versions": {str(number): one for number, one in place.versions(url).items()},
         "hrn": str(call.store.plc.hrn),
-        "urn": str(Urn(call.store.plc.hrn.path, "authority", "am")),
+        "urn": str(Urn(call.store.plc.hrn.path, "authority", "sm" if interface == "slicemgr" else "am")),
         "hostname": place.host,
         "testbed": call.store.plc.name,
         **SPOKEN,
@@ -131,9 +132,11 @@ def UpdateSliver(
 def created(call: Call, xrn: str, creds: Any, rspec: str, users: Any, options: Options) -> str:
     """The manifest of a slice that was made to stand where a request says."""
     principal = on_slice(call, xrn, creds, "createsliver", options)
-    wanted = papers.wanted(call, rspec)
+    wanted, how = papers.wanted(call, rspec), attributes.how(options.get("pltags"))
+    if how == attributes.IGNORE:
+        wanted = [evolve(each, attributes=None) for each in wanted]
     one = aggregate.slice_for(call, principal)
-    aggregate.realise(call, one, principal, wanted, foreign.read_users(users))
+    aggregate.realise(call, one, principal, wanted, foreign.read_users(users), how == attributes.APPEND)
     reserving.reserve(call, one, codec.read(rspec, Kind.REQUEST).of(call.store.plc.hrn))
     return codec.write(papers.manifest(call, call.store.find(SLICE, one["slice_id"])), spelling_of(rspec, options))
 
@@ -204,20 +207,8 @@ def RenewSliver(call: Call, slice_xrn: Name, creds: Credentials, expiration_time
     """Let a slice's slivers, and with them the slice, end at another time."""
     principal = on_slice(call, slice_xrn, creds, "renewsliver", _options(options))
     one = aggregate.slice_of(call, principal.credential.object.hrn)
-    aggregate.renew(call, one, principal, moment(expiration_time))
+    aggregate.renew(call, one, principal, moment(expiration_time, call.now))
     return reply(call, True)
-
-
-def moment(said: Any) -> float:
-    """A time as callers say it: RFC 3339 with a zone, or seconds since 1970. Raises `BadArgument`."""
-    if isinstance(said, int | float) and not isinstance(said, bool):
-        return float(said)
-    if not isinstance(said, str):
-        raise BadArgument("expected a time like 2026-12-19T08:19:13Z", "expiration_time")
-    try:
-        return credentials.parse_time(said)
-    except BadArgument as wrong:
-        raise BadArgument(wrong.detail, "expiration_time") from wrong
 
 
 def _switch(call: Call, xrn: str, creds: Any, operation: str, on: bool) -> Any:
@@ -282,34 +273,14 @@ def GetTicket(
     Without a request it is for the nodes that the slice is on already.
     """
     principal = on_slice(call, xrn, creds, "getticket", _options(options))
-    return reply(call, ticket(call, principal, rspec, users))
-
-
-def ticket(call: Call, principal: Principal, rspec: Any, users: Any) -> str:
-    """A ticket, signed and written down. The slice is on the nodes it is for from now on."""
-    one = aggregate.slice_for(call, principal)
-    aggregate.must_be_open(call, one)
-    if rspec:
-        stand = aggregate.slivers(call, one)
-        kept = [aggregate.Wanted(node_id=each.node_id, client_id=each.client_id, kind=each.kind) for each in stand]
-        more = [wish for wish in papers.wanted(call, rspec) if wish.node_id not in {each.node_id for each in stand}]
-        aggregate.realise(call, one, principal, [*kept, *more], foreign.read_users(users))
-    one = call.store.find(SLICE, one["slice_id"])
-    serial = fresh_serial()
-    made = ticket_of(call.store, one, serial)
-    sealed = sealer(call.store).xmldsig(made)
-    acts = aggregate.acting(call, one, principal)
-    person = getattr(acts.caller, "person_id", None)
-    issued.record(call.store, made, "xmldsig", "delegated", sealed, person)
-    call.store.note(f"Ticket {serial} of slice {one['slice_id']} issued", Slice=one["slice_id"])
-    return sealed.decode()
+    return reply(call, tickets.give(call, principal, rspec, users))
 
 
 @api.method(*ANY)
 def RedeemTicket(call: Call, ticket: Any, creds: Credentials) -> int:
-    """Refused, once it is clear that the caller might: a ticket is redeemed at the nodes that it is for."""
-    allowing.allowed(call, creds, "redeemticket")
-    raise Unavailable("a ticket is redeemed at its nodes: create_sliver of pl_conf, port 814 of each")
+    """Let the slivers of a ticket that this authority gave stand; others are redeemed at the nodes they are for."""
+    tickets.redeem(call, ticket, creds)
+    return 1
 
 
 @api.method(*ANY, reads=True)

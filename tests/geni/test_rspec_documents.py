@@ -12,7 +12,7 @@ from planetlab.errors import BadArgument
 from planetlab.names import Hrn, Urn
 from planetlab.rspecs import codec
 from planetlab.rspecs.documents import Document, Kind, Location, Node, Sliver
-from planetlab.rspecs.versions import GENI3, PG2, SFA1, VERSIONS, BadVersion, asked, find
+from planetlab.rspecs.versions import GENI3, PG2, SFA1, VERSIONS, BadVersion, Version, asked, find
 from tests.geni import layout
 from tests.geni.documents import AD, CM, MANIFEST, N1, PLC, REQUEST, advertisements, manifests, requests
 
@@ -24,11 +24,27 @@ def sample(name: str) -> bytes:
     return (SAMPLES / f"{name}.xml").read_bytes()
 
 
+def as_said(one: Document, version: Version) -> Document:
+    """What a spelling can say of a document: a node on offer in SFA 1 has no plain sliver, which would ask for it."""
+    if version is not SFA1 or one.kind is not Kind.ADVERTISEMENT:
+        return one
+    plain = Sliver()
+    nodes = (evolve(node, slivers=tuple(each for each in node.slivers if each != plain)) for node in one.nodes)
+    return evolve(one, nodes=tuple(nodes))
+
+
 class EverySpelling(SynchronousTestCase):
+    def test_a_number_may_have_an_exponent(self) -> None:
+        place = Location(country="GH", latitude=0.0, longitude=6.1e-05)
+        offer = Document(kind=Kind.ADVERTISEMENT, nodes=(Node(component_name="a.example", location=place),))
+        for version in VERSIONS:
+            (node,) = codec.read(codec.write(offer, version), Kind.ADVERTISEMENT).nodes
+            self.assertEqual(place, node.location, str(version))
+
     def test_what_is_written_is_read_again(self) -> None:
         for version, document in product(VERSIONS, ALL):
             again = codec.read(codec.write(document, version), document.kind)
-            self.assertEqual(document, again, f"{document.kind} as {version}")
+            self.assertEqual(as_said(document, version), again, f"{document.kind} as {version}")
 
     @settings(max_examples=30)
     @given(requests())
@@ -41,7 +57,7 @@ class EverySpelling(SynchronousTestCase):
     def test_any_advertisement_and_manifest_is_read_as_it_was_written_and_keeps_the_rules(self, one: Document) -> None:
         for version in VERSIONS:
             text = codec.write(one, version)
-            self.assertEqual(one, codec.read(text, one.kind))
+            self.assertEqual(as_said(one, version), codec.read(text, one.kind))
             if version is not SFA1:
                 schema = layout.schema(version, one.kind)
                 self.assertTrue(schema.validate(etree.fromstring(text)), str(schema.error_log))
