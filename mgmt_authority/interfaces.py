@@ -8,7 +8,7 @@ from planetlab.both import tagging, writing
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict
 from planetlab.filters import Compare, Every
-from planetlab.records.nodes import INTERFACE
+from planetlab.records.nodes import INTERFACE, NODE
 from planetlab.registry.store import Row, Store
 
 FIELDS = INTERFACE.settable("node_id")
@@ -22,7 +22,7 @@ NEEDS = {
     ("ipmi", ""): ("ip",),
 }
 """What must be given, by method and type; type "" is any."""
-NO_MAC = ("proxy",)
+NO_MAC = ("proxy", "tap")
 
 
 def fits(fields: Mapping[str, Any]) -> None:
@@ -41,16 +41,21 @@ def fits(fields: Mapping[str, Any]) -> None:
 
 
 def _is_consistent(fields: Mapping[str, Any]) -> None:
+    """Each address given is on the network, as far as the netmask reaches; as the original, no more is asked."""
+    network, netmask = fields["network"], fields["netmask"]
+    mask, there = _number(netmask, "netmask"), _number(network, "network")
+    if (mask | mask - 1) != 2**32 - 1:
+        raise BadArgument(f"expected a netmask like 255.255.255.0, got {netmask}", "interface_fields['netmask']")
+    for name in ("ip", "broadcast", "gateway"):
+        if fields.get(name) and (_number(fields[name], name) ^ there) & mask:
+            raise BadArgument(f"{fields[name]} is not on {network} by {netmask}", f"interface_fields[{name!r}]")
+
+
+def _number(text: str, name: str) -> int:
     try:
-        network = ipaddress.IPv4Network(f"{fields['network']}/{fields['netmask']}")
-    except ValueError as wrong:
-        raise BadArgument(f"network and netmask do not fit: {wrong}", "interface_fields['network']") from None
-    if ipaddress.ip_address(fields["broadcast"]) != network.broadcast_address:
-        expected = f"the broadcast address of {network} is {network.broadcast_address}, got {fields['broadcast']}"
-        raise BadArgument(expected, "interface_fields['broadcast']")
-    for name in ("ip", "gateway"):
-        if fields.get(name) and ipaddress.ip_address(fields[name]) not in network:
-            raise BadArgument(f"{fields[name]} is not on {network}", f"interface_fields[{name!r}]")
+        return int(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise BadArgument(f"expected an IPv4 address, got {text!r}", f"interface_fields[{name!r}]") from None
 
 
 def make(call: Call, node: Row, said: Row) -> int:
@@ -58,10 +63,9 @@ def make(call: Call, node: Row, said: Row) -> int:
     store: Store = call.store
     given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
     values = {name: value for name, value in given.native.items() if name in FIELDS}
-    primary = store.row(INTERFACE, _primary(node["node_id"]), ("interface_id",))
-    if primary is None:
+    if not store.list_of(NODE, "interface_ids", node["node_id"]):
         values["is_primary"] = True
-    elif values.get("is_primary"):
+    elif values.get("is_primary") and store.row(INTERFACE, _primary(node["node_id"]), ("interface_id",)) is not None:
         raise Conflict(f"node {node['hostname']} has a primary interface already", "interface_fields['is_primary']")
     row = writing.checked(store, INTERFACE, {**values, "node_id": node["node_id"]}, where="interface_fields")
     fits(row)

@@ -22,6 +22,9 @@ from planetlab.errors import BadArgument, PlanetLabError, Unavailable
 
 PATIENCE = 120.0  # seconds for one run of a tool
 USB_SPARE = 1024 * 1024  # octets beyond the files of a usb image: its tables, and room for what a boot writes
+HEADS = SECTORS = 32  # of a usb image, as sticks of its size say it
+TRACK = HEADS * SECTORS * 512  # octets
+LEAST_TRACKS = 45  # 22 MiB: below that mformat makes a FAT12, which not every BIOS boots from
 TOOLS = {"iso": ("xorriso", "xorriso"), "usb": ("mformat", "mtools")}
 LOADER = "isolinux/isolinux.bin"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -134,8 +137,22 @@ def _iso(tree: Path, made: Path) -> None:
 
 def _usb(tree: Path, made: Path) -> None:
     octets = sum(path.stat().st_size + 4096 for path in tree.rglob("*")) + USB_SPARE
-    tracks = max(45, -(-octets // (512 * 64 * 32)) * 64)
-    _run("mformat", "-C", "-i", str(made), "-h", "32", "-s", "32", "-t", str(tracks), "-v", "PLANETLAB", "::")
+    tracks = max(LEAST_TRACKS, -(-octets // TRACK))
+    _run(
+        "mformat",
+        "-C",
+        "-i",
+        str(made),
+        "-h",
+        str(HEADS),
+        "-s",
+        str(SECTORS),
+        "-t",
+        str(tracks),
+        "-v",
+        "PLANETLAB",
+        "::",
+    )
     content = sorted(str(path) for path in tree.iterdir())
     if content:
         _run("mcopy", "-s", "-Q", "-i", str(made), *content, "::/")

@@ -53,8 +53,8 @@ class Argument:
 class Method:
     """A method of an API, as declared.
 
-    ``auth`` lists the kinds of authentication it accepts: empty for any kind, None for a method that takes no auth
-    struct at all. ``reads`` promises that the body changes nothing. ``status`` is ``current`` or ``deprecated``.
+    ``auth`` lists the kinds of authentication it accepts, tried in order, ``any`` for all others: empty for any kind,
+    None for a method that takes no auth struct at all. ``reads`` promises that the body changes nothing. ``status`` is ``current`` or ``deprecated``.
     """
 
     name: str
@@ -87,12 +87,17 @@ class Method:
         return [_read(argument, value) for argument, value in given]
 
     def signatures(self) -> list[list[str]]:
-        """Result type first, one row per number of optional arguments and per top-level alternative."""
+        """Result type first, one row per number of optional arguments and per top-level alternative.
+
+        Kinds of authentication that a method names are alternatives too, each of them a struct.
+        """
+        kinds = len(self.auth or ()) or 1
         heads = [argument for argument in self.wire_arguments if not argument.optional]
         tails = [argument for argument in self.wire_arguments if argument.optional]
         return [
             [self.returns.wire, *row]
             for more in range(len(tails) + 1)
+            for _ in range(kinds)
             for row in product(*(_wires(argument.shape) for argument in heads + tails[:more]))
         ]
 

@@ -94,7 +94,7 @@ def BootUpdateNode(call: Call, node_fields: Said) -> int:
     return 1
 
 
-@api.method(Role.NODE, Role.ADMIN)
+@api.method(Role.NODE, Role.ADMIN, auth=("hmac", "session", "any"))
 def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: MaybeNodeKey = None) -> int:
     """Hear what a node runs: boot, safeboot, failboot or reinstall. An admin may say it of any node."""
     if isinstance(call.caller, NodeCaller):

@@ -191,19 +191,25 @@ def _listed(store: Store, slice_key: int | str, node_keys: list[Any]) -> tuple[R
 
 
 def _set_interfaces(call: Call, node: Row, said: list[Any]) -> None:
-    from_numbers = {item for item in said if isinstance(item, int)}
-    if not from_numbers <= set(node["interface_ids"]):
+    kept, new, changed = writing.by_number(INTERFACE, said)
+    if not kept <= set(node["interface_ids"]):
         raise BadArgument("names an interface that the node does not have", "node_fields['interfaces']")
-    for number in sorted(set(node["interface_ids"]) - from_numbers):
+    for number in sorted(set(node["interface_ids"]) - kept):
         writing.remove(call.store, INTERFACE, number)
-    for item in said:
-        if isinstance(item, dict):
-            interfaces.make(call, node, item)
+    for item in new:
+        interfaces.make(call, node, item)
+    for number, item in changed.items():
+        interfaces.change(call, call.store.find(INTERFACE, number), item)
 
 
-def _set_links(call: Call, node: Row, record: Any, field: str, table: str, said: list[Any]) -> None:
+def _set_links(
+    call: Call, node: Row, record: Any, field: str, table: str, said: list[Any], needs: tuple[Any, ...]
+) -> None:
+    """Make a list of links the wanted one; ``needs`` is the method that adds one by itself, and its roles."""
     wanted = [call.store.find(record, key, (record.key,))[record.key] for key in said]
     new, gone = writing.relink(call.store, node[field], wanted)
+    if new or gone:
+        rights.must_call(call, *needs)
     for number in new:
         call.store.link(table, **{record.key: number, "node_id": node["node_id"]})
     for number in gone:
@@ -212,21 +218,26 @@ def _set_links(call: Call, node: Row, record: Any, field: str, table: str, said:
 
 
 def _set_conf_files(call: Call, node: Row, said: list[Any]) -> None:
-    call.must(call.is_admin, "only admins link configuration files")
-    _set_links(call, node, CONF_FILE, "conf_file_ids", "conf_file_node", said)
+    _set_links(call, node, CONF_FILE, "conf_file_ids", "conf_file_node", said, ("AddConfFileToNode", Role.ADMIN))
 
 
 def _set_whitelist(call: Call, node: Row, said: list[Any]) -> None:
-    call.must(call.is_admin, "only admins change whitelists")
-    _set_links(call, node, SLICE, "slice_ids_whitelist", "node_slice_whitelist", said)
+    needs = ("AddSliceToNodesWhitelist", Role.ADMIN)
+    _set_links(call, node, SLICE, "slice_ids_whitelist", "node_slice_whitelist", said, needs)
 
 
 def _set_slices(call: Call, node: Row, said: list[Any]) -> None:
     wanted = [call.store.find(SLICE, key) for key in said]
     new, gone = writing.relink(call.store, node["slice_ids"], (one["slice_id"] for one in wanted))
+    needs = ("AddSliceToNodes", Role.ADMIN, Role.PI, Role.USER)
+    if new or gone:
+        rights.must_call(call, *needs)
     for number in (*new, *gone):
-        rights.must_change_slice(call, call.store.find(SLICE, number))
-    _set_links(call, node, SLICE, "slice_ids", "slice_node", said)
+        one = call.store.find(SLICE, number)
+        writing.must_be_ours(SLICE, one)
+        rights.must_change_slice(call, one)
+        rights.must_fit_whitelist(call, one, node, number in new)
+    _set_links(call, node, SLICE, "slice_ids", "slice_node", said, needs)
 
 
 _RELATE = {

@@ -157,12 +157,18 @@ def _read(method: Method, said: Any) -> tuple[str, dict[str, Any]]:
     if method.auth:
         error: BadArgument | None = None
         for kind in method.auth:
+            if kind == "any":
+                return _any(named, said)
             try:
                 return kind, MEMBERS[kind].read(said, "auth")
             except BadArgument as wrong:
                 error = wrong
         assert error is not None
         raise error
+    return _any(named, said)
+
+
+def _any(named: str | None, said: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if named is None:
         raise BadArgument("AuthMethod not specified", "auth")
     if named not in MEMBERS:

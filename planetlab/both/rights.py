@@ -4,6 +4,7 @@ from typing import Any
 
 from planetlab.both.callers import NodeCaller, PersonCaller
 from planetlab.calls import Call
+from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
 from planetlab.methods import Role
 from planetlab.records.persons import PERSON
 from planetlab.registry.store import Row
@@ -21,6 +22,13 @@ def at_site(call: Call, site_id: int) -> bool:
 def must_be_at_site(call: Call, site_id: int, what: str) -> None:
     """An admin may; anybody else only at an own site."""
     call.must(call.is_admin or at_site(call, site_id), f"Not allowed to {what} of site {site_id}")
+
+
+def must_call(call: Call, method: str, *roles: Role) -> None:
+    """Refuse whom the method that changes a related list by itself would refuse, with the code it would do so with."""
+    if not call.roles & set(roles):
+        told = f"Not allowed to call {method}: it needs one of {', '.join(sorted(roles))}"
+        raise Forbidden(told) if call.auth_method == "session" else NotAuthenticated(told)
 
 
 def is_pi_at(call: Call, site_id: int) -> bool:
@@ -63,6 +71,13 @@ def must_change_slice(call: Call, one: Row) -> None:
     if may_change_slice(call, one):
         return
     call.must(False, "Not a member of the specified slice, nor a PI of its site")
+
+
+def must_fit_whitelist(call: Call, one: Row, node: Row, new: bool = True) -> None:
+    """A node with a whitelist takes a new slice if it is on it, or if somebody of the node's site puts it there."""
+    listed = node["slice_ids_whitelist"]
+    if new and listed and one["slice_id"] not in listed and not at_site(call, node["site_id"]):
+        raise BadArgument(f"slice {one['name']} is not on the whitelist of {node['hostname']}")
 
 
 def strongest(roles: tuple[int, ...]) -> int:

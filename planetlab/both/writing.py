@@ -101,6 +101,24 @@ def must_be_ours(record: Record, row: Row) -> None:
         raise BadArgument(f"{record.name} {row[record.key]} is not local; its own PLC must be asked")
 
 
+def by_number(record: Record, said: Iterable[Any]) -> tuple[set[int], list[Row], dict[int, Row]]:
+    """A full list of numbers and structs told apart: the numbers that stay, new ones' fields, and changes by number.
+
+    A struct that holds the number of the record changes that one, as the original did.
+    """
+    items = list(said)
+    structs = [item for item in items if isinstance(item, dict)]
+    changed = {item[record.key]: _without(item, record.key) for item in structs if record.key in item}
+    if wrong := [number for number in changed if type(number) is not int]:
+        raise BadArgument(f"expected int, got {wrong[0]!r}", record.key)
+    numbers = {item for item in items if isinstance(item, int)}
+    return numbers | changed.keys(), [item for item in structs if record.key not in item], changed
+
+
+def _without(row: Row, name: str) -> Row:
+    return {key: value for key, value in row.items() if key != name}
+
+
 def relink(store: Store, now: Iterable[int], wanted: Iterable[int]) -> tuple[list[int], list[int]]:
     """What to add and what to remove so that a list becomes the wanted one."""
     have, want = set(now), set(wanted)

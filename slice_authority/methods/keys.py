@@ -39,18 +39,14 @@ def GetKeys(
 def AddPersonKey(call: Call, person_id_or_email: PersonKey, key_fields: KeyFields) -> int:
     """Give an account a key: one's own, or any as admin."""
     person = persons.ours(call.store, person_id_or_email)
-    own = isinstance(call.caller, PersonCaller) and call.caller.person_id == person["person_id"]
-    call.must(call.is_admin or own, "You may only add keys to your own account")
+    call.must(persons.may_key(call, person["person_id"]), "You may only add keys to your own account")
     return persons.add_key(call.store, person["person_id"], key_fields)
 
 
 @api.method(*PERSONS)
 def UpdateKey(call: Call, key_id: KeyId, key_fields: KeyFields) -> int:
     """Change a key: one's own, or any as admin."""
-    key = _own(call, key_id)
-    said: Row = {name: key_fields[name] for name in ("key", "key_type") if name in key_fields}
-    persons.must_be_usable(call.store, {**key, **said})
-    writing.update(call.store, KEY, key_id, said, "key_fields")
+    persons.change_key(call.store, _own(call, key_id), key_fields)
     return 1
 
 
@@ -74,6 +70,5 @@ def BlacklistKey(call: Call, key_id: KeyId) -> int:
 def _own(call: Call, key_id: int) -> Row:
     key: Row = call.store.find(KEY, key_id)
     writing.must_be_ours(KEY, key)
-    mine = isinstance(call.caller, PersonCaller) and key["person_id"] == call.caller.person_id
-    call.must(call.is_admin or mine, "Key must be associated with your account")
+    call.must(persons.may_key(call, key["person_id"]), persons.OWN_KEYS)
     return key

@@ -22,6 +22,7 @@ api = Api()
 
 PersonKey = Annotated[int | str, forms.id_or_name(PERSON)]
 RoleKey = Annotated[int | str, forms.id_or_name(ROLE)]
+OWN_KEYS = "Key must be associated with your account"
 _NEW = ["bio", "email", "first_name", "last_name", "password", "phone", "title", "url"]
 _CHANGES = [*_NEW, "enabled"]
 _RELATED = ("keys", "roles", "sites", "slices")
@@ -226,18 +227,19 @@ def _with_hash(fields: Row) -> Row:
 def _set_roles(call: Call, person: Row, said: list[Any]) -> None:
     roles = {role["role_id"]: role for role in (call.store.find(ROLE, key) for key in said)}
     new, gone = writing.relink(call.store, person["role_ids"], roles)
-    floor = rights.strongest(rights.own_roles(call))
-    call.must(call.is_admin or all(number > floor for number in (*new, *gone)), "Not allowed to change these roles")
+    if new or gone:
+        rights.must_call(call, "AddRoleToPerson", Role.ADMIN, Role.PI)
     for number in new:
-        _grant(call.store, person, roles[number])
+        AddRoleToPerson(call, number, person["person_id"])
     for number in gone:
-        _revoke(call.store, person, {"role_id": number})
+        DeleteRoleFromPerson(call, number, person["person_id"])
 
 
 def _set_sites(call: Call, person: Row, said: list[Any]) -> None:
     sites = {site["site_id"]: site for site in (our_site(call.store, key) for key in said)}
     new, gone = writing.relink(call.store, person["site_ids"], sites)
-    call.must(call.is_admin or not (new or gone), "only admins put persons into sites")
+    if new or gone:
+        rights.must_call(call, "AddPersonToSite", Role.ADMIN)
     for number in new:
         enter(call, person, sites[number])
     for number in gone:
@@ -245,19 +247,25 @@ def _set_sites(call: Call, person: Row, said: list[Any]) -> None:
 
 
 def _set_keys(call: Call, person: Row, said: list[Any]) -> None:
-    from_numbers = {item for item in said if isinstance(item, int)}
-    if not from_numbers <= set(person["key_ids"]):
+    kept, new, changed = writing.by_number(KEY, said)
+    if not kept <= set(person["key_ids"]):
         raise BadArgument("names a key that is not this person's", "person_fields['keys']")
-    for key_id in set(person["key_ids"]) - from_numbers:
+    gone = sorted(set(person["key_ids"]) - kept)
+    if gone or new or changed:
+        call.must(may_key(call, person["person_id"]), OWN_KEYS)
+    for key_id in gone:
         writing.remove(call.store, KEY, key_id)
-    for item in said:
-        if isinstance(item, dict):
-            add_key(call.store, person["person_id"], item)
+    for fields in new:
+        add_key(call.store, person["person_id"], fields)
+    for key_id, fields in changed.items():
+        change_key(call.store, call.store.find(KEY, key_id), fields)
 
 
 def _set_slices(call: Call, person: Row, said: list[Any]) -> None:
     slices = {one["slice_id"]: one for one in (call.store.find(SLICE, key) for key in said)}
     new, gone = writing.relink(call.store, person["slice_ids"], slices)
+    if new or gone:
+        rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
     for one in call.store.rows(SLICE, AmongValues("slice_id", (*new, *gone)), ("slice_id", "site_id", "name")):
         call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), f"no PI of the site of {one['name']}")
     for number in new:
@@ -275,6 +283,19 @@ def add_key(store: Store, person_id: int, fields: Row, where: str = "key_fields"
     number: int = store.insert(KEY, {**values, "person_id": person_id})
     store.note(f"Key {number} created", Key=number, Person=person_id)
     return number
+
+
+def change_key(store: Store, key: Row, fields: Row) -> None:
+    """Check and write what is said of a key: its text, its type, or both."""
+    said: Row = {name: fields[name] for name in ("key", "key_type") if name in fields}
+    must_be_usable(store, {**key, **said})
+    writing.update(store, KEY, key["key_id"], said, "key_fields")
+
+
+def may_key(call: Call, person_id: int | None) -> bool:
+    """Whether the caller may add, change and delete this person's keys: the person, and admins."""
+    own = isinstance(call.caller, PersonCaller) and call.caller.person_id == person_id
+    return call.is_admin or own
 
 
 def must_be_usable(store: Store, fields: Row, where: str = "key_fields") -> None:

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from planetlab.both import forms, rights, writing
 from planetlab.calls import Call
-from planetlab.errors import BadArgument
 from planetlab.failpoints import failpoint
 from planetlab.filters import by_keys
 from planetlab.methods import Api, Role
@@ -44,9 +43,7 @@ def add_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
     """Put a slice on these nodes."""
     there, new = set(call.store.list_of(SLICE, "node_ids", one["slice_id"])), []
     for node in nodes:
-        listed = node["slice_ids_whitelist"]
-        if listed and one["slice_id"] not in listed and not rights.at_site(call, node["site_id"]):
-            raise BadArgument(f"slice {one['name']} is not on the whitelist of {node['hostname']}")
+        rights.must_fit_whitelist(call, one, node)
         if node["node_id"] not in there:
             there.add(node["node_id"])
             new.append(node["node_id"])

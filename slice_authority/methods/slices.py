@@ -185,6 +185,7 @@ def _set_persons(call: Call, one: Row, said: list[Any]) -> None:
     people = {p["person_id"]: p for p in (call.store.find(PERSON, key, ("person_id", "peer_id")) for key in said)}
     new, gone = writing.relink(call.store, one["person_ids"], people)
     if new or gone:
+        rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
         call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), "Not a PI of the slice's site")
     for number in new:
         add_member(call.store, one, people[number])

@@ -132,19 +132,17 @@ def SliceUsersList(call: Call, slice_name: SliceName) -> Emails:
 def SliceInfo(
     call: Call, slice_name_list: InfoNames = None, return_users: Maybe = None, return_nodes: Maybe = None
 ) -> Slices:
-    """Tell all about slices, with addresses and host names in place of numbers unless said otherwise.
+    """Tell all about slices, with addresses and host names in place of numbers, or without them if so said.
 
     Of all slices, when no names are given: the caller's own, and a PI's sites'.
     """
     found = _own_slices(call, slice_name_list)
     for one in found:
         people, nodes = one.pop("person_ids"), one.pop("node_ids")
-        one["users"] = _emails(call.store, people) if return_users in (None, True) else people
-        one["nodes"] = _hostnames(call.store, {"node_ids": nodes}) if return_nodes in (None, True) else nodes
-        if return_users is False:
-            one["person_ids"] = one.pop("users")
-        if return_nodes is False:
-            one["node_ids"] = one.pop("nodes")
+        if return_users in (None, True):
+            one["users"] = _emails(call.store, people)
+        if return_nodes in (None, True):
+            one["nodes"] = _hostnames(call.store, {"node_ids": nodes})
     return found
 
 
@@ -155,11 +153,11 @@ def SliceExtendedInfo(
     """Tell all about slices, with structs of persons, nodes and attributes in place of numbers."""
     found = _own_slices(call, slice_name_list)
     for one in found:
+        people = AmongValues("person_id", tuple(one.pop("person_ids")))
+        nodes = AmongValues("node_id", tuple(one.pop("node_ids")))
         if return_users in (None, True):
-            people = AmongValues("person_id", tuple(one.pop("person_ids")))
-            one["users"] = call.store.rows(PERSON, people, ("person_id", "email", "first_name", "last_name"))
+            one["users"] = call.store.rows(PERSON, people, ("person_id", "email"))
         if return_nodes in (None, True):
-            nodes = AmongValues("node_id", tuple(one.pop("node_ids")))
             one["nodes"] = call.store.rows(NODE, nodes, ("node_id", "hostname"))
         tags = AmongValues("slice_tag_id", tuple(one.pop("slice_tag_ids")))
         rows = call.store.rows(SLICE_TAG, tags, ("tagname", "value"))

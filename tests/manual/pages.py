@@ -108,7 +108,7 @@ def _declared(method: Method) -> list[str]:
     if method.status != "current":
         said.append("Deprecated.")
     said.append(f"Roles: {', '.join(sorted(method.roles)) or 'any'}.")
-    if method.auth:
+    if method.auth and "any" not in method.auth:
         said.append(f"Authenticates by {' or '.join(method.auth)} only.")
     if method.reads:
         said.append("Changes nothing.")

@@ -117,7 +117,7 @@ NODES = (
     Row("tech", "AddInterface", (NODE, interface(netmask=None)), WRONG),
     Row("tech", "AddInterface", (NODE, interface(gateway=None, dns1=None)), Is(int)),
     Row("tech", "AddInterface", (NODE, interface(gateway="198.51.100.1")), WRONG),
-    Row("tech", "AddInterface", (NODE, interface(broadcast="192.0.2.254")), WRONG),
+    Row("tech", "AddInterface", (NODE, interface(broadcast="198.51.100.255")), WRONG),
     Row("tech", "AddInterface", (NODE, interface(hostname="x")), WRONG),
     Row("tech", "AddInterface", (NODE, interface(hostname="")), Is(int)),
     Row("tech", "AddInterface", (NODE, interface(type="ipv6")), WRONG),

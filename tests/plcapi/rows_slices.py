@@ -204,7 +204,7 @@ SLICES = (
     Row("pi", "SliceListUserSlices", (MEMBER,), [CODEEN]),
     Row("user", "SliceListUserSlices", (MEMBER,), []),
     Row("member", "SliceInfo", ([CODEEN],), Fields("users nodes name", "person_ids node_ids")),
-    Row("member", "SliceInfo", ([CODEEN], False, False), Fields("name person_ids node_ids")),
+    Row("member", "SliceInfo", ([CODEEN], False, False), Fields("name slice_id", "users nodes person_ids node_ids")),
     Row("member", "SliceInfo", (), Fields("users nodes name")),
     Row("member", "SliceInfo", ([CODEEN], None, None), Fields("users nodes name")),
     Row("member", "SliceInfo", (None,), TYPE),

@@ -125,7 +125,7 @@ class Rights(SynchronousTestCase):
         said = ("stranger@princeton.example", "princeton_codeen")
         self.assertEqual(103, self.world.refused("AddPersonToSlice", self.world.user, *said)[0])
         people = {"persons": ["stranger@princeton.example"]}
-        self.assertEqual(108, self.world.refused("UpdateSlice", self.world.user, "princeton_codeen", people)[0])
+        self.assertEqual(103, self.world.refused("UpdateSlice", self.world.user, "princeton_codeen", people)[0])
 
     def test_one_refused_node_and_nothing_is_changed(self) -> None:
         second = self.world.node("node2", "cornell")

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from planetlab.both import forms, getting, hrns, rights, writing
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
-from planetlab.filters import AmongValues
 from planetlab.methods import Api, Role
 from planetlab.records.persons import PERSON
 from planetlab.records.sites import ADDRESS, SITE
@@ -88,11 +87,12 @@ def together(fields: Row) -> None:
 
 
 def _set_persons(call: Call, site: Row, said: list[Any]) -> None:
-    call.must(call.is_admin, "only admins put persons into sites")
     people = [call.store.find(PERSON, key, ("person_id", "peer_id")) for key in said]
     for person in people:
         writing.must_be_ours(PERSON, person)
     new, gone = writing.relink(call.store, site["person_ids"], (person["person_id"] for person in people))
+    if new or gone:
+        rights.must_call(call, "AddPersonToSite", Role.ADMIN)
     for person_id in new:
         join(call.store, person_id, site)
     for person_id in gone:
@@ -107,14 +107,16 @@ def join(store: Store, person_id: int, site: Row) -> None:
 
 
 def _set_addresses(call: Call, site: Row, said: list[Any]) -> None:
-    kept = [item for item in said if isinstance(item, int)]
-    known = call.store.rows(ADDRESS, AmongValues("address_id", tuple(kept)), ("address_id",))
-    if len(known) != len(set(kept)) or not set(kept) <= set(site["address_ids"]):
-        raise BadArgument("names an address that the site does not have", "site_fields['addresses']")
-    for address_id in set(site["address_ids"]) - set(kept):
+    kept, new, changed = writing.by_number(ADDRESS, said)
+    where = "site_fields['addresses']"
+    if not kept <= set(site["address_ids"]):
+        raise BadArgument("names an address that the site does not have", where)
+    for address_id in sorted(set(site["address_ids"]) - kept):
         call.store.remove(ADDRESS, address_id)
-    for item in said:
-        if isinstance(item, dict):
-            fields = {k: v for k, v in item.items() if k in ADDRESS.settable()}
-            number = writing.add(call.store, ADDRESS, fields, "site_fields['addresses']")
-            call.store.link("site_address", site_id=site["site_id"], address_id=number)
+    for item in new:
+        given = writing.sort_out(ADDRESS, item, ADDRESS.settable(), where=where)
+        number = writing.add(call.store, ADDRESS, given.native, where)
+        call.store.link("site_address", site_id=site["site_id"], address_id=number)
+    for address_id, item in changed.items():
+        given = writing.sort_out(ADDRESS, item, ADDRESS.settable(), where=where)
+        writing.update(call.store, ADDRESS, address_id, given.native, where)

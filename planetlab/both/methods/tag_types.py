@@ -33,9 +33,9 @@ getting.declare(
 
 @api.method(Role.ADMIN)
 def AddTagType(call: Call, tag_type_fields: TypeFields) -> int:
-    """Add a kind of tags. Nobody but admins may write them until roles are added to it."""
-    given = writing.sort_out(TAG_TYPE, tag_type_fields, TAG_TYPE.settable(), where="tag_type_fields")
-    return writing.add(call.store, TAG_TYPE, given.native, "tag_type_fields")
+    """Add a kind of tags; unknown fields are ignored. Nobody but admins may write them until roles are added to it."""
+    known = {name: value for name, value in tag_type_fields.items() if name in TAG_TYPE.settable()}
+    return writing.add(call.store, TAG_TYPE, known, "tag_type_fields")
 
 
 @api.method(Role.ADMIN)
