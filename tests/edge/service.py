@@ -26,6 +26,8 @@ async def serve(running: Running[Settings]) -> None:
         raise Unavailable(f"{stated.needs} is not installed; apt-get install {stated.needs}")
 
     async def slowly(thunk: object) -> object:
+        if stated.slow:
+            print("in work", flush=True)
         await task.deferLater(running.reactor, stated.slow)
         return thunk() if callable(thunk) else thunk
 
