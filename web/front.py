@@ -16,9 +16,12 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from planetlab.ask import Ask
-from planetlab.errors import PeerError
-from web import pages, render
+from planetlab.errors import PeerError, Refused
+from web import pages, peers, render
 from web.pages import PAGES, Page, Row
+from web.peers import PEERS
+
+_TABLES = {**PAGES, PEERS.path: PEERS}
 
 _MIME = {
     "html": b"text/html; charset=utf-8",
@@ -42,7 +45,8 @@ class Records:
         kept = self._kept.get(page.path)
         if kept is None or not 0 <= self.now() - kept[0] < self.fresh:
             asked = self.now()
-            found = await self.ask.call(page.method, dict(page.filter), page.fields)
+            found = await self.ask.call(page.method, *page.arguments)
+            found = peers.prepared(found) if page is PEERS else found
             kept = self._kept[page.path] = (asked, pages.told(page, found))
         return kept
 
@@ -85,10 +89,10 @@ class Front(Resource):
             return Answer("pem", self.ca)
         kind = "json" if path.endswith(".json") else "html"
         name = path.removesuffix(".json").strip("/")
-        if name not in ("", "index", *PAGES):
+        if name not in ("", "index", *_TABLES):
             return self._trouble("Not here", "There is no page at this address.", "The menu has all there are.", 404)
         try:
-            return await (self._table(PAGES[name], kind) if name in PAGES else self._front(kind))
+            return await (self._table(_TABLES[name], kind) if name in _TABLES else self._front(kind))
         except PeerError as error:
             self.log.warn("the authority was asked in vain: {error}", error=str(error))
             reason = "The authority did not answer just now, so nothing can be said about its records."
@@ -97,6 +101,8 @@ class Front(Resource):
     async def _front(self, kind: str) -> Answer:
         found = {page.path: await self.records.of(page) for page in PAGES.values()}
         counts = {path: len(rows) for path, (_, rows) in found.items()}
+        known = await self._peers()
+        counts |= {"peers": len(known), "peers_fresh": sum(row["how"] == peers.FRESH for row in known)}
         counts["up"] = sum(row["boot_state"] == "boot" for row in found["nodes"][1])
         asked = min(when for when, _ in found.values())
         if kind == "json":
@@ -104,6 +110,14 @@ class Front(Resource):
         return self._html(
             "front", "/", asked, "/index.json", title=f"Welcome to {self.name}", counts=counts, plcapi=self.plcapi
         )
+
+    async def _peers(self) -> list[Row]:
+        """The peers; none where the authority that is asked keeps no books of them."""
+        try:
+            return (await self.records.of(PEERS))[1]
+        except Refused as error:
+            self.log.info("no peers are shown: {error}", error=str(error))
+            return []
 
     async def _table(self, page: Page, kind: str) -> Answer:
         asked, rows = await self.records.of(page)

@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 @frozen
 class Column:
-    """One column: the record's field, its heading, and how a cell is shown (text, link, time or state)."""
+    """One column: the record's field, heading, and how a cell is shown (text, link, time, age, count, sum, state)."""
 
     field: str
     label: str
@@ -20,19 +20,27 @@ class Column:
 
 @frozen
 class Page:
-    """A page with one table: ``method`` is asked with ``filter`` for the fields of ``columns``, and nothing else is."""
+    """A page with one table: ``method`` is asked with ``filter`` for the fields of ``columns``, and nothing else is.
+
+    A method that takes no filter has None; then only the columns' fields are kept of what it answers.
+    """
 
     path: str
     title: str
     caption: str
     method: str
-    filter: Mapping[str, Any]
+    filter: Mapping[str, Any] | None
     columns: tuple[Column, ...]
 
     @property
     def fields(self) -> list[str]:
         """The fields to ask for."""
         return [column.field for column in self.columns]
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the method is asked with."""
+        return () if self.filter is None else (dict(self.filter), self.fields)
 
 
 SITES = Page(
@@ -77,7 +85,7 @@ SLICES = Page(
     ),
 )
 PAGES = {page.path: page for page in (SITES, NODES, SLICES)}
-MENU = (("/", "Front"), *((f"/{page.path}", page.title) for page in PAGES.values()))
+MENU = (("/", "Front"), *((f"/{page.path}", page.title) for page in PAGES.values()), ("/peers", "Peers"))
 
 
 def told(page: Page, records: list[Row]) -> list[Row]:
@@ -89,6 +97,16 @@ def told(page: Page, records: list[Row]) -> list[Row]:
     )
 
 
+def age(seconds: int) -> str:
+    """How long ago, in the largest unit of which there are two; ``never`` below 0."""
+    if seconds < 0:
+        return "never"
+    for length, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
 def stamp(now: float) -> str:
     """A time as text, in UTC to the second."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -97,6 +115,10 @@ def stamp(now: float) -> str:
 def _cell(kind: str, value: Any) -> Any:
     if kind == "count":
         return len(value or ())
+    if kind == "sum":
+        return sum(value.values()) if isinstance(value, dict) else 0
+    if kind == "age":  # seconds, -1 for never; the page says them in words
+        return value if isinstance(value, int) else -1
     if kind == "time":
         return stamp(value) if value else "never"
     if kind == "link":  # a site's or slice's own text: only what leads to a page becomes a link

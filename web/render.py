@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from planetlab.redact import one_line
-from web.pages import MENU
+from web.pages import MENU, age
 
 HERE = pathlib.Path(__file__).parent
 MOST = 2000  # characters of any one text that is shown
@@ -26,6 +26,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
     trim_blocks=True,
 )
+_ENVIRONMENT.filters["age"] = age
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab.ask import Refused
 from planetlab.errors import Unreachable
 from tests.auditd.hostile import TEXTS
 from tests.auditd.test_hostile_texts import Page as Seen
@@ -18,7 +19,12 @@ RECORDS = {
     ],
     "GetNodes": [{"hostname": "n1.plc.example", "boot_state": "boot", "last_contact": None, "slice_ids": []}],
     "GetSlices": [],
-}
+    "GetPeerBooks": [
+        {"peer_id": 1, "peername": "PlanetLab epfl", "peer_url": "https://e/", "hrn": "epfl", "hrn_root": "epfl",
+         "kind": "plfed", "state": "active", "trouble": "", "alarm": "", "failures": 0, "age": 4, "asked_age": 4,
+         "objects_age": 200, "objects": {"sites": 1, "nodes": 2}, "words": "read aloud", "fingerprint": "00ff"},
+    ],
+}  # fmt: skip
 
 
 class Authority:
@@ -61,7 +67,7 @@ class Pages(SynchronousTestCase):
         self.assertEqual([], self.authority.asked)
 
     def test_every_page_has_a_twin_for_programs(self) -> None:
-        for path in ("sites", "nodes", "slices"):
+        for path in ("sites", "nodes", "slices", "peers"):
             self.assertEqual(200, self.page(f"/{path}").code)
             self.assertIsInstance(json.loads(self.page(f"/{path}.json").body), list)
         counted = json.loads(self.page("/index.json").body)
@@ -92,3 +98,30 @@ class Pages(SynchronousTestCase):
 
     def test_the_CA_is_handed_out(self) -> None:
         self.assertEqual((b"CA", "pem"), (self.page("/ca.pem").body, self.page("/ca.pem").kind))
+
+    def test_peers_are_shown_with_the_age_of_what_is_known_of_them(self) -> None:
+        text = self.page("/peers").body.decode()
+        for said in ("PlanetLab epfl", "● fresh", "4 s ago", "3 min ago"):
+            self.assertIn(said, text)
+        (row,) = json.loads(self.page("/peers.json").body)
+        self.assertEqual((4, 200, 3, "fresh"), (row["age"], row["objects_age"], row["objects"], row["how"]))
+        self.assertIn("1, of which 1 fresh", self.page("/").body.decode())
+
+    def test_what_is_for_operators_of_peers_is_on_no_page(self) -> None:
+        books = [{**RECORDS["GetPeerBooks"][0], "alarm": "two statements", "trouble": "at 10.0.0.1"}]  # type: ignore[dict-item]
+        self.patch(sys.modules[__name__], "RECORDS", {**RECORDS, "GetPeerBooks": books})
+        for path in ("/peers", "/peers.json"):
+            text = self.page(path).body.decode()
+            self.assertIn("alarm", text)
+            for kept in ("two statements", "10.0.0.1", "read aloud", "00ff"):
+                self.assertNotIn(kept, text)
+
+    def test_an_authority_without_books_of_peers_has_a_front_all_the_same(self) -> None:
+        class Without(Authority):
+            async def call(self, method: str, *arguments: Any) -> Any:
+                if method == "GetPeerBooks":
+                    raise Refused(100, "Invalid method GetPeerBooks")
+                return await super().call(method, *arguments)
+
+        self.front.records.ask = Without()  # type: ignore[assignment]  # it is asked as `Ask` is
+        self.assertEqual((200, 503), (self.page("/").code, self.page("/peers").code))
