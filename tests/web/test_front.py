@@ -13,7 +13,7 @@ from tests.auditd.test_hostile_texts import Page as Seen
 from tests.auditd.test_hostile_texts import unseen
 from web.front import Front, Records
 
-RECORDS = {
+RECORDS: dict[str, Any] = {
     "GetSites": [
         {"login_base": "princeton", "name": "Princeton", "url": "http://x.example/", "node_ids": [1], "slice_ids": []}
     ],
@@ -108,7 +108,7 @@ class Pages(SynchronousTestCase):
         self.assertIn("1, of which 1 fresh", self.page("/").body.decode())
 
     def test_what_is_for_operators_of_peers_is_on_no_page(self) -> None:
-        books = [{**RECORDS["GetPeerBooks"][0], "alarm": "two statements", "trouble": "at 10.0.0.1"}]  # type: ignore[dict-item]
+        books = [{**RECORDS["GetPeerBooks"][0], "alarm": "two statements", "trouble": "at 10.0.0.1"}]
         self.patch(sys.modules[__name__], "RECORDS", {**RECORDS, "GetPeerBooks": books})
         for path in ("/peers", "/peers.json"):
             text = self.page(path).body.decode()
