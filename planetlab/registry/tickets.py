@@ -7,6 +7,11 @@ from planetlab.registry.store import Store
 from planetlab.ticket_log import ISSUED, Entry, digest
 from planetlab.tickets import Ticket
 
+_EVERYWHERE = (  # PLC sent controllers and system slices to every node of its own, mapped or not
+    "SELECT slice_id FROM slices WHERE instantiation = 'nm-controller' AND is_deleted = 0 UNION "
+    "SELECT slice_id FROM slice_tags JOIN tag_types USING (tag_type_id) WHERE tagname = 'system' AND value = '1'"
+)
+
 
 @frozen
 class Standing:
@@ -26,17 +31,19 @@ def changed_for(store: Store, node_id: int, since: int) -> bool:
     """Whether anything on this node's list changed after version ``since``, or a slice's time ran out."""
     rows = store.ask(
         "SELECT 1 FROM slice_node JOIN standing_tickets USING (slice_id) WHERE node_id = ? AND version > ? "
+        f"UNION ALL SELECT 1 FROM standing_tickets WHERE slice_id IN ({_EVERYWHERE}) AND version > ? "
         "UNION ALL SELECT 1 FROM departures WHERE node_id = ? AND version > ? LIMIT 1",
-        [node_id, since, node_id, since],
+        [node_id, since, since, node_id, since],
     )
     return bool(rows)
 
 
 def standing(store: Store, node_id: int, since: int) -> list[Standing]:
-    """The plc-instantiated slices on a node that changed after version ``since``."""
+    """The slices that a node fetches by itself which changed after version ``since``: its own, and every node's."""
     rows = store.ask(
-        "SELECT slice_id, version, sealed FROM slice_node JOIN standing_tickets USING (slice_id) "
-        "JOIN slices USING (slice_id) WHERE node_id = ? AND version > ? AND is_deleted = 0 AND expires > ? "
+        "SELECT slice_id, version, sealed FROM standing_tickets JOIN slices USING (slice_id) "
+        f"WHERE slice_id IN (SELECT slice_id FROM slice_node WHERE node_id = ? UNION {_EVERYWHERE}) "
+        "AND version > ? AND is_deleted = 0 AND expires > ? "
         "AND instantiation IN ('plc-instantiated', 'nm-controller') AND peer_id IS NULL ORDER BY slice_id",
         [node_id, since, int(store.now)],
     )
@@ -47,7 +54,7 @@ def departed(store: Store, node_id: int, since: int) -> list[str]:
     """The names of slices that left a node after version ``since``, or that its nodes fetch no more."""
     rows = store.ask(
         "SELECT name FROM departures JOIN slices USING (slice_id) WHERE departures.node_id = ? AND version > ? "
-        "AND slice_id NOT IN (SELECT slice_id FROM slice_node WHERE node_id = ?) "
+        f"AND slice_id NOT IN (SELECT slice_id FROM slice_node WHERE node_id = ? UNION {_EVERYWHERE}) "
         "UNION SELECT name FROM slice_node JOIN standing_tickets USING (slice_id) JOIN slices USING (slice_id) "
         "WHERE node_id = ? AND version > ? AND instantiation NOT IN ('plc-instantiated', 'nm-controller') "
         "ORDER BY name",

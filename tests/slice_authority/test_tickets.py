@@ -132,6 +132,42 @@ class Fetching(Ticketed):
         told = self.fetched(stamp)
         self.assertEqual(([], ["princeton_codeen"]), (told["tickets"], told["deleted"]))
 
+    def test_controllers_and_system_slices_are_every_nodes_until_they_are_so_no_more(self) -> None:
+        fields = {"name": "princeton_nmcontrol", "instantiation": "nm-controller"}
+        changes = (
+            ("princeton_nmcontrol", ("AddSlice", fields), ("DeleteSlice", "princeton_nmcontrol")),
+            ("princeton_again", ("AddSlice", {**fields, "name": "princeton_again"}),
+             ("UpdateSlice", "princeton_again", {"instantiation": "delegated"})),
+            ("princeton_netflow", ("AddSliceTag", "princeton_netflow", "system", "1"),
+             ("DeleteSlice", "princeton_netflow")),
+            ("princeton_stork", ("AddSliceTag", "princeton_stork", "system", "1"), ("UpdateSliceTag", "0")),
+            ("princeton_mom", ("AddSliceTag", "princeton_mom", "system", "1"), ("DeleteSliceTag",)),
+        )  # fmt: skip
+        for name in ("princeton_netflow", "princeton_stork", "princeton_mom"):
+            self.world.call("AddSlice", ADMIN, {"name": name})
+        nodes = (self.world.node_id, self.world.node("node2"))
+        for name, begin, end in changes:
+            stamps = {node: self.world.by_node(node, "GetNodeTickets", 0)["stamp"] for node in nodes}
+            number = self.world.call(begin[0], ADMIN, *begin[1:])
+            for node in nodes:
+                told = self.world.by_node(node, "GetNodeTickets", stamps[node])
+                self.assertEqual([name], self.names(told))
+                stamps[node] = told["stamp"]
+            number_first = (number,) if end[0].endswith("SliceTag") else ()
+            self.world.call(end[0], ADMIN, *number_first, *end[1:])
+            for node in nodes:
+                told = self.world.by_node(node, "GetNodeTickets", stamps[node])
+                self.assertEqual(([], [name]), (told["tickets"], told["deleted"]))
+                self.assertTrue(self.world.by_node(node, "GetNodeTickets", told["stamp"])["unchanged"])
+                self.assertNotIn(name, self.names(self.world.by_node(node, "GetNodeTickets", 0)))
+
+    def test_a_system_slice_that_is_on_a_node_stays_there_when_it_is_one_no_more(self) -> None:
+        tag = self.world.call("AddSliceTag", ADMIN, "princeton_codeen", "system", "1")
+        stamp = self.fetched()["stamp"]
+        self.world.call("DeleteSliceTag", ADMIN, tag)
+        told = self.fetched(stamp)
+        self.assertEqual((["princeton_codeen"], []), (self.names(told), told["deleted"]))
+
     def test_a_stamp_from_the_future_means_everything(self) -> None:
         self.assertEqual(["princeton_codeen"], self.names(self.fetched(2**31 - 1)))
 

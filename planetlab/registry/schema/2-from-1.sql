@@ -123,3 +123,26 @@ CREATE TABLE ticket_log_hashes (
     hash BLOB NOT NULL,
     PRIMARY KEY (level, number)
 ) STRICT, WITHOUT ROWID;
+
+-- Controllers and system slices are every node's; when one of them is so no more, every node is to be told.
+CREATE INDEX controllers ON slices (slice_id) WHERE instantiation = 'nm-controller' AND is_deleted = 0;
+CREATE TRIGGER controller_goes AFTER UPDATE OF instantiation, is_deleted ON slices
+    WHEN OLD.instantiation = 'nm-controller' AND OLD.is_deleted = 0 AND OLD.peer_id IS NULL
+        AND (NEW.instantiation <> 'nm-controller' OR NEW.is_deleted = 1) BEGIN
+    UPDATE counters SET value = value + 1 WHERE name = 'version';
+    INSERT OR REPLACE INTO departures SELECT node_id, OLD.slice_id, value FROM nodes, counters
+        WHERE name = 'version' AND deleted = 0 AND peer_id IS NULL;
+END;
+CREATE TRIGGER system_slice_goes AFTER DELETE ON slice_tags
+    WHEN OLD.value = '1' AND OLD.tag_type_id = (SELECT tag_type_id FROM tag_types WHERE tagname = 'system') BEGIN
+    UPDATE counters SET value = value + 1 WHERE name = 'version';
+    INSERT OR REPLACE INTO departures SELECT node_id, OLD.slice_id, value FROM nodes, counters
+        WHERE name = 'version' AND deleted = 0 AND peer_id IS NULL;
+END;
+CREATE TRIGGER system_slice_changes AFTER UPDATE OF value ON slice_tags
+    WHEN OLD.value = '1' AND NEW.value IS NOT '1'
+        AND OLD.tag_type_id = (SELECT tag_type_id FROM tag_types WHERE tagname = 'system') BEGIN
+    UPDATE counters SET value = value + 1 WHERE name = 'version';
+    INSERT OR REPLACE INTO departures SELECT node_id, OLD.slice_id, value FROM nodes, counters
+        WHERE name = 'version' AND deleted = 0 AND peer_id IS NULL;
+END;
