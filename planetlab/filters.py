@@ -21,6 +21,7 @@ PREFIXES = {
     "&": "all of",
     "|": "any of",
 }
+_ORDERS = "<>[]"  # of several the one furthest right here counts, as in the original
 MOST_WILDCARDS = 16  # in one pattern: each costs the registry another way to try
 MOST_VALUES = 100_000  # in one array
 
@@ -163,7 +164,10 @@ def query(record: Record, said: Any, names_as: str = "") -> Query:
 
 
 def parse(record: Record, said: Mapping[str, Any], where: str = "filter") -> Query:
-    """Read a struct of conditions. Raises `BadArgument` for a field, key or value that ``record`` does not have."""
+    """Read a struct of conditions. Raises `BadArgument` for a field, key or value that ``record`` does not have.
+
+    Without conditions all rows fit; with ``-OR`` one must fit, so that none does.
+    """
     conditions: list[Condition] = []
     sort: tuple[tuple[str, bool], ...] = ()
     bounds = {"-OFFSET": 0, "-LIMIT": None}
@@ -179,7 +183,7 @@ def parse(record: Record, said: Mapping[str, Any], where: str = "filter") -> Que
             raise BadArgument(f"unknown key {key}; known are -SORT -OFFSET -LIMIT -AND -OR", where)
         else:
             conditions.append(_condition(record, key, value, where))
-    whole: Condition = Some(tuple(conditions)) if either and conditions else Every(tuple(conditions))
+    whole: Condition = Some(tuple(conditions)) if either else Every(tuple(conditions))
     return Query(whole if len(conditions) != 1 else conditions[0], sort, bounds["-OFFSET"] or 0, bounds["-LIMIT"])
 
 
@@ -210,14 +214,14 @@ def _condition(record: Record, key: str, value: Any, where: str) -> Condition:
         raise BadArgument(f"{record.name} has no field {name!r}", path)
     said = record.field(name) if record.has(name) else Field(name, str, nil=True)
     _check(said, value, path, bare=not prefixes)
-    compare = next((prefix for prefix in prefixes if prefix in "<>[]"), "")
+    compare = max((prefix for prefix in prefixes if prefix in _ORDERS), key=_ORDERS.find, default="")
     if said.links or set("&|") & set(prefixes):
         whole = _listed(said, prefixes, value)
     elif compare:
         whole = _compared(name, compare, value)
     else:
         whole = _equals(name, value)
-    return Not(whole) if prefixes.count("~") % 2 else whole
+    return Not(whole) if "~" in prefixes else whole
 
 
 def _listed(said: Field, prefixes: str, value: Any) -> Condition:
@@ -300,6 +304,8 @@ def _check(said: Field, value: Any, path: str, bare: bool) -> None:
             continue
         if said.kind is int and type(each) is bool:
             raise DatabaseError(f"{path}: a number is not compared with a boolean")
+        if not bare and {type(each), said.kind} == {int, float}:  # compared as numbers; without prefix it is a type
+            continue
         if type(each) is not said.kind:
             raise BadArgument(f"expected {_word(said.kind)} or an array of it, got {_word(type(each))}", path)
         if bare and said.max is not None and isinstance(each, str) and len(each.encode()) > said.max:

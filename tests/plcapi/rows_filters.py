@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.plcapi.campus import Fault, Row
+from tests.plcapi.campus import Fault, Is, Row
 from tests.plcapi.rows_sa import DB, WRONG
 
 NODE1, MIT, LEASE, FAR = 1, 2, 3, 4
@@ -91,7 +91,18 @@ FILTERS = (
     nodes({"node_id": 1, "hostname": "mit*"}),
     nodes({"node_id": 1, "hostname": "mit*", "-OR": 0}, 1, 2),
     nodes({"node_id": 1, "hostname": "mit*", "-OR": 1, "-AND": 1}, 1, 2),
-    nodes({"-OR": True}, 1, 2, 3, 4),
+    nodes({"-OR": True}),
+    nodes({"-OR": True, "-SORT": "hostname"}),
+    nodes({"-AND": True}, 1, 2, 3, 4),
+    nodes({"~~node_id": 3}, 1, 2, 4),
+    nodes({"<>node_id": 2}, 3, 4),
+    nodes({"><node_id": 2}, 3, 4),
+    nodes({"]<node_id": 2}, 2, 3, 4),
+    nodes({">node_id": 2.5}, 3, 4),
+    nodes({"~node_id": 2.0}, 1, 3, 4),
+    nodes({"node_id": 2.0}, fault=WRONG),
+    Row("admin", "GetSites", ({"~latitude": 3}, ["site_id"]), []),
+    Row("admin", "GetSites", ({">latitude": [3, None]}, ["site_id"]), Is(list)),
     nodes({"-SORT": "hostname"}, 4, 3, 2, 1),
     nodes({"-SORT": "-hostname"}, 1, 2, 3, 4),
     nodes({"-SORT": ["-site_id", "+hostname"]}, 4, 2, 3, 1),

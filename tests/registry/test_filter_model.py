@@ -59,7 +59,7 @@ def wanted(rows: list[Row], said: Row) -> list[Row]:
     """The rows that a filter asks for."""
     conditions = [(key, value) for key, value in said.items() if not key.startswith("-")]
     how = any if "-OR" in said else all
-    found = [row for row in rows if not conditions or how(fits(row, key, value) is True for key, value in conditions)]
+    found = [row for row in rows if how(fits(row, key, value) is True for key, value in conditions)]
     sort = said.get("-SORT", [])
     for each in reversed(sort if isinstance(sort, list) else [sort]):
         name, down = each.lstrip("+-"), each.startswith("-")
