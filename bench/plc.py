@@ -196,11 +196,12 @@ def fill_beside(path: str, scale: float) -> None:
 
 
 def cpu_of(pids: list[int]) -> float:
-    """Seconds of CPU that these processes have had."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
+    """Seconds of CPU that these processes have had, with those that they started, living and ended."""
+    total, waiting = 0, list(pids)
+    while waiting:
+        place = Path(f"/proc/{waiting.pop()}")
+        total += sum(map(int, (place / "stat").read_text().rpartition(")")[2].split()[11:15]))
+        waiting += [int(child) for task in place.glob("task/*/children") for child in task.read_text().split()]
     return total / TICKS
 
 

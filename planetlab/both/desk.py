@@ -1,7 +1,8 @@
 """Where calls meet the registry: one call is one transaction, writes go through one thread, and each leaves an event.
 
 A reader that finds it must write begins again as a writer. A password whose check is slow is checked outside of the
-transaction, and the call begins again. When the disk is slow, writers wait and readers do not.
+transaction, and the call begins again. When the disk is slow, writers wait and readers do not. A listing of many rows
+is written by a process of its own, in a transaction that begins after the call's: nobody waits for its processor time.
 """
 
 import secrets
@@ -25,6 +26,8 @@ from planetlab.errors import DatabaseError
 from planetlab.failpoints import NAMES, failpoint
 from planetlab.methods import Method
 from planetlab.registry import answers, events
+from planetlab.registry.lister import Lister, Lost
+from planetlab.registry.listing import Listing
 from planetlab.registry.opening import Connection, connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
@@ -54,7 +57,7 @@ _FAILPOINTS = {
     "SliceRenew": "renew",
 }
 _KINDS = dict.fromkeys(_NOT_WORTH_THE_WAIT, "soft") | dict.fromkeys(_OF_BOTH_HALVES, "copies")
-READERS = 2  # threads; a listing keeps one busy for milliseconds
+READERS = 2  # threads; long listings are not theirs
 
 
 class Clock(Protocol):
@@ -77,17 +80,21 @@ class Desk:
         self._writer = ThreadPool(1, 1, "registry-writer")
         self._readers = ThreadPool(READERS, READERS, "registry-readers")
         self._slow = ThreadPool(0, 1, "passwords")
+        self._asking = ThreadPool(0, 1, "registry-listings")
+        self.lister = None if self._shared or reactor is None else Lister(path)
         self._opened: list[Connection] = []
         self.failed_node: Callable[[Store, FailedNode], None] | None = None
 
     def start(self) -> None:
         """Begin to take calls."""
-        for pool in (self._writer, self._readers, self._slow):
+        for pool in (self._writer, self._readers, self._slow, self._asking):
             pool.start()
 
     def stop(self) -> None:
         """Let the calls at hand end, then close the file."""
-        for pool in (self._readers, self._slow, self._writer):
+        if self.lister is not None:
+            self.lister.stop()
+        for pool in (self._asking, self._readers, self._slow, self._writer):
             pool.stop()
         for connection in self._opened:
             connection.close()
@@ -124,7 +131,8 @@ class Desk:
         With ``written`` structs and arrays come as the text that is sent, made in that thread: others are served
         meanwhile.
         """
-        return self._once(method, thunk, written).addErrback(self._again, method, thunk, written)
+        found = self._once(method, thunk, written).addErrback(self._again, method, thunk, written)
+        return found.addCallback(self._listed)
 
     def run_written(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
         """As `run`, for who only sends the answer."""
@@ -184,6 +192,18 @@ class Desk:
         failure.trap(NeedsWriter)
         return self._as_writer(method, thunk, written)
 
+    def _listed(self, answer: Any) -> Any:
+        return self._in(self._asking, lambda: self._list(answer)) if isinstance(answer, Listing) else answer
+
+    def _list(self, listing: Listing) -> Written:
+        """The listing as the other process writes it; written here when that is lost."""
+        assert self.lister is not None, "only who has a lister passes listings on"
+        try:
+            return Written(self.lister.ask(listing))
+        except Lost as why:
+            log.warn("a listing of {record} is written here: {why}", record=listing.record, why=why)
+        return self._read(lambda: Written(listing.written(self._local.store.db, keeps=True)))
+
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()
         if not passwords.fits(slow.stored, slow.password):
@@ -201,6 +221,7 @@ class Desk:
         db = self._connection("reads")
         store = self._open(db, reads_only=True)
         store.for_wire = written
+        store.passes_on = written and self.lister is not None
         db.execute("BEGIN")
         try:
             return thunk()

@@ -5,18 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from planetlab import xml_rows
 from planetlab.errors import Conflict, DatabaseError, Forbidden, NotFound
 from planetlab.filters import ALL, Compare, Condition, IsNil, Query, both
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Links, Record
-from planetlab.registry.compile import select
+from planetlab.registry.listing import Listing, is_all, kind_of, selected
 from planetlab.registry.lists import Lists, execute
 from planetlab.registry.opening import Connection
 from planetlab.registry.plc import Plc
 from planetlab.xmlrpc import Written
 
 Row = dict[str, Any]
+FEW = 64  # rows that are written where they are asked for, in a millisecond or two; of more, others would notice
 
 
 class NeedsWriter(Exception):
@@ -34,6 +34,7 @@ class Store:
         self.db = db
         self.reads_only = reads_only
         self.for_wire = False
+        self.passes_on = False
         self.now = now
         self.plc = plc
         self._lists = Lists(db, keeps=reads_only)
@@ -50,14 +51,14 @@ class Store:
 
     def rows(self, record: Record, query: Query | Condition = ALL, fields: Iterable[str] | None = None) -> list[Row]:
         """The rows that ``query`` asks for, each with ``fields`` (all but secret ones when None)."""
+        asked = _as_query(query)
         wanted = tuple(dict.fromkeys(record.names() if fields is None else fields))
-        kinds = [_kind(record, name) for name in wanted]
-        found = self._selected(record, query, wanted, kinds)
-        rows = [dict(zip(wanted, row, strict=True)) for row in found]
-        for place, (name, kind) in enumerate(zip(wanted, kinds, strict=True)):
+        found = selected(self.db, record, asked, wanted).fetchall()
+        rows = [dict(zip(wanted, row, strict=False)) for row in found]  # without fields there is a column to count by
+        for place, (name, kind) in enumerate((name, kind_of(record, name)) for name in wanted):
             if kind == "list":
                 keys = [row[place] for row in found]
-                list_of = self._lists.of(record, record.field(name), None if _is_all(query) else keys)
+                list_of = self._lists.of(record, record.field(name), None if is_all(asked) else keys)
                 for row, key in zip(rows, keys, strict=True):
                     row[name] = list_of(key)
             elif kind == "flag":
@@ -65,28 +66,15 @@ class Store:
                     row[name] = None if row[name] is None else bool(row[name])
         return rows
 
-    def written(self, record: Record, query: Query | Condition, fields: Iterable[str]) -> Written:
-        """As `rows`, as the text that is sent."""
-        wanted = tuple(dict.fromkeys(fields))
-        kinds = [_kind(record, name) for name in wanted]
-        found = self._selected(record, query, wanted, kinds)
-        members: list[tuple[str, xml_rows.Write]] = []
-        for place, (name, kind) in enumerate(zip(wanted, kinds, strict=True)):
-            if kind == "list":
-                keys = None if _is_all(query) else [row[place] for row in found]
-                members.append((name, xml_rows.ready(self._lists.written(record, record.field(name), keys))))
-            else:
-                members.append((name, xml_rows.flags if kind == "flag" else xml_rows.plain))
-        return Written(xml_rows.listing(members, found))
-
-    def _selected(
-        self, record: Record, query: Query | Condition, wanted: tuple[str, ...], kinds: list[str]
-    ) -> list[tuple[Any, ...]]:
-        """The columns ``wanted``; where a list is wanted, the row's key."""
-        asked = query if isinstance(query, Query) else Query(query)
-        columns = tuple(record.key if kind == "list" else name for name, kind in zip(wanted, kinds, strict=True))
-        found = self._run(*select(record, asked, columns))
-        return found if columns else [()] * len(found)
+    def written(self, record: Record, query: Query | Condition, fields: Iterable[str]) -> Written | Listing:
+        """As `rows`, as the text that is sent; of many rows, where that may be passed on, the listing to be written."""
+        listing = Listing(record.name, _as_query(query), tuple(dict.fromkeys(fields)), self.now)
+        cursor = selected(self.db, record, listing.query, listing.fields)
+        found = cursor.fetchmany(FEW + 1)
+        if self.passes_on and len(found) > FEW:
+            cursor.close()
+            return listing
+        return Written(listing.of(found + cursor.fetchall(), self._lists))
 
     def row(self, record: Record, condition: Condition, fields: Iterable[str] | None = None) -> Row | None:
         """The first row that fits, or None."""
@@ -224,17 +212,8 @@ class Store:
         return execute(self.db, text, values)
 
 
-def _kind(record: Record, name: str) -> str:
-    """How a field or exposed tag is read: ``list``, ``flag`` or ``plain``."""
-    if not record.has(name):
-        return "plain"
-    said = record.field(name)
-    return "list" if said.links else "flag" if said.kind is bool else "plain"
-
-
-def _is_all(query: Query | Condition) -> bool:
-    """Whether a query asks for every row."""
-    return query.where == ALL and query.limit is None if isinstance(query, Query) else query == ALL
+def _as_query(asked: Query | Condition) -> Query:
+    return asked if isinstance(asked, Query) else Query(asked)
 
 
 def unique(store: Store, record: Record, name: str, value: Any, but: int | str | None = None) -> None:

@@ -1,0 +1,267 @@
+"""Long listings are written by another process: octet for octet the same, never older, and never lost with it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from mgmt_authority import service as ma
+from planetlab.both.desk import Desk
+from planetlab.both.founding import found
+from planetlab.both.greeting import Greeter
+from planetlab.calls import dispatch
+from planetlab.clock import SetClock
+from planetlab.errors import PlanetLabError
+from planetlab.filters import ALL, Compare, Query
+from planetlab.names import Hrn
+from planetlab.records.nodes import NODE
+from planetlab.records.sites import SITE
+from planetlab.registry.lister import Lister, Lost
+from planetlab.registry.listing import Listing
+from planetlab.registry.opening import connect
+from planetlab.registry.plc import Plc
+from planetlab.registry.store import FEW, Store
+from planetlab.xmlrpc import Written, dumps_answer, loads_answer
+from slice_authority import service as sa
+from tests.registry.world import ADMIN, NOW, quick
+
+PLC = Plc(hrn=Hrn.parse("plc"))
+MANY = FEW + 20
+PATIENCE = 30.0  # seconds that a machine may take for what takes a moment
+TREE = Path(__file__).parents[2]
+
+
+def until(holds: Callable[[], bool], says: str) -> None:
+    """Wait for what another process does."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {PATIENCE} s: {says}")
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and no corpse."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def registry(folder: str) -> str:
+    """A registry with many sites, a node at each, and a few persons."""
+    path = str(Path(folder).absolute())
+    found(path, PLC, ADMIN["Username"], quick(ADMIN["AuthString"]), NOW)
+    desk = Desk(path, "both", PLC, Greeter(), SetClock(NOW))
+
+    def fill(store: Store) -> None:
+        for number in range(MANY):
+            name = f"s{number}" if number else "Émile & <Söhne>"
+            site = store.insert(SITE, {"name": name, "abbreviated_name": "s", "login_base": f"s{number}"})
+            node = {"hostname": f"n{number}.example", "site_id": site, "boot_state": "boot", "key": "secret"}
+            store.insert(NODE, node)
+
+    desk.job_now(fill)
+    desk.stop()
+    return path
+
+
+class TheProcess(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = registry(self.mktemp())
+        self.lister = self.begun()
+
+    def begun(self, **more: Any) -> Lister:
+        lister = Lister(self.path, **more)
+        self.addCleanup(lister.stop)
+        return lister
+
+    def nodes(self, *fields: str, query: Query | None = None) -> Listing:
+        return Listing("Node", query or Query(ALL), fields or NODE.names(), NOW)
+
+    def rows(self, lister: Lister, listing: Listing) -> list[dict[str, Any]]:
+        rows = loads_answer(dumps_answer(Written(lister.ask(listing))))
+        assert isinstance(rows, list)
+        return rows
+
+    def pid(self) -> int:
+        pid = self.lister.pid
+        assert pid is not None
+        return pid
+
+    def test_it_writes_what_is_written_here(self) -> None:
+        db = connect(self.path, "slice", reads_only=True)
+        self.addCleanup(db.close)
+        for record, fields in ((NODE, NODE.names()), (SITE, SITE.names()), (SITE, ("name", "is_public")), (SITE, ())):
+            for query in (Query(ALL), Query(Compare(record.key, ">", 3), sort=((record.key, True),), limit=70)):
+                listing = Listing(record.name, query, tuple(fields), NOW)
+                here = dumps_answer(Store(db, NOW, PLC, reads_only=True).rows(record, query, fields))
+                self.assertEqual(here, dumps_answer(Written(self.lister.ask(listing))))
+
+    def test_what_was_committed_before_it_was_asked_is_in_its_answer(self) -> None:
+        writer = connect(self.path, "both")
+        self.addCleanup(writer.close)
+        for number in range(20):
+            writer.execute("UPDATE nodes SET model = ? WHERE node_id = 7", [f"model {number}"])
+            (row,) = self.rows(self.lister, self.nodes("model", query=Query(Compare("node_id", "=", 7))))
+            self.assertEqual({"model": f"model {number}"}, row)
+
+    def test_one_that_was_killed_is_followed_by_another(self) -> None:
+        self.lister.ask(self.nodes())
+        first = self.pid()
+        os.kill(first, signal.SIGKILL)
+        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+        self.assertNotEqual(first, self.pid())
+
+    def test_one_without_work_ends_and_another_takes_its_place(self) -> None:
+        lister = self.begun(idle=1)
+        lister.ask(self.nodes())
+        first = lister.pid
+        assert first is not None
+        until(lambda: not runs(first), "the end of a process without work")
+        self.assertEqual(MANY, len(self.rows(lister, self.nodes("hostname"))))
+
+    def test_what_it_cannot_write_is_told_and_it_goes_on(self) -> None:
+        self.lister.ask(self.nodes())
+        first = self.pid()
+        writer = connect(self.path, "both")
+        self.addCleanup(writer.close)
+        writer.execute("UPDATE nodes SET last_contact = ? WHERE node_id = 7", [2**40])
+        why = str(self.assertRaises(Lost, self.lister.ask, self.nodes()))
+        self.assertEqual(f"OverflowError: int exceeds XML-RPC limits: {2**40}", why)
+        self.assertEqual((MANY, first), (len(self.rows(self.lister, self.nodes("hostname"))), self.pid()))
+
+    def test_one_that_is_silent_is_given_up_and_ended(self) -> None:
+        lister = self.begun(patience=1)
+        until(lambda: _answers(lister, self.nodes()), "an answer within a second")
+        first = lister.pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        why = str(self.assertRaises(Lost, lister.ask, self.nodes()))
+        self.assertEqual("no octet came for 1 s", why)
+        self.assertFalse(runs(first))
+
+    def test_it_is_gone_when_it_is_stopped_and_does_not_come_again(self) -> None:
+        self.lister.ask(self.nodes())
+        first = self.pid()
+        os.kill(first, signal.SIGSTOP)
+        self.lister.stop()
+        self.assertFalse(runs(first))
+        self.assertRaises(Lost, self.lister.ask, self.nodes())
+        self.assertIsNone(self.lister.pid)
+
+    def test_it_is_no_business_of_the_keyboards(self) -> None:
+        self.lister.ask(self.nodes())
+        first = self.pid()
+        os.kill(first, signal.SIGINT)
+        self.lister.ask(self.nodes())
+        self.assertEqual(first, self.pid())
+
+    def test_it_ends_with_a_service_that_is_killed(self) -> None:
+        said = {**os.environ, "PYTHONPATH": str(TREE)}
+        with subprocess.Popen([sys.executable, "-c", ASKS, self.path], stdout=subprocess.PIPE, env=said) as service:
+            assert service.stdout is not None
+            pid = int(service.stdout.readline())
+            self.assertTrue(runs(pid))
+            service.kill()
+        until(lambda: not runs(pid), "the end of a process whose service was killed")
+
+
+ASKS = """
+import sys, time
+from planetlab.filters import ALL, Query
+from planetlab.registry.lister import Lister
+from planetlab.registry.listing import Listing
+lister = Lister(sys.argv[1])
+lister.ask(Listing("Node", Query(ALL), ("hostname",), 0.0))
+print(lister.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def _answers(lister: Lister, listing: Listing) -> bool:
+    try:
+        return bool(lister.ask(listing))
+    except Lost:
+        return False
+
+
+class AtTheDesk(TestCase):
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.path = registry(self.mktemp())
+        self.desk = Desk(self.path, "slice", PLC, Greeter(), SetClock(NOW), reactor)  # type: ignore[arg-type]  # the module stands for it
+        self.desk.start()
+        self.addCleanup(self.desk.stop)
+        self.lister = self.desk.lister
+
+    async def call(self, name: str, *args: Any) -> tuple[bytes, bytes]:
+        """What is sent when the answer is passed on, and what is said here."""
+        api = sa.api if name in sa.api else ma.api
+        method = api.find(name)
+
+        def thunk() -> Any:
+            return dispatch(api, name, args, lambda m, given: self.desk.greet(m, given, ""))
+
+        return dumps_answer(await self.desk.run_written(method, thunk)), dumps_answer(
+            await self.desk.run(method, thunk)
+        )
+
+    def pid(self) -> int | None:
+        assert self.lister is not None
+        return self.lister.pid
+
+    async def test_few_rows_are_written_here(self) -> None:
+        sent, said = await self.call("GetSites", ADMIN, list(range(1, FEW + 1)))
+        self.assertEqual((said, None), (sent, self.pid()))
+
+    async def test_many_rows_are_passed_on_with_the_rights_of_who_asks(self) -> None:
+        anybody = {"AuthMethod": "anonymous"}
+        for auth in (ADMIN, anybody):
+            sent, said = await self.call("GetNodes", auth, {}, ["hostname", "key", "site_id"])
+            self.assertEqual(said, sent)
+            self.assertEqual(auth is ADMIN, b"secret" in sent)
+        self.assertIsNotNone(self.pid())
+
+    async def test_who_may_not_ask_is_refused_before_any_process_is_begun(self) -> None:
+        for wrong in ({**ADMIN, "AuthString": "no"}, {"AuthMethod": "anonymous"}):
+            with self.assertRaises(PlanetLabError):
+                await self.call("GetPersons", wrong)
+        self.assertIsNone(self.pid())
+
+    async def test_who_has_written_finds_it_in_the_next_listing(self) -> None:
+        for number in range(5):
+            await self.call("UpdateSite", ADMIN, 3, {"url": f"https://s3.example/{number}"})
+            sent, _ = await self.call("GetSites", ADMIN, {}, ["url"])
+            self.assertIn(f"https://s3.example/{number}".encode(), sent)
+
+    async def test_listings_at_once_are_all_answered_while_their_process_is_killed_again_and_again(self) -> None:
+        for _ in range(4):
+            waiting = [ensureDeferred(self.call("GetSites", ADMIN)) for _ in range(3)]
+            pid = self.pid()
+            if pid is not None:
+                with contextlib.suppress(ProcessLookupError):  # of the round before, and buried meanwhile
+                    os.kill(pid, signal.SIGKILL)
+            for sent, said in [await each for each in waiting]:
+                self.assertEqual(said, sent)
+
+    async def test_without_the_process_listings_are_written_here(self) -> None:
+        assert self.lister is not None
+        self.lister.stop()
+        sent, said = await self.call("GetSites", ADMIN)
+        self.assertEqual((said, None), (sent, self.pid()))
+
+    async def test_what_cannot_be_said_is_the_same_error(self) -> None:
+        self.desk.job_now(lambda store: store.change("UPDATE sites SET max_slices = ? WHERE site_id = 9", [2**40]))
+        with self.assertRaises(OverflowError):
+            await self.call("GetSites", ADMIN)
