@@ -6,9 +6,12 @@ oldest connection that has no call in work, so that a flood of silent ones does 
 address out. When all is full, the peer that holds most makes room for one that holds fewer.
 """
 
+import errno
 import ipaddress
+import os
 import resource
 import socket
+import stat
 import struct
 import sys
 from contextlib import suppress
@@ -179,8 +182,23 @@ async def listen(
     if tls is not None:
         factory = TLSMemoryBIOFactory(tls, False, site, clock=_as_time(reactor))
     endpoint = serverFromString(reactor, where)
+    if where.startswith("unix:"):
+        _clear_of_the_dead(where.removeprefix("unix:").partition(":")[0])
     port: IListeningPort = await endpoint.listen(Gate(factory, limits or site.limits))
     return port
+
+
+def _clear_of_the_dead(path: str) -> None:
+    """Take a Unix socket away at which nobody listens any more, with its lock.
+
+    Twisted's lock names the process that had it; that number may be another's now: after a power cut, or in a sliver,
+    where numbers begin anew at each start.
+    """
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+        tried.setblocking(False)  # one that is full is alive
+        if tried.connect_ex(path) == errno.ECONNREFUSED and stat.S_ISSOCK(os.lstat(path).st_mode):
+            os.unlink(path)
+            os.unlink(f"{path}.lock")
 
 
 def stop_listening(port: IListeningPort) -> "Deferred[Any]":
