@@ -189,21 +189,6 @@ _GIVEN = st.builds(
     executes=few(_EXECUTES),
     installs=few(_INSTALLS),
 )
-advertisements = st.builds(
-    Document,
-    kind=st.just(Kind.ADVERTISEMENT),
-    nodes=few(_OFFERED),
-    leases=few(_LEASES),
-    generated=_TIMES,
-    generated_by=st.just("") | _WORD,
-    expires=_TIMES,
-)
-manifests = st.builds(
-    Document,
-    kind=st.just(Kind.MANIFEST),
-    nodes=few(_GIVEN),
-    leases=few(_LEASES),
-    generated=_TIMES,
-    generated_by=st.just("") | _WORD,
-    expires=_TIMES,
-)
+_HEAD = {"leases": few(_LEASES), "generated": _TIMES, "generated_by": st.just("") | _WORD, "expires": _TIMES}
+advertisements = st.builds(Document, kind=st.just(Kind.ADVERTISEMENT), nodes=few(_OFFERED), **_HEAD)
+manifests = st.builds(Document, kind=st.just(Kind.MANIFEST), nodes=few(_GIVEN), **_HEAD)
