@@ -6,6 +6,8 @@ NUMBER; two of them last SECONDS. Prints the books as JSON.
 ``orders``: reads one order a line (JSON: group, port, to, to_port, count), enters the cgroup, sends ``count`` datagrams
 from ``port``, prints a line.
 
+``scan GROUP NUMBER COUNT``: one datagram to each of COUNT ports; prints how many.
+
 ``ticks GROUP NUMBER``: a flow of one datagram each 10 ms, until its input ends; prints the moments.
 """
 
@@ -134,6 +136,19 @@ def orders() -> None:
         print(json.dumps([began, time.time()]), flush=True)
 
 
+def scan(group: str, number: str, count: str) -> None:
+    """A flow of one datagram to each of many ports, in no order."""
+    enter(group)
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.bind((NODE, 0))
+        for at in range(int(count)):
+            place = at * 7919 % int(count)  # a prime: each place once
+            sender.sendto(b"x" * (place % 50), (f"10.99.{number}.{place % 250 + 1}", 1000 + place // 250))
+            if at % 500 == 0:
+                time.sleep(0.02)  # 25,000 a second, so that the ring holds them on a busy machine
+    print(json.dumps(int(count)), flush=True)
+
+
 def ticking(group: str, number: str) -> None:
     """A new flow each 10 ms, until the input ends; one line a flow: when, and from which port."""
     enter(group)
@@ -148,4 +163,4 @@ def ticking(group: str, number: str) -> None:
 
 
 if __name__ == "__main__":
-    {"flows": flows, "orders": orders, "ticks": ticking}[sys.argv[1]](*sys.argv[2:])
+    {"flows": flows, "orders": orders, "scan": scan, "ticks": ticking}[sys.argv[1]](*sys.argv[2:])

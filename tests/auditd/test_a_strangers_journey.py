@@ -68,7 +68,8 @@ class Placed(SynchronousTestCase):
         self.until(lambda: self.visit("/index.json")[0] == 200 and self.json("/index.json")["capturing"])
 
     def start(self, *words: str) -> None:
-        child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        with open(self.folder / "said", "ab") as said:
+            child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=said)
         self.addCleanup(child.communicate)
         self.addCleanup(child.kill)
 
@@ -84,7 +85,8 @@ class Placed(SynchronousTestCase):
         """Seconds until something held."""
         begun = time.monotonic()
         while not true():
-            self.assertLess(time.monotonic() - begun, PATIENCE, "it did not come to hold")
+            if time.monotonic() - begun > PATIENCE:
+                self.fail(f"it did not come to hold in {PATIENCE} s\n{(self.folder / 'said').read_text()[-3000:]}")
         return time.monotonic() - begun
 
     def burst(self, count: int) -> None:

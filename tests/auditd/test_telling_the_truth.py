@@ -33,6 +33,14 @@ class TheBooks(Books):
         archive = trials.in_the_archive(node, books)
         self.assertTrue(archive.whole, archive)
 
+    def test_a_line_that_breaks_off_repeats_itself_and_mixes_things_up_costs_the_archive_no_flow(self) -> None:
+        if duckdb is None:
+            self.skipTest("the package duckdb is not installed")
+        pulls = trials.pulled_through_a_bad_line(self.node(), flows=20_000, piece=16_384)
+        self.assertEqual([], pulls.wrong)
+        self.assertGreaterEqual(pulls.pulls, 4)
+        self.assertGreaterEqual(pulls.flows, pulls.sent)
+
     def test_slivers_that_come_and_go_with_one_port_are_told_apart(self) -> None:
         node = self.node()
         verdict = trials.come_and_gone(node, rounds=12)

@@ -2,15 +2,19 @@
 
 import json
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
 
 from attrs import define, field, frozen
 
-from tests.auditd.truth import Node, Sent, Verdict, judged
+from tests.auditd.truth import NODE, TOKEN, Node, Sent, Verdict, judged
 
+_BAD_LINE = pathlib.Path(__file__).parents[1] / "web" / "bad_line.py"
 _LATE = 30.0  # seconds that a page may take on a busy machine; it is a second on a quiet one
 
 
@@ -86,6 +90,34 @@ def come_and_gone(node: Node, rounds: int) -> Verdict:
         if verdict.whole or time.monotonic() > end:
             return verdict
         time.sleep(0.5)
+
+
+@frozen
+class Pulls:
+    """What the archive had of a node after pulls through a line that breaks off, repeats itself and mixes things up."""
+
+    sent: int  # flows that a slice sent
+    flows: int  # that the archive had after the last pull
+    pulls: int  # each into a new archive, with another harm at another boundary of ``piece`` bytes
+    rounds: int  # that they took, all in all
+    wrong: list[list[Any]]  # those after which the archive was not what the node has sealed
+
+
+def pulled_through_a_bad_line(node: Node, flows: int, piece: int = 65_536) -> Pulls:
+    """One slice scans, so that there is something to pull; then `tests.web.bad_line` does all its harms."""
+    sending = node.sending("scan", str(node.make("site1_scanning")), "202", str(flows))
+    sent = int(json.loads(sending.communicate(timeout=300)[0]))
+    over = time.time() + 3.0  # by then every flow has ended
+    node.until(lambda: node.sealed_until() > over)
+    words = [NODE, f"http://127.0.0.1:{node.port}", TOKEN, str(node.folder / "data" / "log"), str(piece)]
+    done = subprocess.run(
+        [sys.executable, str(_BAD_LINE), *words], capture_output=True, text=True, timeout=900, check=False
+    )
+    if done.returncode or not done.stdout:
+        raise OSError(f"the pulls ended badly: {done.stderr[-1500:]}")
+    had, pulls = json.loads(done.stdout)
+    wrong = [pull for pull in pulls if not (pull[2] > 0 and pull[3] > 1 and pull[4])]
+    return Pulls(sent, had, len(pulls), sum(pull[3] for pull in pulls), wrong)
 
 
 @frozen
