@@ -20,7 +20,7 @@ from planetlab.errors import BadArgument
 from planetlab.gids import SLACK, Gid
 from planetlab.names import Hrn
 from planetlab.privileges import Privilege
-from planetlab.refusals import BadCredential, BadGid, BadPaper
+from planetlab.refusals import BadCredential, BadGid, BadPaper, Widened
 from planetlab.trust import Roots
 from planetlab.xmldsig import DS
 
@@ -245,16 +245,14 @@ def _must_be_the_targets_authority(signer: Gid, credential: Credential, trust: R
 
 def _must_be_delegated(signer: Gid, child: Credential, parent: Credential) -> None:
     if not keys.same(signer.key, parent.holder.key) or signer.hrn != parent.holder.hrn:
-        raise BadCredential("chain-broken", f"{signer.hrn} delegated what is {parent.holder.hrn}'s")
+        raise Widened("chain-broken", f"{signer.hrn} delegated what is {parent.holder.hrn}'s")
     if child.object.urn != parent.object.urn or not keys.same(child.object.key, parent.object.key):
-        raise BadCredential(
-            "wrong-subtree", f"a right on {parent.object.hrn} was delegated as one on {child.object.hrn}"
-        )
+        raise Widened("wrong-subtree", f"a right on {parent.object.hrn} was delegated as one on {child.object.hrn}")
     if not privileges.covers(parent.privileges, child.privileges):
         wanted = ", ".join(one.name for one in child.privileges)
-        raise BadCredential("not-permitted", f"{signer.hrn} may not delegate {wanted}")
+        raise Widened("not-permitted", f"{signer.hrn} may not delegate {wanted}")
     if child.expires > parent.expires:
-        raise BadCredential("expired", f"the delegation by {signer.hrn} outlives what it was given")
+        raise Widened("expired", f"the delegation by {signer.hrn} outlives what it was given")
 
 
 def _read(level: Level, parent: Credential | None) -> Credential:

@@ -29,6 +29,8 @@ REASONS: dict[str, str] = {
 class BadPaper(PlanetLabError):
     """A certificate, ticket or credential that is not believed. ``reason`` is a key of `REASONS`.
 
+    ``shown_by`` is the root whose certificate the one who showed it has proven to hold; empty where that is not known.
+
     >>> str(BadPaper("expired", "ticket 7 ended 9 s ago"))
     "expired: ticket 7 ended 9 s ago; renew at the issuing authority, or check this machine's clock"
     """
@@ -40,6 +42,7 @@ class BadPaper(PlanetLabError):
         super().__init__(f"{reason}: {sentence}; {REASONS[reason]}")
         self.reason = reason
         self.sentence = sentence
+        self.shown_by = ""
 
 
 class BadGid(BadPaper):
@@ -64,3 +67,7 @@ class BadCredential(BadPaper):
     """A credential is not believed, or does not give the right that is needed."""
 
     generic = "Invalid credential"
+
+
+class Widened(BadCredential):
+    """A credential was handed on by who did not hold it, or for more than was held: somebody made it so."""

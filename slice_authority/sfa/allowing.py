@@ -99,10 +99,36 @@ def allowed(
     Without ``target`` any object will do; with ``governing`` also an authority above the target. Raises
     `BadCredential` with the reason why the last of several is refused, or why the only one is.
     """
+    trust = identity(call.store).trust(call.store)
+    try:
+        return _allowed(call, said, operation, target, kind, options or {}, governing, trust)
+    except BadPaper as refusal:
+        refusal.shown_by = _root_of(call.caller, trust, call.now)
+        raise
+
+
+def _root_of(visitor: Visitor, trust: Roots, now: float) -> str:
+    """The root to which a caller's own certificate leads; empty for who vouches for itself."""
+    try:
+        chain = visitor.shown.vouched(trust, now) if visitor.shown is not None else ()
+        return str(trust.answering(chain[0].hrn).hrn) if chain else ""
+    except BadPaper:
+        return ""
+
+
+def _allowed(
+    call: Call,
+    said: Any,
+    operation: str,
+    target: Hrn | None,
+    kind: str,
+    options: Mapping[str, Any],
+    governing: bool,
+    trust: Roots,
+) -> Principal:
     store, visitor = call.store, call.caller
     assert isinstance(visitor, Visitor)
     shown = listed(said)
-    trust = identity(store).trust(store)
     caller, speaker = visitor.key, None
     spoken = speaking.asked(options)
     if spoken:

@@ -29,6 +29,7 @@ from planetlab.visitors import VisitedResource
 from slice_authority.federation import Federation
 from slice_authority.geni import am2, am3, clearinghouse, dialects, ma, protogeni, sa, sr
 from slice_authority.sfa import aggregate, older, older_slivers, registry, slivers
+from slice_authority.sfa.alerts import Alerts, Watched
 from slice_authority.sfa.identity import Identity, Kept
 from slice_authority.sfa.manager import Manager
 from slice_authority.sfa.merging import THIRD
@@ -97,10 +98,11 @@ async def serve(running: Running[Any], desk: Desk, kept: Kept) -> None:
     """Listen where the settings say."""
     stated, ports = running.settings, running.settings.sfa
     manager = Manager(desk, kept, places(ports), running.reactor, running.clock.now)
+    alerts = Alerts.of(desk, running.clock.now)
     trees = (
-        (ports.registry, registry_tree(desk)),
-        (ports.aggregate, aggregate_tree(desk)),
-        (ports.slice_interface, manager_tree(manager)),
+        (ports.registry, registry_tree(desk, alerts)),
+        (ports.aggregate, aggregate_tree(desk, alerts)),
+        (ports.slice_interface, manager_tree(manager, alerts)),
     )
     for where, pages in trees:
         if where:
@@ -119,41 +121,42 @@ def tidy(store: Store) -> int:
     return aggregate.tidy(store) + papers.tidy(store) + federated.tidy(store)
 
 
-def registry_tree(desk: Desk) -> Resource:
+def registry_tree(desk: Desk, alerts: Alerts) -> Resource:
     """What the registry's port answers, and where."""
     own = together(registry.api, older.api, clearinghouse.api)
     return tree(
-        _resource(desk, own, Replies()),
+        _resource(desk, own, Replies(), alerts),
         {
-            "SA": _resource(desk, sa.api, dialects.Federation()),
-            "MA": _resource(desk, ma.api, dialects.Federation()),
-            "SR": _resource(desk, sr.api, dialects.Federation()),
-            "CH": _resource(desk, clearinghouse.api, dialects.Bare()),
-            "protogeni/xmlrpc/sa": _resource(desk, protogeni.api, protogeni.ProtoGeni()),
-            "protogeni/xmlrpc/ch": _resource(desk, protogeni.api, protogeni.ProtoGeni()),
+            "SA": _resource(desk, sa.api, dialects.Federation(), alerts),
+            "MA": _resource(desk, ma.api, dialects.Federation(), alerts),
+            "SR": _resource(desk, sr.api, dialects.Federation(), alerts),
+            "CH": _resource(desk, clearinghouse.api, dialects.Bare(), alerts),
+            "protogeni/xmlrpc/sa": _resource(desk, protogeni.api, protogeni.ProtoGeni(), alerts),
+            "protogeni/xmlrpc/ch": _resource(desk, protogeni.api, protogeni.ProtoGeni(), alerts),
         },
     )
 
 
-def aggregate_tree(desk: Desk) -> Resource:
+def aggregate_tree(desk: Desk, alerts: Alerts) -> Resource:
     """What the aggregate's port answers, and where."""
-    return tree(_resource(desk, *at_the_bare_address(together(slivers.api, older_slivers.api))), geni(desk))
+    bare = at_the_bare_address(together(slivers.api, older_slivers.api))
+    return tree(_resource(desk, *bare, alerts), geni(desk, alerts))
 
 
-def manager_tree(manager: Manager) -> Resource:
+def manager_tree(manager: Manager, alerts: Alerts) -> Resource:
     """What the slice interface's port answers."""
     api, greet = manager.api(), greet_alone(manager.now)
     dialect = Mixed(Replies(structs=True), dialects.Geni(3), frozenset(THIRD))
-    return tree(VisitedResource(api, greet, dialect, limits=LIMITS), {})
+    return tree(VisitedResource(api, greet, Watched(dialect, alerts), limits=LIMITS), {})
 
 
-def geni(desk: Desk) -> dict[str, Resource]:
+def geni(desk: Desk, alerts: Alerts) -> dict[str, Resource]:
     """GENI's aggregate interface, each version at its path."""
     return {
-        "am/1.0": _resource(desk, am2.first, dialects.Bare()),
-        "am/2.0": _resource(desk, am2.api, dialects.Geni(2)),
-        "am/3.0": _resource(desk, am3.api, dialects.Geni(3)),
-        "protogeni/xmlrpc/am": _resource(desk, am2.first, dialects.Bare()),
+        "am/1.0": _resource(desk, am2.first, dialects.Bare(), alerts),
+        "am/2.0": _resource(desk, am2.api, dialects.Geni(2), alerts),
+        "am/3.0": _resource(desk, am3.api, dialects.Geni(3), alerts),
+        "protogeni/xmlrpc/am": _resource(desk, am2.first, dialects.Bare(), alerts),
     }
 
 
@@ -200,8 +203,8 @@ def together(first: Api, *others: Api) -> Api:
     return whole
 
 
-def _resource(desk: Desk, api: Api, dialect: Dialect) -> VisitedResource:
-    return VisitedResource(api, greeting(desk), dialect, desk.run, limits=LIMITS)
+def _resource(desk: Desk, api: Api, dialect: Dialect, alerts: Alerts) -> VisitedResource:
+    return VisitedResource(api, greeting(desk), Watched(dialect, alerts), desk.run, limits=LIMITS)
 
 
 class Anywhere(Resource):

@@ -20,6 +20,7 @@ from planetlab.both.desk import Desk
 from planetlab.both.greeting import Greeter, Maintenance
 from planetlab.serve import hardened_site, listen
 from slice_authority.sfa import listening
+from slice_authority.sfa.alerts import Alerts
 from slice_authority.sfa.places import Places
 from tests.edge.example import CA, SERVER
 from tests.geni.world import GeniWorld
@@ -92,8 +93,9 @@ class Served(TestCase):
         self.world.node("node2")
         self.world.call("UpdateSite", ADMIN, "princeton", {"max_slices": 10})
         self.desk = self._desk()
+        alerts = Alerts.of(self.desk, self.world.clock.now)
         self.ports = [
-            await self._listen(tree(self.desk)) for tree in (listening.registry_tree, listening.aggregate_tree)
+            await self._listen(tree(self.desk, alerts)) for tree in (listening.registry_tree, listening.aggregate_tree)
         ]
         self.registry, self.aggregate = (f"https://localhost:{port.getHost().port}/" for port, _ in self.ports)
         places = Places(host="localhost", registry=self.registry, aggregate=self.aggregate)

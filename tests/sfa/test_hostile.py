@@ -252,7 +252,7 @@ class T8AHostileAuthority(Attacked):
 class T9AStolenNode(Attacked):
     """A node's key and credential open nothing but what everybody may know."""
 
-    OPEN = {"GetVersion", "get_trusted_certs", "get_gid", "ResolveGENI"}
+    OPEN = {"GetVersion", "get_trusted_certs", "get_gid", "ResolveGENI", "noop"}
 
     def test_a_nodes_credential_at_every_method(self) -> None:
         name = r"plc.princeton.node1\.princeton\.example"
