@@ -1,8 +1,9 @@
 """Calls between PLCs signed with OpenPGP: the text that is signed, the signature, and whose it is.
 
 The text is the call without its auth struct, written as the original's marshaller writes it: no XML declaration, ASCII
-with numeric references, members in the order given, no newline at the end. It covers the method's name and every value;
-it has no nonce and no time, so a call that was seen can be repeated: TLS protects it, and peers may only read.
+with numeric references, empty elements in their short form, members in the order given, no newline at the end. It
+covers the method's name and every value; it has no nonce and no time, so a call that was seen can be repeated: TLS
+protects it, and peers may only read.
 """
 
 import xmlrpc.client
@@ -11,6 +12,7 @@ from typing import Any
 
 import pysequoia
 
+from planetlab import rpc_text
 from planetlab.errors import BadArgument, NotAuthenticated
 
 MOST_BYTES = 16 * 1024  # of an armoured detached signature; gpg's largest is a tenth of this
@@ -30,7 +32,8 @@ def canonical(method: str, args: tuple[Any, ...]) -> bytes:
         text = xmlrpc.client.dumps(args, method, allow_none=True)
     except (TypeError, OverflowError) as error:
         raise BadArgument(f"the call cannot be written as XML-RPC: {error}") from None
-    return text.partition("\n")[2].rstrip("\n").encode("ascii", "xmlcharrefreplace")
+    text = text.partition("\n")[2].rstrip("\n").replace("\r\n", "\n").replace("\r", "\n")  # as read from XML again
+    return rpc_text.shortened(text).encode("ascii", "xmlcharrefreplace")
 
 
 def sign(secret: bytes, method: str, args: tuple[Any, ...]) -> str:

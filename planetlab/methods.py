@@ -54,7 +54,8 @@ class Method:
     """A method of an API, as declared.
 
     ``auth`` lists the kinds of authentication it accepts, tried in order, ``any`` for all others: empty for any kind,
-    None for a method that takes no auth struct at all. ``reads`` promises that the body changes nothing. ``status`` is ``current`` or ``deprecated``.
+    None for a method that takes no auth struct at all. ``reads`` promises that the body changes nothing. ``status`` is
+    ``current`` or ``deprecated``.
     """
 
     name: str

@@ -28,7 +28,12 @@ def print_answer(value: Any) -> bytes:
         raise BadArgument(f"cannot be written as XML-RPC: {error}") from None
     if _UNREADABLE.search(text):
         raise BadArgument("a control character cannot be written as XML-RPC")
-    return text.replace("\r", "&#13;").encode("ascii", "xmlcharrefreplace")
+    return shortened(text).replace("\r", "&#13;").encode("ascii", "xmlcharrefreplace")
+
+
+def shortened(text: str) -> str:
+    """XML-RPC as `xmlrpc.client` writes it, with its empty elements as lxml, and so PLC, writes them."""
+    return text.replace("<string></string>", "<string/>").replace("<name></name>", "<name/>")
 
 
 def parse_answer(data: bytes) -> Any:

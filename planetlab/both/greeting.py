@@ -129,6 +129,8 @@ class Greeter:
             keys = _keys_of(peer, store)
         else:
             person = _account(store, auth["name"])
+            if person["email"] != auth["name"]:
+                raise NotAuthenticated("No such account")
             caller = callers.person(person)
             owned = both(Compare("person_id", "=", person["person_id"]), Compare("key_type", "=", "gpg"))
             keys = [row["key"] for row in store.rows(KEY, owned, ("key",))]

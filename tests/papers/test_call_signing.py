@@ -4,7 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 from tempfile import mkdtemp
+from xmlrpc.client import dumps
 
+from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab import openpgp
@@ -42,6 +44,14 @@ class SigningACall(SynchronousTestCase):
             b"<methodCall>\n<methodName>GetPeerData</methodName>\n<params>\n</params>\n</methodCall>",
             canonical("GetPeerData", ()),
         )
+
+    def test_the_text_is_what_lxml_writes_of_the_call_read_again(self):
+        for args in (
+            ("",), ({"": ""}, [], {}), (["a", "", ["", {"x": ""}]], None, True, 2.5, -7), ("<string></string>",),
+            ("a\r\nb\rc\n\t ", "&<>\"'", "é€𝄞"), ({"hostname": ""}, ["site_id", ""]),
+        ):  # fmt: skip
+            call = dumps(args, "GetNodes", allow_none=True).encode()
+            self.assertEqual(etree.tostring(etree.fromstring(call)), canonical("GetNodes", args), args)
 
     def test_it_names_the_key_that_signed(self):
         signature = sign(SECRET, "GetPeerData", ())

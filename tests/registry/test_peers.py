@@ -38,6 +38,14 @@ class Signing(Federated):
         await self.plc.call("AddPersonKey", self.us["person"], said)
         self.assertEqual(1, await self.as_peer("AuthCheck", secret, "pi@princeton.example").call("AuthCheck"))
 
+    async def test_a_person_who_signs_is_named_by_the_very_letters_of_the_address(self):
+        await self.plc.call("AddKeyType", "gpg")
+        secret = openpgp.new_key("pi <pi@princeton.example>")
+        said = {"key_type": "gpg", "key": openpgp.public(secret).decode()}
+        await self.plc.call("AddPersonKey", self.us["person"], said)
+        named = self.as_peer("AuthCheck", secret, "PI@princeton.example")
+        self.assertEqual(103, (await self.refused(named.call("AuthCheck"), Refused)).fault_code)
+
     async def test_a_peer_is_told_our_own_objects_without_anybodys_secret(self):
         await self.plc.call("UpdateNode", self.us["node"], {"key": "the node's secret"})
         told = await self.as_peer("GetPeerData").call("GetPeerData")
