@@ -29,6 +29,7 @@ from planetlab.cli.toml import dumps
 from planetlab.names import Hrn, SliceName
 from planetlab.ticket import Ticket, User
 from planetlab.tickets import seal_xmldsig
+from tests.ports import free_port
 
 PLC = Hrn(("plc",))
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJk user@example.org"
@@ -63,13 +64,6 @@ class Authority:
             expires=issued + days * 86400, timestamp=issued, instantiation="delegated",
         )  # fmt: skip
         return seal_xmldsig(ticket, self.key)
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Node:

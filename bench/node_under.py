@@ -21,6 +21,7 @@ from planetlab.names import Hrn, SliceName
 from planetlab.settings import dumps
 from planetlab.ticket import Ticket, User
 from planetlab.tickets import seal_xmldsig
+from tests.ports import free_port
 
 IMAGES = Path(os.environ.get("PLFED_IMAGES", "/var/lib/plfed/images"))
 MOST = 2000  # slivers that the node has room for
@@ -123,13 +124,6 @@ class NodeUnder:
 def slice_name(number: int) -> SliceName:
     """The slice of this number."""
     return SliceName("bench", f"s{number}")
-
-
-def free_port() -> int:
-    """A TCP port that nobody has at the moment."""
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        return int(tried.getsockname()[1])
 
 
 def _ssh_key(path: Path) -> str:

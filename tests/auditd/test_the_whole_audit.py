@@ -19,9 +19,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.auditd import ground
 from tests.auditd.ground import WIRE, WIRE6, Ground
 from tests.auditd.test_capturing import BURST
+from tests.ports import free_port
 
 ADDRESSES = {"princeton_codeen": "10.128.0.1", "nyu_coral": "10.128.0.2"}
-PATIENCE = 40.0  # seconds, on a machine that is busy
+PATIENCE = 90.0  # seconds, on a machine that is busy
 NM = pathlib.Path(__file__).parent / "nm.py"
 
 SLIVER = """
@@ -41,14 +42,6 @@ for number in range(200):
     sender.close()
 print(json.dumps(ledger))
 """
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Audited(SynchronousTestCase):

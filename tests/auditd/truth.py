@@ -20,6 +20,7 @@ from attrs import define, field, frozen
 
 from tests.auditd import ground
 from tests.auditd.ground import Ground
+from tests.ports import free_port
 
 NODE = "node1.plc.example"
 NM = pathlib.Path(__file__).parent / "nm.py"
@@ -116,7 +117,7 @@ class Node:
             self._tell()
             self._wait_ready(self._spawn([sys.executable, str(NM), str(self.folder / "nm.sock"), str(self._file)]))
             self._wait_ready(self._spawn([*self._ground.wire.enter, sys.executable, "-c", _ANSWERING]))
-            self.port = _free_port()
+            self.port = free_port()
             self.start()
         except BaseException:
             self.close()
@@ -269,14 +270,6 @@ class Node:
         if self.top.exists():
             self.top.rmdir()
         shutil.rmtree(self.folder)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def told(flows: Iterable[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, tuple[int, int]]]:

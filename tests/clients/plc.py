@@ -1,6 +1,5 @@
 """A PLC whose two authorities run as processes of their own, for clients that know nothing of plfed."""
 
-import os
 import pathlib
 import shutil
 import signal
@@ -17,11 +16,10 @@ from typing import Any
 
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY
-from planetlab.cli.ports import next_free
 from planetlab.names import Hrn
+from tests.ports import free_port
 
 READY_WITHIN = 90.0  # seconds; a busy machine is slow
-FIRST_PORT = 34_000
 PASSWORD = "root's own"
 ADMIN = {"AuthMethod": "password", "Username": "root@plc.example", "AuthString": PASSWORD}
 
@@ -32,9 +30,7 @@ class RunningPlc:
     def __init__(self) -> None:
         self.proxies: dict[bool, Any] = {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plfed-plc-"))
-        ports: dict[str, int] = {}
-        for at, where in enumerate(PLACES_OF_AUTHORITY):
-            ports[where] = next_free(FIRST_PORT + os.getpid() % 200 * 20 + at, ports.values())
+        ports = {where: free_port() for where in PLACES_OF_AUTHORITY}
         name = Hrn.parse("plc")
         place = AuthorityPlace(
             path=self.folder / "plc", hrn=name, name="PlanetLab", ports=ports, plain=True, domain="plc.example"

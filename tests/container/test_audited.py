@@ -10,7 +10,7 @@ from typing import Any
 from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER
 from tests.container.managed import Managed
 from tests.container.test_traffic import EACH, SEND
-from tests.door.test_door import free_port
+from tests.ports import free_port
 
 _PATIENCE = 40.0  # seconds, on a machine that is busy
 

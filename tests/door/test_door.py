@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import unittest
@@ -20,6 +19,7 @@ from node_manager.door.sshd import Sshd
 from planetlab.errors import Unavailable
 from planetlab.names import SliceName
 from tests.container.ground import CODEEN, SIRIUS, Ground, put_program
+from tests.ports import free_port
 
 reactor: Any = _reactor
 _OPTIONS = (
@@ -184,9 +184,3 @@ class SigningIn(Ground, TestCase):
             if "sleep 1000" not in told:
                 break
         self.assertNotIn("sleep 1000", told)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -24,8 +24,8 @@ from planetlab import keys, tls
 from planetlab.cli.toml import dumps as toml
 from planetlab.names import Hrn
 from tests.journeys.running import RunningDemo, new_folder, plfed
+from tests.ports import free_block, free_port
 
-BASE_PORT = 24_000 + os.getpid() % 60 * 100
 TRIES, PAUSE, LIMIT = 3, 5, 60  # tries, seconds between them, seconds for an operation
 DAY = 86_400
 IP, HOST = "127.0.0.1", "node1.plc.example"
@@ -60,7 +60,7 @@ class ACreator(SynchronousTestCase):
     def setUpClass(cls) -> None:
         if cls is not ACreator and not hasattr(ACreator, "demo"):
             ACreator.folder = new_folder()
-            ACreator.demo = RunningDemo(ACreator.folder / "d", BASE_PORT, "--nodes", "1", "--driver", "memory")
+            ACreator.demo = RunningDemo(ACreator.folder / "d", free_block(100), "--nodes", "1", "--driver", "memory")
 
     def setUp(self) -> None:
         signal.signal(signal.SIGALRM, _too_late)
@@ -264,7 +264,7 @@ class ItsModuleOf2003(ACreator):
         super().setUp()
         place = Path(self.node["nm_socket"]).parent
         plc = Path(self.plc["ca"]).parent
-        self.ports = {name: BASE_PORT + 80 + at for at, name in enumerate(("agent", "agent_tls", "node", "node_tls"))}
+        self.ports = {name: free_port() for name in ("agent", "agent_tls", "node", "node_tls")}
         at = {name: f"tcp:{port}:interface={IP}" for name, port in self.ports.items()}
         ca = tls.make_ca(Hrn.parse("plc"), time.time())
         for name in ("client", "server"):

@@ -18,8 +18,9 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from planetlab.cli import place
 from tests.journeys.running import ROOT, RunningDemo, new_folder, plfed
+from tests.ports import free_block
 
-BASE_PORT = 20_000 + os.getpid() % 100 * 100  # several runs of these tests may share a machine
+PORTS = 100  # as many as a demo may take
 
 
 class ADemo(SynchronousTestCase):
@@ -31,7 +32,7 @@ class ADemo(SynchronousTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = new_folder()
-        cls.demo = RunningDemo(cls.folder / "d", BASE_PORT, "--nodes", "1", "--driver", "memory")
+        cls.demo = RunningDemo(cls.folder / "d", free_block(PORTS), "--nodes", "1", "--driver", "memory")
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -231,13 +232,15 @@ class TheEndOfADemo(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
 
     def test_nothing_is_left_and_a_second_run_resumes(self) -> None:
+        base_port = free_block(PORTS)
         with socket.socket() as busy:
-            busy.bind(("127.0.0.1", BASE_PORT + 50))
+            busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port is held for us
+            busy.bind(("127.0.0.1", base_port))
             busy.listen(1)
-            demo = RunningDemo(self.folder / "d", BASE_PORT + 50, "--nodes", "1", "--driver", "memory")
+            demo = RunningDemo(self.folder / "d", base_port, "--nodes", "1", "--driver", "memory")
             self.addCleanup(demo.stop)
             first, children = demo.facts, demo.children
-            self.assertNotIn(f":{BASE_PORT + 50}/", first["authorities"]["plc"]["sa"])
+            self.assertNotIn(f":{base_port}/", first["authorities"]["plc"]["sa"])
             before = namespaces(children)
             self.assertEqual(0, demo.stop())
         self.assertEqual([], [name for name, pid in children.items() if place.began(pid)])
@@ -246,7 +249,7 @@ class TheEndOfADemo(SynchronousTestCase):
             port = int(node["pl_conf"].rsplit(":", 1)[1].strip("/"))
             with socket.socket() as probe:
                 self.assertNotEqual(0, probe.connect_ex(("127.0.0.1", port)))
-        again = RunningDemo(self.folder / "d", BASE_PORT + 50, "--nodes", "1", "--driver", "memory")
+        again = RunningDemo(self.folder / "d", base_port, "--nodes", "1", "--driver", "memory")
         self.addCleanup(again.stop)
         self.assertEqual(
             first["nodes"]["node1.plc.example"]["node_key"], again.facts["nodes"]["node1.plc.example"]["node_key"]

@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.cli.setup import DEMO
-from tests.journeys.running import new_folder, plfed
-
-BASE_PORT = 30_000 + os.getpid() % 80 * 30
+from tests.journeys.running import READY_WITHIN, new_folder, plfed
+from tests.ports import free_block
 
 
 class SettingUp(SynchronousTestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.base_port = free_block(30)
+
     def setUp(self) -> None:
         self.folder = new_folder()
         self.addCleanup(shutil.rmtree, self.folder)
@@ -32,24 +34,24 @@ class SettingUp(SynchronousTestCase):
         return done.stderr
 
     def init(self, *options: str) -> dict[str, str]:
-        done = plfed("init", self.plc, "--hrn", "plc", "--base-port", str(BASE_PORT), "--json", *options)
+        done = plfed("init", self.plc, "--hrn", "plc", "--base-port", str(self.base_port), "--json", *options)
         self.assertEqual(0, done.returncode, done.stderr)
         said: dict[str, str] = json.loads(done.stdout)
         return said
 
     def up(self, folder: str) -> None:
         running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder], stdout=subprocess.DEVNULL)
-        self.addCleanup(lambda: self.assertIn(running.wait(30), (0, 130)))
+        self.addCleanup(lambda: self.assertIn(running.wait(60), (0, 130)))
         self.addCleanup(running.send_signal, signal.SIGINT)
 
     def until_answers(self, url: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + READY_WITHIN
         while True:
             try:
-                with urllib.request.urlopen(url, timeout=5) as page:
+                with urllib.request.urlopen(url, timeout=20) as page:
                     page.read()
                 return
-            except urllib.error.URLError:
+            except OSError:
                 self.assertLess(time.monotonic(), deadline, f"{url} does not answer")
                 time.sleep(0.1)
 
@@ -83,7 +85,7 @@ class SettingUp(SynchronousTestCase):
         password = self.folder / "password"
         password.write_text(said["password"])
         self.up(self.plc)
-        self.until_answers(f"http://127.0.0.1:{BASE_PORT + 3}/")
+        self.until_answers(f"http://127.0.0.1:{self.base_port + 3}/")
         node, ca = str(self.folder / "node"), f"{self.plc}/ca.pem"
         done = plfed(
             "node",
@@ -110,12 +112,12 @@ class SettingUp(SynchronousTestCase):
             "--driver",
             "memory",
             "--base-port",
-            str(BASE_PORT + 10),
+            str(self.base_port + 10),
         )
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual(0o600, (pathlib.Path(node) / "node.key").stat().st_mode & 0o777)
         self.up(node)
-        self.until_answers(f"http://127.0.0.1:{BASE_PORT + 10 + 5}/")
-        options = ("--url", f"https://127.0.0.1:{BASE_PORT}/PLCAPI/", "--ca", ca, "--user", said["admin"])
+        self.until_answers(f"http://127.0.0.1:{self.base_port + 10 + 5}/")
+        options = ("--url", f"https://127.0.0.1:{self.base_port}/PLCAPI/", "--ca", ca, "--user", said["admin"])
         listed = plfed("node", "list", *options, "--password-file", str(password))
         self.assertIn("node1.example.org", listed.stdout, listed.stderr)

@@ -24,7 +24,7 @@ from mgmt_authority import service as ma
 from mgmt_authority.settings import Settings as MaSettings
 from planetlab import ask, dsse, gids, keys, settings, statements, voice
 from planetlab.auth import Password
-from planetlab.cli import papers, ports
+from planetlab.cli import papers
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY
 from planetlab.clock import SetClock
@@ -34,6 +34,7 @@ from planetlab.statements import Key, Statement, View
 from slice_authority import federation
 from slice_authority import service as sa
 from slice_authority.settings import Settings as SaSettings
+from tests.ports import free_port
 
 PASSWORD = "root's own"
 DAY = 86400.0
@@ -59,10 +60,7 @@ class Served:
         self.hrn, self.clock, self.running = Hrn.parse(hrn), clock, []
         path = base / hrn
         shutil.copytree(founded(hrn), path)
-        taken: set[int] = set()
-        for _ in PLACES_OF_AUTHORITY:
-            taken.add(ports.next_free(20_000 + hash(str(path)) % 12_000, taken))
-        numbers = dict(zip(PLACES_OF_AUTHORITY, sorted(taken), strict=True))
+        numbers = {which: free_port() for which in PLACES_OF_AUTHORITY}
         self.place = AuthorityPlace(path=path, hrn=self.hrn, name=f"PlanetLab {hrn}", ports=numbers)
         self.place.write_settings()
         self.path = path

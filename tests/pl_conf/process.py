@@ -14,16 +14,10 @@ from xmlrpc.client import ServerProxy
 from pl_conf.policy import Policy
 from planetlab import settings
 from tests.pl_conf.world import EPFL_SIGNS, PLC_SIGNS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SOON = 20.0  # seconds that a process has to begin or to end
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Node:

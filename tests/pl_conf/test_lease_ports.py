@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from pl_conf.policy import Policy
 from planetlab import dslice, keys, settings, tls
 from planetlab.dslice import Paper
-from tests.pl_conf.process import Node, free_port
+from tests.pl_conf.process import Node
 from tests.pl_conf.samples import DAY, PLC
+from tests.ports import free_port
 
 AGENT = keys.new_rsa()
 IP = "127.0.0.1"

@@ -1,6 +1,5 @@
 """Two PLCs whose slice authorities run as processes of their own; callers' certificates are made by openssl."""
 
-import os
 import pathlib
 import shutil
 import signal
@@ -20,15 +19,14 @@ from planetlab.both.greeting import Greeter, Maintenance
 from planetlab.calls import dispatch
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY
-from planetlab.cli.ports import next_free
 from planetlab.cli.toml import dumps
 from planetlab.clock import WallClock
 from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
+from tests.ports import free_port
 from tests.registry.world import NODE_KEY, quick, whole
 
 READY_WITHIN = 90.0  # seconds; a busy machine is slow
-FIRST_PORT = 12_500  # below those that the system gives to clients
 PASSWORD = "root's own"
 
 
@@ -69,12 +67,9 @@ class Person:
 class Authority:
     """One PLC with its slice authority's process, a site, two people, a slice and some nodes."""
 
-    def __init__(self, folder: pathlib.Path, hrn: str, taken: set[int]) -> None:
+    def __init__(self, folder: pathlib.Path, hrn: str) -> None:
         self.folder, self.hrn, name = folder, hrn, Hrn.parse(hrn)
-        self.ports: dict[str, int] = {}
-        for where in dict.fromkeys((*PLACES_OF_AUTHORITY, *self.interfaces)):
-            self.ports[where] = next_free(FIRST_PORT + os.getpid() % 190 * 40, {*taken, *self.ports.values()})
-        taken |= set(self.ports.values())
+        self.ports = {where: free_port() for where in dict.fromkeys((*PLACES_OF_AUTHORITY, *self.interfaces))}
         self.place = AuthorityPlace(path=folder / hrn, hrn=name, name=f"PlanetLab {hrn}", ports=self.ports)
         self.place.write()
         self.place.write_settings()
@@ -163,8 +158,7 @@ class Ground:
 
     def __init__(self) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="plfed-sfa-"))
-        taken: set[int] = set()
-        self.plc, self.epfl = Authority(self.folder, "plc", taken), Authority(self.folder, "epfl", taken)
+        self.plc, self.epfl = Authority(self.folder, "plc"), Authority(self.folder, "epfl")
         try:
             self.plc.start(self.epfl)
             self.epfl.start(self.plc)
