@@ -14,7 +14,7 @@ from planetlab.names import SliceName
 from planetlab.rspec import LOANABLE
 
 MOST = 256  # loans of one sliver
-MALFORMED = "the second argument must be a well-formed loan specification"
+MALFORMED = "Invalid argument: the second argument must be a well-formed loan specification"
 
 
 @frozen
@@ -37,7 +37,10 @@ class Loan:
             raise BadArgument(f"{MALFORMED}: amount must be a whole number from 0 up, got {amount!r:.40}")
         if not isinstance(recipient, str):
             raise BadArgument(f"{MALFORMED}: recipient must be a sliver's name, got {recipient!r:.40}")
-        return cls(SliceName.parse(recipient), resource, amount)
+        try:
+            return cls(SliceName.parse(recipient), resource, amount)
+        except BadArgument as error:
+            raise BadArgument(f"{MALFORMED}: {error}") from error
 
     def wire(self) -> list[Any]:
         """The array that `read` reads."""

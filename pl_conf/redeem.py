@@ -117,6 +117,12 @@ class Redeemer:
         root, verdict = admit(ticket, standing, self.rules.policy, self.rules.node, now)
         if standing.held is not None and verdict is Verdict.AGAIN:
             return standing.held
+        if source in BROUGHT and ticket.instantiation != "delegated":
+            raise NotAdmitted(
+                "not-delegated",
+                f"Only PLC can create non delegated slivers: {ticket.slice} is {ticket.instantiation}, and the nodes "
+                "that it is on fetch its tickets by themselves",
+            )
         failpoint("redeem.admitted")
         record = asked(ticket)
         bound, notes = told(record, self.rules.policy, now)
@@ -378,6 +384,7 @@ class Redeemer:
                 self._locks[name] = (lock, waiting - 1)
 
 
+BROUGHT = ("push", "node")  # the sources of tickets that somebody carries: to our port, or to the node's interface
 AT_ONCE = 8  # slivers that the node manager is told of at the same time
 TRANSIENT = ("node-silent", "disk", "paused", "cloned", "too-fast", "clock", "internal")
 """Refusals that time alone may mend: the same ticket may be taken later."""

@@ -26,6 +26,7 @@ REASONS = (
     Reason(101, "arity", "too few or too many arguments", "the caller"),
     Reason(102, "argument", "an argument does not have the form that the method states", "the caller"),
     Reason(103, "caller", "the caller is not one whom this method answers", "the node's owner"),
+    Reason(200, "not-delegated", "the slice's nodes fetch its tickets by themselves: none is brought", "the creator"),
     Reason(201, "malformed", "the bytes are no ticket of any kind known here", "whoever made the ticket"),
     Reason(202, "forged", "the signature does not fit the bytes", "whoever carried the ticket"),
     Reason(203, "unknown-issuer", "no root that the owner trusts stands behind the signer", "the node's owner"),

@@ -70,7 +70,7 @@ def Slivers(call: Call) -> list[dict[str, Any]]:
             "reason": why,
             "since": 0.0,
             "expires": 0,
-            "broker": "",
+            "made_by": "",
         }
         for name, why in sorted(node.strays_kept.items())
     ]

@@ -52,11 +52,13 @@ async def AdminTicket(call: Call, ticket: bytes) -> int:
     own = node.books.entries.get(SliceName.parse(call.caller.account))
     if own is None:
         raise BadArgument(f"Ticket error: {call.caller} has no record on this node")
-    for record in unsigned_records(ticket, own.record.authority):
+    records = unsigned_records(ticket, own.record.authority)
+    for record in records:  # all of them before any is made
         if record.instantiation != DELEGATED:
             raise BadArgument(
                 f"Ticket error: {record.name} is {record.instantiation}; a ticket is for delegated slivers"
             )
+    for record in records:
         await node.in_time(node.instantiate(record), f"the sliver of {record.name}")
     return 1
 

@@ -271,9 +271,17 @@ class LoansOverTheInterface(ApiTest):
         self.assertEqual(1_000_000, self.ok(SELF, "GetRSpec", "princeton_codeen")["net_max_rate"])
 
     def test_a_malformed_list_is_refused_in_the_originals_words(self) -> None:
-        code, text = self.fault(SELF, "SetLoans", "princeton_codeen", [["x", "cpu_pct", "y"]])
-        self.assertEqual(102, code)
-        self.assertTrue(text.startswith("the second argument must be a well-formed loan specification"), text)
+        good = ["princeton_sirius", "cpu_pct", 1]
+        for loans in (
+            [["x", "cpu_pct", "y"]], "loans", 5, None, {}, ["x"], [[]], [good, good[:2]], [[*good, 1]],
+            [[5, *good[1:]]], [["x", *good[1:]]], [["princeton_sirius", "disk_max", 1]], [["princeton_sirius", 5, 1]],
+            [[*good[:2], -1]], [[*good[:2], True]], [[*good[:2], 1.0]], [[*good[:2], None]], [good] * 257,
+        ):  # fmt: skip
+            code, text = self.fault(SELF, "SetLoans", "princeton_codeen", loans)
+            self.assertEqual(102, code, text)
+            words = "Invalid argument: the second argument must be a well-formed loan specification"
+            self.assertTrue(text.startswith(words), text)
+        self.assertEqual([], self.ok(SELF, "GetLoans", "princeton_codeen"))
 
 
 class Tickets(ApiTest):
@@ -314,6 +322,21 @@ class Tickets(ApiTest):
         code, text = self.fault(SFACM, "AdminTicket", self.admin(instantiation="plc-instantiated"))
         self.assertEqual((102, True), (code, text.startswith("Ticket error: ")))
         self.assertNotIn(SIRIUS, self.world.driver.look())
+
+    def test_a_ticket_for_several_is_redeemed_whole_or_not_at_all(self) -> None:
+        """The original stored all of its records and made the first one only."""
+        self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm")).wire())
+        slivers = [
+            {"name": name, "slice_id": 9, "instantiation": "delegated", "expires": int(NOON) + 5000}
+            for name in (str(SIRIUS), str(UTAH))
+        ]
+        for spoilt in ({"instantiation": "plc-instantiated"}, {"expires": "soon"}, {"name": "x"}):
+            wrong = [slivers[0], slivers[1] | spoilt]
+            ticket = dumps_answer({"timestamp": int(NOON), "initscripts": [], "slivers": wrong})
+            self.assertEqual(102, self.fault(SFACM, "AdminTicket", ticket)[0])
+            self.assertNotIn(SIRIUS, self.world.driver.look())
+        self.ok(SFACM, "AdminTicket", dumps_answer({"timestamp": int(NOON), "initscripts": [], "slivers": slivers}))
+        self.assertEqual({CODEEN, SIRIUS, UTAH} - self.world.driver.look().keys(), set())
 
     def test_hostile_unsigned_tickets_are_ticket_errors(self) -> None:
         self.ok(PL_CONF, "Instantiate", record(CODEEN.parse("pl_sfacm")).wire())
@@ -589,3 +612,5 @@ class Slivers(ApiTest):
         self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
         listed = [(each["name"], each["authority"], each["state"]) for each in self.ok(PL_CONF, "Slivers")]
         self.assertEqual([("princeton_codeen", "plc", "running"), ("utah_elab", "", "stray")], listed)
+        one, other = (set(each) for each in self.ok(PL_CONF, "Slivers"))
+        self.assertEqual(one, other)

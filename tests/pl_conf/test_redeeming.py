@@ -60,6 +60,12 @@ class ARefusedTicket(SynchronousTestCase):
     def test_not_yet_valid(self) -> None:
         self.refused_in_both(ticket(not_before=NOW + HOUR), "not-yet-valid")
 
+    def test_of_a_slice_that_plc_instantiates_when_somebody_brings_it(self) -> None:
+        """The original refused it ("Only PLC can create non delegated slivers"), and had made the sliver."""
+        for kind in ("plc-instantiated", "nm-controller"):
+            self.refused_in_both(ticket(instantiation=kind), "not-delegated")
+        self.assertIn("Only PLC can create non delegated slivers", self.world.ledger.receipts()[-1].text)
+
     def test_for_other_nodes(self) -> None:
         self.refused_in_both(ticket(audience=(EPFL,)), "wrong-audience")
 
