@@ -14,13 +14,14 @@ from node_manager.books import Books
 from node_manager.pools import Pool, Share, Span
 from node_manager.records import Entry, Record
 from node_manager.settings import Settings
-from planetlab.errors import Forbidden, NotFound
+from planetlab.errors import BadArgument, Forbidden, NotFound
 from planetlab.names import Hrn, SliceName
 from planetlab.rspec import ResourceSpec
 
 OWNER = "(owner)"  # holds the node's pool; no account can be called so
 BROKER = "(pl_conf)"  # holds the authorities' pools
 _OVER = Span(0.0, 1.0)
+MOST_PREFIX = 64  # characters; no slice's name is longer
 
 
 def new_rcap() -> str:
@@ -94,12 +95,14 @@ class Giving:
         return pools.bind(self._split(parent, wanted, rcap, str(record.name), now), record.name, now)
 
     def create(self, rspec: dict[str, object], holder: str, now: float) -> Pool:
-        """A root pool of the owner's for ``holder``, out of the whole node."""
+        """A root pool of the owner's for ``holder``, out of the whole node. Raises `BadArgument` for a wrong member."""
         wanted = dict(rspec)
         prefix = wanted.pop("prefix", "")
+        if not isinstance(prefix, str) or len(prefix) > MOST_PREFIX:
+            raise BadArgument(f"expected at most {MOST_PREFIX} characters, got {prefix!r:.40}", "rspec['prefix']")
         node = self._books.pools[self._top]
         pool = self._split(node, Share.read(wanted, node.share.span), new_rcap(), holder, now)
-        pool = evolve(pool, prefixes=(str(prefix),) if prefix else ())
+        pool = evolve(pool, prefixes=(prefix,) if prefix else ())
         self._books.put(pools=[pool])
         return pool
 

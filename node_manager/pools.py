@@ -142,9 +142,11 @@ def left(pool: Pool, children: Iterable[Pool], span: Span) -> Share:
 
 
 def must_last(pool: Pool, wanted: Share, now: float) -> None:
-    """Raise `Forbidden` when the pool's time is over or shorter than what is asked."""
+    """Raise `Forbidden` when the pool's time is over or shorter than what is asked, `BadArgument` for one gone by."""
     if now >= pool.share.span.end:
         raise Forbidden(f"the pool ended {now - pool.share.span.end:.0f} s ago; ask its giver for a new one")
+    if now >= wanted.span.end:
+        raise BadArgument(f"ended {now - wanted.span.end:.0f} s ago", "rspec['end']")
     if not pool.share.span.covers(wanted.span):
         raise Forbidden(
             f"asked from {wanted.span.start:.0f} to {wanted.span.end:.0f}, "

@@ -360,6 +360,20 @@ class Pools(ApiTest):
             self.assertEqual(108, self.fault(caller, "CreatePool", {}, "princeton_codeen")[0])
             self.assertEqual(108, self.fault(caller, "acquire", {})[0])
 
+    def test_a_member_of_another_type_or_a_time_gone_by_is_refused_by_its_name(self) -> None:
+        before = dict(self.world.books.pools)
+        for wrong in (
+            {"prefix": 5}, {"prefix": ["utah_"]}, {"prefix": "x" * 65}, {"cpu_pct": "40"}, {"cpu_pct": True},
+            {"cpu_pct": -1}, {"end": int(NOON) - 1}, {"end": int(NOON)}, {"start": "now"}, {"ports": 80}, {"more": 1},
+            {"start": int(NOON) + 9, "end": int(NOON) + 9},
+        ):  # fmt: skip
+            code, text = self.fault(OWNER, "CreatePool", wrong, "princeton_codeen")
+            self.assertEqual(102, code)
+            self.assertIn(next(iter(wrong)) if len(wrong) == 1 else "end", text)
+        rcap = self.pool()
+        self.assertEqual(102, self.fault(SELF, "SplitPool", rcap, {"end": int(NOON) - 1})[0])
+        self.assertEqual({rcap}, self.world.books.pools.keys() - before.keys())
+
     def test_a_broker_finds_splits_and_binds_what_it_was_given(self) -> None:
         self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
         rcap = self.pool()
