@@ -64,6 +64,7 @@ def words(settings: Settings) -> list[str]:
         told += ["--interface", name]
     told += ["--ring-mib", str(settings.ring_mib), "--senders", settings.capture_senders]
     told += ["--forwarded", settings.capture_forwarded, "--socket", str(place(settings))]
+    told += ["--priority", settings.capture_priority]
     return [*told, "--filter", settings.capture_filter] if settings.capture_filter else told
 
 
@@ -208,6 +209,10 @@ class Collector:
             said_by.end("it was started with other settings")
             return
         self._line, self.error, self._adopting = said_by, "", False
+        why = facts.get("priority_why", "")
+        _log.info(
+            "the capture runs, {priority} {why}", priority=line(facts.get("priority"), 20), why=line(why and f"({why})")
+        )
         said_by.say(HAVE, self.audit.begins(message, now))
 
     def _hold(self, numbers: list[int], told: Any) -> None:

@@ -37,6 +37,10 @@ class Settings:
         "auto: as it can.",
     )
     capture_forwarded: str = _may("interface", "What tells slivers with a network of their own: interface, or mark.")
+    capture_priority: str = _may(
+        "auto",
+        "auto: the capture goes before all that is not real-time, where that is permitted. ordinary: it does not.",
+    )
     ring_mib: int = _may(16, "MiB shared with the kernel for each interface.")
     recording: str = _may("", 'Stream for capture = "simulated"; "" for the one that comes with the program.')
     idle: float = _may(60.0, "Seconds of silence that end a flow.")

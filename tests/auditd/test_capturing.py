@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from auditd import rows, stream, tell
-from auditd.capture import own_cgroup
+from auditd import capture_priority, rows, stream, tell
+from auditd.capture_opening import own_cgroup
 from auditd.owners import KERNEL, Kind, Owners, Sender
 from auditd.rows import Rows
 from tests.auditd import ground
@@ -271,6 +271,32 @@ class CapturingKinds(WithGround):
         found, beats = read(data)
         self.assertEqual(0, int(np.count_nonzero(found["packets"] == 0)))
         self.assertGreaterEqual(int(str(beats[-1]["foreign"])), 1)
+
+
+class CapturingInTime(WithGround):
+    def priority(self, *options: str) -> tuple[int, str, str]:
+        capture = self.capture(*options)
+        facts = next(stream.Reader().feed(capture.until(bool))).facts
+        policy = os.sched_getscheduler(capture.pid) & ~os.SCHED_RESET_ON_FORK
+        return policy, facts["priority"], facts["priority_why"]
+
+    def test_it_goes_before_ordinary_programs_where_it_may_and_says_why_where_it_may_not(self) -> None:
+        policy, told, why = self.priority()
+        self.assertIn((policy == os.SCHED_RR, told, bool(why)), [(True, "real-time", False), (False, "ordinary", True)])
+
+    def test_it_is_an_ordinary_program_where_the_operator_wants_that(self) -> None:
+        policy, told, why = self.priority("--priority", "ordinary")
+        self.assertNotEqual(os.SCHED_RR, policy)
+        self.assertEqual(("ordinary", "not asked for"), (told, why))
+
+    def test_code_is_compiled_without_it(self) -> None:
+        told, why = capture_priority.take("auto")
+        if told != capture_priority.REALTIME:
+            self.skipTest(f"real-time priority is not permitted here: {why}")
+        self.addCleanup(os.sched_setscheduler, 0, os.SCHED_OTHER, os.sched_param(0))
+        with capture_priority.given_up():
+            self.assertEqual(os.SCHED_OTHER, os.sched_getscheduler(0))
+        self.assertEqual(os.SCHED_RR, os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
 
 
 class CapturingFails(SynchronousTestCase):
