@@ -161,6 +161,12 @@ class Plan:
                 "skipped_count": len(self.skipped), "held_back": self.doubted}  # fmt: skip
 
     @property
+    def size(self) -> int:
+        """How many rows it writes."""
+        parts = (self.gone, self.changed, self.new, self.joined, self.parted)
+        return sum(len(rows) for part in parts for rows in part.values())
+
+    @property
     def is_empty(self) -> bool:
         """Whether everything is as it should be."""
         parts = (self.gone, self.changed, self.new, self.joined, self.parted)

@@ -6,7 +6,7 @@ from typing import Any
 
 from planetlab import gids
 from planetlab.both import api as both
-from planetlab.both import old_names, peering, posting, serving
+from planetlab.both import old_names, peering, posting, rounds, serving
 from planetlab.both.methods import accessors, tags, word_lists
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.launch import Running
@@ -83,7 +83,7 @@ async def main(running: Running[Settings]) -> None:
     if stated.relay:
         serving.every(running, posting.EVERY, posting.Post.of(running, desk).round, "sending mail")
     if stated.refresh_every:
-        serving.every(running, stated.refresh_every, peering.periodically(peers), "refreshing peers")
+        serving.every(running, stated.refresh_every, rounds.periodically(peers), "refreshing peers")
 
 
 def _sealer(running: Running[Any]) -> Sealer | None:

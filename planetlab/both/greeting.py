@@ -137,6 +137,8 @@ class Greeter:
         if not caller.roles & method.roles:
             raise NotAuthenticated(_lacking(method, caller))
         call_signing.must_fit([key.encode() for key in keys if key], method.name, args, auth["signature"])
+        if peer is not None and store.plc.peers is not None:
+            store.plc.peers.spending.call(peer["peer_id"], peer["peername"], store.now)
         return caller
 
 

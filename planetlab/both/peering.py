@@ -5,35 +5,31 @@ differs is written, readers never. What a crash leaves is the state before or th
 """
 
 import fcntl
-import itertools
 import os
-import time
-import xmlrpc.client as xmlrpclib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
 from prometheus_client import Counter, Gauge
-from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.threads import deferToThread
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
-from planetlab import call_signing, copies, copy_plan, dsse, xmlrpc
-from planetlab.ask import Ask, each
+from planetlab import copy_plan
 from planetlab.both import introducing
+from planetlab.both.allowance import Spending
+from planetlab.both.asking import Asking, Told
 from planetlab.both.desk import Desk
 from planetlab.both.hearing import ALARMING, Hearing
-from planetlab.copies import Answer, Here, Plan
+from planetlab.both.phases import OF_NOUNS, Stopwatch
+from planetlab.copies import Here, Plan
 from planetlab.errors import (
-    BadArgument,
     BadSettings,
     DatabaseError,
     NotFound,
     PeerError,
     PlanetLabError,
-    Refused,
     Unavailable,
 )
 from planetlab.failpoints import failpoint
@@ -46,34 +42,12 @@ from planetlab.registry import copies as registry_copies
 from planetlab.registry import peer_papers
 from planetlab.registry.peer_papers import Paper
 from planetlab.registry.store import Row, Store
-from planetlab.statements import Statement
 
 log = Logger()
 _HEARD = Gauge("plfed_peer_heard", "When a peer last answered as it must, seconds since the epoch.", ["peer"])
 _REFRESHES = Counter("plfed_peer_refreshes", "Refreshes of peers, by how they ended.", ["peer", "outcome"])
 
-TIMEOUT = 300.0  # seconds, for a peer's whole answer
-MOST_ANSWER = 64 * 1024 * 1024  # octets, some ten thousand objects of each kind
 TRIES = 3  # times that a plan is made anew because the registry changed under it
-AT_ONCE = 16  # peers that are asked at the same time
-SLOWEST = 16  # rounds between two tries of a peer that does not answer
-VIEW = "objects"  # the name of the file with a peer's objects, where it is only files
-PHASES = ("site", "keys", "persons", "nodes", "local_nodes", "slices", "sites-persons", "persons-roles")
-_NAMES = {"Site": "site", "Key": "keys", "Person": "persons", "Node": "nodes", "Slice": "slices"}
-
-
-@frozen
-class Signature:
-    """An installation as the caller of one method of another: its name, and the call signed with its key."""
-
-    name: str
-    secret: bytes = field(repr=False)
-    method: str
-
-    def struct(self, args: tuple[Any, ...]) -> dict[str, Any]:
-        """The auth struct of a call of that method."""
-        signature = call_signing.sign(self.secret, self.method, args)
-        return {"AuthMethod": "gpg", "name": self.name, "signature": signature}
 
 
 @define
@@ -81,7 +55,7 @@ class Peering:
     """What an authority needs to ask its peers. ``desk`` is set when there is one; ``registry`` is its file.
 
     ``federation`` is what the authority says of itself, if it does. ``secret_file`` is where the key comes from, which
-    may be replaced while this runs. ``most`` is how many objects of one kind a peer may have here.
+    may be replaced while this runs. ``spending`` is what each peer has cost lately, and what it may.
     """
 
     name: str
@@ -90,7 +64,7 @@ class Peering:
     reactor: Any
     desk: Desk | None = None
     federation: Any = None
-    most: int = 20_000
+    spending: Spending = field(factory=Spending)
     secret_file: Path | None = None
     _turn: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1), init=False)
 
@@ -99,44 +73,43 @@ class Peering:
 
         Raises `PlanetLabError` when the peer is refreshed already, is suspended, or did not answer as it must.
         """
-        desk = self._asking()
+        desk = self.at_work()
         with self._alone(peer):
             watch, heard = Stopwatch(), None
             try:
                 heard = await self._listen(desk, peer)
                 told = await self._tells(peer, heard, watch)
+                _HEARD.labels(peer["peername"]).set(await desk.look(lambda store: store.now))
+                if told is None:
+                    await desk.job(lambda store: _learn(store, peer, heard))
+                else:
+                    failpoint("refresh.answered")
+                    await self._in_turn(desk, peer, heard, told, watch)
             except (PeerError, BadPaper) as error:
                 _REFRESHES.labels(peer["peername"], "failed").inc()
                 await self._failed(desk, peer, heard, error)
                 raise PlanetLabError(f"peer {peer['peername']} was not refreshed: {error}") from error
             _REFRESHES.labels(peer["peername"], "answered").inc()
-            _HEARD.labels(peer["peername"]).set(await desk.look(lambda store: store.now))
-            if told is None:
-                await desk.job(lambda store: _learn(store, peer, heard))
-                return watch.told()
-            failpoint("refresh.answered")
-            return await self._in_turn(desk, peer, heard, told, watch)
+            return watch.told()
 
-    async def _in_turn(
-        self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch"
-    ) -> dict[str, float]:
+    async def _in_turn(self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch") -> None:
         """Take over one peer after the other: who writes shares the processor with nobody who plans to."""
         await self._turn.acquire()
         try:
             for left in reversed(range(TRIES)):
                 try:
-                    return await self._take_over(desk, peer, heard, told, watch)
+                    await self._take_over(desk, peer, heard, told, watch)
+                    return
                 except DatabaseError:
                     if not left:
                         raise
                     log.info("the registry changed while {peer} was looked at; once more", peer=peer["peername"])
         finally:
             self._turn.release()
-        raise AssertionError("unreachable")
 
     async def differences(self, peer: Row) -> dict[str, Any]:
         """What a refresh would change now, by noun: a dry run, nothing is written."""
-        desk = self._asking()
+        desk = self.at_work()
         try:
             heard = await self._listen(desk, peer)
             told = await self._tells(peer, heard, Stopwatch(), anew=True)
@@ -153,7 +126,8 @@ class Peering:
         found: dict[str, Any] = await desk.look(look)
         return found
 
-    def _asking(self) -> Desk:
+    def at_work(self) -> Desk:
+        """The desk. Raises `Unavailable` where there is none."""
         if self.desk is None:
             raise Unavailable("this authority asks no peers")
         return self.desk
@@ -173,15 +147,12 @@ class Peering:
                 raise PeerError("it is suspended; resume it first")
             if heard.known.is_frozen(heard.now):
                 raise PeerError("its statement is over and it shows no newer one; what was taken over stays")
-        told = await self._told(peer, said, stamp)
+        ask = Asking(self.name, self.secret, self.reactor, self.secret_file, self.spending.allowance)
+        told = await ask.told(peer, said, stamp)
         watch.lap("transport")
         if told is not None:
             watch.seconds["peer_db"] = told.answer.seconds
-            for noun, rows in told.answer.rows.items():
-                if len(rows) > self.most:
-                    raise PeerError(
-                        f"it has {len(rows)} objects of the kind {noun}; at most {self.most} are taken here"
-                    )
+            self.spending.take_objects(told.answer.rows)
         return told
 
     async def _failed(self, desk: Desk, peer: Row, heard: "Heard | None", error: PlanetLabError) -> None:
@@ -196,16 +167,15 @@ class Peering:
         if await desk.job(note):
             log.error("{peer}: {text}; what it said before stays in force", peer=peer["peername"], text=text)
 
-    async def _take_over(
-        self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch"
-    ) -> dict[str, float]:
+    async def _take_over(self, desk: Desk, peer: Row, heard: "Heard | None", told: "Told", watch: "Stopwatch") -> None:
         number, root, answer = peer["peer_id"], peer["hrn_root"] or "", told.answer
 
-        def look(store: Store) -> tuple[Here, Plan]:
+        def look(store: Store) -> tuple[Here, Plan, float]:
             here = registry_copies.here(store, number, root, answer)
-            return here, copy_plan.plan(answer, here, store.now)
+            return here, copy_plan.plan(answer, here, store.now), store.now
 
-        here, plan = await desk.look(look)
+        here, plan, now = await desk.look(look)
+        self.spending.change(number, plan.size, now)
         watch.lap("local_nodes")
         failpoint("refresh.planned")
         _tell(peer, plan)
@@ -216,7 +186,7 @@ class Peering:
             _must_count(store, peer)
             _learn(store, peer, heard)
             numbers = {name: {theirs: copy.number for theirs, copy in held.items()} for name, held in here.held.items()}
-            registry_copies.carry_out(store, number, plan, numbers, lambda phase: watch.lap(_NAMES.get(phase, phase)))
+            registry_copies.carry_out(store, number, plan, numbers, lambda phase: watch.lap(OF_NOUNS.get(phase, phase)))
             if told.tickets is not None:
                 peer_papers.keep_tickets(store, number, told.tickets)
             peer_papers.taken_over(store, number, "" if plan.doubted else told.stamp)
@@ -224,39 +194,6 @@ class Peering:
 
         await desk.job_of_both(do)
         failpoint("refresh.after-commit")
-        return watch.told()
-
-    async def _told(self, peer: Row, said: Statement | None, stamp: str) -> "Told | None":
-        """A peer's answer, taken apart in a thread, for it may be large; None when it is the one of this stamp."""
-        if said is not None and "plcapi" not in said.capabilities:
-            return await self._read_view(said, stamp)
-        partial = said is not None and "view" in said.capabilities
-        method, args = ("GetPeerView", (stamp,)) if partial else ("GetPeerData", ())
-        asked, auth = self._ask(peer, method)
-        body = await asked.post(xmlrpc.dumps_call(method, (auth.struct(args), *args)), repeat=True)
-        read: Deferred[Told | None] = deferToThread(_read, body, said)
-        return await read
-
-    async def _read_view(self, said: Statement, stamp: str) -> "Told | None":
-        """What a peer that is only files tells of its objects."""
-        if VIEW not in said.views or said.views[VIEW].sha256 == stamp:
-            return None
-        data = await Hearing(self.reactor).view(said, VIEW)
-        read: Deferred[Told] = deferToThread(_of_file, data, said.views[VIEW].sha256)
-        return await read
-
-    def _ask(self, peer: Row, method: str) -> tuple[Ask, Signature]:
-        if self.secret is None:
-            raise PlanetLabError("no OpenPGP key is configured; its operator must set pgp_secret")
-        if not peer["cacert"]:
-            raise PlanetLabError(
-                f"peer {peer['peername']} has no cacert; say by UpdatePeer whom its server is known by"
-            )
-        asked = Ask(
-            peer["peer_url"], ca=peer["cacert"].encode(), timeout=TIMEOUT, reactor=self.reactor, most=MOST_ANSWER
-        )
-        secret = self.secret if self.secret_file is None else self.secret_file.read_bytes()
-        return asked, Signature(self.name, secret, method)
 
     @contextmanager
     def _alone(self, peer: Row) -> Iterator[None]:
@@ -269,36 +206,6 @@ class Peering:
             raise PlanetLabError(f"peer {peer['peername']} is being refreshed already; wait for that to end") from None
         finally:
             os.close(claim)
-
-
-@frozen
-class Told:
-    """What a peer tells of its objects; ``stamp`` names this answer.
-
-    ``tickets`` are those that it has sealed for our nodes, by slice; None when it says nothing of tickets.
-    """
-
-    answer: Answer
-    tickets: dict[str, bytes] | None = None
-    stamp: str = ""
-
-
-def _read(body: bytes, said: Statement | None) -> Told | None:
-    try:
-        value = xmlrpc.loads_answer(body, octets=MOST_ANSWER)
-        if isinstance(value, dict) and value.get("unchanged") is True:
-            return None
-        tickets = copies.read_tickets(value) if said is not None and "view" in said.capabilities else None
-        stamp = value.get("stamp", "") if isinstance(value, dict) else ""
-        return Told(copies.read(value), tickets, stamp if isinstance(stamp, str) and len(stamp) <= 64 else "")
-    except xmlrpclib.Fault as fault:
-        raise Refused(int(fault.faultCode), str(fault.faultString)) from None
-    except (xmlrpc.Malformed, BadArgument) as error:
-        raise PeerError(f"its answer is not understood: {error}") from error
-
-
-def _of_file(data: bytes, stamp: str) -> Told:
-    return Told(copies.read(dsse.loads(data)), None, stamp)
 
 
 @frozen
@@ -329,24 +236,6 @@ def _must_count(store: Store, peer: Row) -> None:
         raise PlanetLabError(f"peer {peer['peername']} was suspended meanwhile")
 
 
-@define
-class Stopwatch:
-    """Seconds per phase, as they pass here."""
-
-    seconds: dict[str, float] = field(factory=dict)
-    since: float = field(factory=time.monotonic)
-
-    def lap(self, phase: str) -> None:
-        """A phase has ended."""
-        now = time.monotonic()
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self.since
-        self.since = now
-
-    def told(self) -> dict[str, float]:
-        """Every phase's seconds, in the order of the phases."""
-        return {phase: self.seconds.get(phase, 0.0) for phase in ("transport", "peer_db", *PHASES)}
-
-
 def of(running: Running[Any]) -> Peering:
     """The peering of a running authority. Raises `BadSettings` for a key that cannot be read."""
     stated: Any = running.settings
@@ -355,8 +244,9 @@ def of(running: Running[Any]) -> Peering:
     except OSError as error:
         raise BadSettings(f"{running.config}: pgp_secret: {stated.pgp_secret}: {error.strerror}") from error
     where = str(stated.registry)
-    most = stated.peer_most
-    return Peering(stated.name, secret, where, running.reactor, most=most, secret_file=stated.pgp_secret)
+    return Peering(
+        stated.name, secret, where, running.reactor, spending=stated.spending(), secret_file=stated.pgp_secret
+    )
 
 
 def _tell(peer: Row, plan: Plan) -> None:
@@ -370,35 +260,3 @@ def _tell(peer: Row, plan: Plan) -> None:
             peer=peer["peername"],
             count=plan.doubted,
         )
-
-
-def periodically(peering: Peering) -> Callable[[], Any]:
-    """The job that refreshes every peer, several at a time; one that fails is asked less and less often.
-
-    A peer that is silent holds one place until its time is over, and the others' turns go on in the other places.
-    """
-    rounds = itertools.count()
-
-    async def work() -> None:
-        desk, number = peering._asking(), next(rounds)
-        peers = await desk.look(lambda store: store.rows(PEER))
-        papers = {paper.peer_id: paper for paper in await desk.look(peer_papers.every)}
-
-        def is_due(peer: Row) -> bool:
-            paper = papers.get(peer["peer_id"])
-            if paper is None:
-                return True
-            if paper.state == peer_papers.SUSPENDED:
-                return False
-            every = SLOWEST if paper.failures > 8 else min(1 << paper.failures, SLOWEST)
-            return bool((number + peer["peer_id"]) % every == 0)
-
-        async def one(peer: Row) -> None:
-            try:
-                await peering.refresh(peer)
-            except PlanetLabError as error:
-                log.warn("peer {peer} was not refreshed: {error}", peer=peer["peername"], error=str(error))
-
-        await each([peer for peer in peers if is_due(peer)], one, at_once=AT_ONCE)
-
-    return work

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from planetlab.both.allowance import Allowance, Spending
 from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
 
@@ -48,8 +49,24 @@ class Common:
     virt: str = said("How nodes make slivers.", "container")
     refresh_every: int = said("Take over every peer's objects each so many seconds; 0: only when asked.", 0)
     peer_most: int = said("The most objects of one kind that a peer may have here.", 20_000)
+    peer_octets: int = said("The most octets of one answer of a peer.", 64 << 20)
+    peer_seconds: float = said("How long one answer of a peer may take, in seconds.", 300.0)
+    peer_changes: int = said("The most rows of a peer's copies that are written within an hour.", 400_000)
+    peer_calls: int = said("The most calls that a peer may make here within a minute.", 600)
     any_user_any_ticket: bool = said("Give any user any slice's ticket, as PLCAPI did.", False)
     any_node_any_slivers: bool = said("Tell any node any node's slivers, as PLCAPI did.", False)
+
+    def spending(self) -> Spending:
+        """What peers may cost, and have cost by now."""
+        return Spending(
+            Allowance(
+                objects=self.peer_most,
+                octets=self.peer_octets,
+                seconds=self.peer_seconds,
+                changes=self.peer_changes,
+                calls=self.peer_calls,
+            )
+        )
 
     def plc(self, **more: Any) -> Plc:
         """What the rules need to know."""

@@ -6,7 +6,8 @@ from twisted.internet.defer import ensureDeferred, gatherResults
 from planetlab import ask, openpgp
 from planetlab.auth import Anonymous
 from planetlab.both import peering
-from planetlab.both.peering import PHASES, Signature
+from planetlab.both.asking import Signature
+from planetlab.both.phases import PHASES
 from planetlab.errors import Refused
 from planetlab.failpoints import Failed
 from tests.registry.peers import Federated, key
