@@ -7,8 +7,11 @@ program runs with the node manager's power, gets the slice's name as its first a
 or says too much.
 """
 
+import os
 import re
+import signal
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from attrs import field, frozen
@@ -23,6 +26,7 @@ from planetlab.errors import BadArgument, BadSettings, Forbidden, Unavailable
 MOST_SAID = 65_536  # bytes of output that a caller is told
 MOST_GIVEN = 1024  # bytes of one argument
 MOST_AT_ONCE = 16  # programs that run for slices at the same time
+_LEADER = "/usr/bin/setsid"  # makes a program the leader of a group, which ends together
 
 
 @frozen(kw_only=True)
@@ -91,6 +95,8 @@ class Done:
 
 
 class _Run(ProcessProtocol):
+    transport: Any  # Twisted's type does not say that it has a number
+
     def __init__(self) -> None:
         self.done: Deferred[Done] = Deferred()
         self._said = {1: b"", 2: b""}
@@ -102,15 +108,17 @@ class _Run(ProcessProtocol):
             self.end()
 
     def end(self) -> None:
-        """End it at once."""
-        if self.transport is not None and self.transport.pid:
-            self.transport.signalProcess("KILL")
+        """End it at once, with all that it has begun, and hear no more of what may be left of that."""
+        if self.transport.pid:  # not collected yet, so that its number is its own
+            with suppress(ProcessLookupError):
+                os.killpg(self.transport.pid, signal.SIGKILL)
+        self.transport.loseConnection()
 
     def processEnded(self, reason: Failure = connectionDone) -> None:
         value = reason.value
         code = 0 if isinstance(value, ProcessDone) else getattr(value, "exitCode", None)
-        signal = getattr(value, "signal", None) or 0
-        self.done.callback(Done(code=-signal if code is None else code, output=self._said[1], errors=self._said[2]))
+        ended_by = getattr(value, "signal", None) or 0
+        self.done.callback(Done(code=-ended_by if code is None else code, output=self._said[1], errors=self._said[2]))
 
 
 class Runner:
@@ -129,7 +137,7 @@ class Runner:
         running = _Run()
         try:
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-            self._spawn.spawnProcess(running, command[0], command, environment, "/")
+            self._spawn.spawnProcess(running, _LEADER, [_LEADER, *command], environment, "/")
             limit = self._time.callLater(seconds, running.end)
             try:
                 return await running.done

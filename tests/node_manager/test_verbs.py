@@ -1,6 +1,11 @@
 """Privileged operations are those the owner declared, for those he named, with arguments that match as a whole."""
 
+import os
+import signal
+from pathlib import Path
+
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from node_manager.identity import Caller
@@ -46,6 +51,23 @@ class Performed(TestCase):
 
     async def test_a_slow_one_is_ended(self) -> None:
         self.assertEqual(-9, (await Runner(reactor).run(["/bin/sleep", "60"], 0.1)).code)
+
+    async def test_what_a_slow_one_has_begun_is_ended_with_it(self) -> None:
+        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!; wait; true"], 1.0)
+        self.assertEqual(-9, told.code)
+        await self.gone(int(told.output))
+
+    async def gone(self, pid: int) -> None:
+        for _ in range(300):
+            if not Path(f"/proc/{pid}/stat").exists() or Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+                return
+            await deferLater(reactor, 0.1)
+        self.fail(f"{pid} runs on")
+
+    async def test_one_that_leaves_something_behind_is_not_waited_for_longer_than_its_time(self) -> None:
+        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!"], 1.0)
+        self.assertEqual(0, told.code)
+        os.kill(int(told.output), signal.SIGKILL)
 
     async def test_one_that_says_too_much_is_ended(self) -> None:
         done = await Runner(reactor).run(["/usr/bin/yes"], 5.0)
