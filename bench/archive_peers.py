@@ -1,7 +1,8 @@
 """The same flows in nfdump's files, filled by nfcapd over UDP, and in SQLite with three indexes; and in the archive.
 
-Each peer answers the four questions in its own words; its answers are counted against ours. No faster than nfcapd reads
-them are flows sent to it, and a datagram that is lost all the same ends the run.
+They get the hours that are asked about: nfdump never opens the others, and SQLite does not gain by them. Each peer
+answers the four questions in its own words; its answers are counted against ours. No faster than nfcapd reads them are
+flows sent to it, and a datagram that is lost all the same ends the run.
 """
 
 import os
@@ -26,6 +27,7 @@ from web.questions import halves, signed
 from web.store import Archive
 
 Report = Callable[..., None]
+ASKED = 25  # hours: the questions are of the first day, and what began in it ended an hour later at the latest
 _SLICE = made_flows.FIRST_SLICE + 7
 _PAUSE = 16  # datagrams between two looks at what nfcapd has still to read
 _MOST_WAITING = 60_000  # bytes of those; its socket has room for more
@@ -48,36 +50,43 @@ def compare(folder: Path, flows: int, ours: dict[str, float], report: Report) ->
     home.close()
     assert asked.who.to is not None
     address = asked.who.to[0]
+    count = flows // HOURS * ASKED
+    report("nfdump and SQLite: flows of the day that is asked about", f"{count:,}", f"of {flows:,}")
     for peer in (_Nfdump(folder / "nfdump"), _Sqlite(folder / "peer.sqlite")):
         if peer.lacking:
             report(peer.name, "skipped", peer.lacking)
             continue
-        _fill(peer, folder / f"{peer.name.split()[0]}.filled", flows, report)
-        size = peer.octets() / flows
+        _fill(peer, folder / f"{peer.name.split()[0]}.filled", flows // HOURS, report)
+        size = peer.octets() / count
         report(f"{peer.name}: bytes a flow", f"{size:.1f}", f"ratio {size / ours['size']:.1f}")
         for name, ask in peer.asks(address).items():
-            seconds, count = archive.best(ask)
+            seconds, rows = archive.best(ask)
             told = f"ratio {seconds / ours[name]:,.3g}"
-            if count != expected[name]:  # nfdump's files of a day lack what went on past midnight
-                told += f", {count} rows for our {expected[name]}"
+            if rows != expected[name]:  # nfdump's files of a day lack what went on past midnight
+                told += f", {rows} rows for our {expected[name]}"
             report(f"{peer.name}: {name}", f"{seconds * 1000:,.1f} ms", told)
         peer.close()
 
 
-def _fill(peer: "_Sqlite | _Nfdump", mark: Path, flows: int, report: Report) -> None:
-    """Give a peer all flows, unless an earlier run did; ``mark`` says so."""
+def _fill(peer: "_Sqlite | _Nfdump", mark: Path, each: int, report: Report) -> None:
+    """Give a peer ``each`` flows of every hour, unless an earlier run did; ``mark`` says so."""
     if mark.exists():
         peer.open()
         report(f"{peer.name}: filling", f"{float(mark.read_text()):,.0f} k flows/s", "in an earlier run")
         return
-    began, bed = time.perf_counter(), made_flows.testbed()
-    peer.empty()
-    for number in range(HOURS):
-        peer.fill(*made_flows.hour(bed, number, flows // HOURS), number)
-        print(f"\r{peer.name}: hour {number + 1} of {HOURS}", end="", file=sys.stderr, flush=True)
+    bed, took, given = made_flows.testbed(), 0.0, 0
+    peer.begin()
+    for number in range(ASKED):
+        if not peer.has(number):
+            made = made_flows.hour(bed, number, each)
+            began = time.perf_counter()
+            peer.fill(*made, number)
+            took, given = took + time.perf_counter() - began, given + each
+        print(f"\r{peer.name}: hour {number + 1} of {ASKED}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
+    began = time.perf_counter()
     peer.filled()
-    rate = flows / (time.perf_counter() - began) / 1000
+    rate = given / (took + time.perf_counter() - began) / 1000
     mark.write_text(str(rate))
     report(f"{peer.name}: filling", f"{rate:,.0f} k flows/s")
 
@@ -105,11 +114,15 @@ class _Sqlite:
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000; PRAGMA threads = 2;"
         )
 
-    def empty(self) -> None:
+    def begin(self) -> None:
         """Begin anew."""
         self._path.unlink(missing_ok=True)
         self.open()
         self._db.execute(f"CREATE TABLE flows ({', '.join(f'{name} INTEGER' for name in _NAMES)})")
+
+    def has(self, number: int) -> bool:
+        """A file that was not finished was begun anew."""
+        return False
 
     def fill(self, found: Rows, node: Any, number: int) -> None:
         """Add an hour's flows."""
@@ -166,18 +179,21 @@ class _Nfdump:
     def __init__(self, folder: Path) -> None:
         self.lacking = "" if shutil.which("nfcapd") else "nfcapd (package nfdump) is not installed"
         self._folder = folder
-        self._lost = 0
 
     def open(self) -> None:
         """Nothing is needed to read files."""
 
-    def empty(self) -> None:
-        """Begin anew."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def begin(self) -> None:
+        """Hours that are there stay."""
+
+    def has(self, number: int) -> bool:
+        """Whether an earlier run gave it that hour."""
+        return (self._folder / f"{number:02d}").exists()
 
     def fill(self, found: Rows, node: Any, number: int) -> None:
         """Send an hour's flows to a collector of its own, so that hours are files of their own."""
-        place = self._folder / f"{number:02d}"
+        place = self._folder / f"{number:02d}.part"
+        shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
@@ -197,15 +213,15 @@ class _Nfdump:
                         time.sleep(0.0005)  # so that its buffer does not run over
             while (waiting := _waiting(port) or (0, 0))[0]:
                 time.sleep(0.02)  # until it has read what its socket holds
-            self._lost += waiting[1]
         finally:
             collector.send_signal(signal.SIGTERM)
             collector.wait(timeout=60)
+        if waiting[1]:
+            raise OSError(f"nfcapd: {waiting[1]} datagrams found no room in its socket")
+        place.rename(self._folder / f"{number:02d}")
 
     def filled(self) -> None:
-        """Nothing more is needed, if everything came."""
-        if self._lost:
-            raise OSError(f"nfcapd: {self._lost} datagrams found no room in its socket")
+        """Nothing more is needed."""
 
     def octets(self) -> int:
         """Bytes on disk."""
