@@ -1,6 +1,7 @@
 """An authority's methods as Python functions: the auth struct put first, help by the declaration, many calls as one."""
 
 import builtins
+import secrets
 import ssl
 import xmlrpc.client
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from xml.parsers.expat import ExpatError
 
 from attrs import define, field, frozen
 
+from planetlab.ask import KEY
 from planetlab.auth import Auth
 from planetlab.errors import BadSettings, PeerError, Unreachable
 from planetlab.introspection import NAMES
@@ -19,14 +21,27 @@ PATIENCE = 120.0  # seconds for one call: refreshing a peer is slow
 AT_ONCE = 100  # calls that a server takes in one system.multicall
 
 
-class _Https(xmlrpc.client.SafeTransport):
+class _Keyed:
+    """Each call carries an own Idempotency-Key, so that one sent again after a broken connection is done once."""
+
+    key = ""
+
+    def request(self, *said: Any, **more: Any) -> Any:
+        self.key = secrets.token_hex(16)
+        return super().request(*said, **more)  # type: ignore[misc]  # beside a transport of xmlrpc.client, which sends twice
+
+    def send_headers(self, connection: Any, headers: list[tuple[str, str]]) -> None:
+        super().send_headers(connection, [*headers, (KEY.decode(), self.key)])  # type: ignore[misc]  # as above
+
+
+class _Https(_Keyed, xmlrpc.client.SafeTransport):
     def make_connection(self, host: Any) -> Any:
         connection = super().make_connection(host)
         connection.timeout = PATIENCE
         return connection
 
 
-class _Http(xmlrpc.client.Transport):
+class _Http(_Keyed, xmlrpc.client.Transport):
     def make_connection(self, host: Any) -> Any:
         connection = super().make_connection(host)
         connection.timeout = PATIENCE
