@@ -16,7 +16,7 @@ SLIVERS = "10.128.0.0/16"  # what slivers send from; the wire knows the way back
 
 
 def _run(*words: str) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise OSError(f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
 
@@ -54,7 +54,7 @@ class Place:
     def run(self, program: str, *arguments: str, before: tuple[str, ...] = ()) -> str:
         """Run a Python program in here to its end; its output."""
         child = self.start(program, *arguments, before=before)
-        out, error = child.communicate(timeout=60)
+        out, error = child.communicate(timeout=120)
         if child.returncode:
             raise OSError(error[-500:])
         return out

@@ -74,11 +74,11 @@ class Exporting(SynchronousTestCase):
             time.sleep(0.5)  # until the collector has read what its socket holds
         finally:
             collector.send_signal(signal.SIGTERM)
-            collector.wait(timeout=20)
+            collector.wait(timeout=60)
 
     def wait_for(self, port: int) -> None:
         wanted = f":{port:04X} "
-        for _ in range(200):
+        for _ in range(600):
             if wanted in pathlib.Path("/proc/net/udp").read_text():
                 return
             time.sleep(0.05)
@@ -87,7 +87,7 @@ class Exporting(SynchronousTestCase):
     def dumped(self, folder: pathlib.Path) -> set[tuple[str, ...]]:
         form = "fmt:%sa,%sp,%da,%dp,%pr,%pkt,%byt,%in"
         done = subprocess.run(
-            ["nfdump", "-R", str(folder), "-q", "-N", "-6", "-o", form], capture_output=True, text=True, timeout=30
+            ["nfdump", "-R", str(folder), "-q", "-N", "-6", "-o", form], capture_output=True, text=True, timeout=60
         )
         return {tuple(cell.strip() for cell in line.split(",")) for line in done.stdout.splitlines() if line.strip()}
 

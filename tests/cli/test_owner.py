@@ -16,7 +16,7 @@ from tests.pl_conf.test_process import OnLoopback, fresh
 class Commands(OnLoopback):
     def owner(self, *said: str) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "planetlab.cli", "owner", *said, "--node", str(self.node.place)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30.0, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120.0, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def value(self, *said: str) -> Any:

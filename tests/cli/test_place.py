@@ -43,7 +43,7 @@ class Places(SynchronousTestCase):
         child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
         place.remember(self.path, [("sleeper", child.pid)])
         self.assertEqual(["sleeper"], place.end_leftovers(self.path))
-        self.assertEqual(-9, child.wait(10))
+        self.assertEqual(-9, child.wait(60))
 
     def test_a_number_used_again_by_another_process_is_left_alone(self) -> None:
         place.folder(self.path)

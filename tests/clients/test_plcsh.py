@@ -53,7 +53,7 @@ class Commands(SynchronousTestCase):
 
     def run_with(self, *words: str, given: str | None = None) -> Done:
         return subprocess.run(
-            words, input=given or "", capture_output=True, text=True, timeout=60, env=self.environment, check=False
+            words, input=given or "", capture_output=True, text=True, timeout=120, env=self.environment, check=False
         )
 
     def plcsh(self, *words: str, given: str | None = None) -> Done:
@@ -187,14 +187,14 @@ class AtThePrompt(Commands):
         shown = self.until(master, "fault 102)")
         self.assertNotIn("Traceback", shown)
         os.write(master, b"GetSit\x15\x04")
-        self.assertEqual(0, process.wait(30))
+        self.assertEqual(0, process.wait(60))
         history = self.folder / "history"
         self.assertIn("DeleteSite('nowhere')", history.read_text())
         self.assertEqual(0o600, history.stat().st_mode & 0o777)
 
     def until(self, terminal: int, text: str) -> str:
         """What the terminal shows up to ``text``."""
-        shown, deadline = "", time.monotonic() + 30
+        shown, deadline = "", time.monotonic() + 60
         while text not in shown:
             ready, _, _ = select.select([terminal], [], [], 1.0)
             if ready:

@@ -79,4 +79,4 @@ class Managed(Ground):
 
     def end(self) -> None:
         self.manager.send_signal(signal.SIGTERM)
-        self.manager.communicate(timeout=20)
+        self.manager.communicate(timeout=60)

@@ -76,7 +76,7 @@ class Served(TestCase):
     limits = Limits()
     secure = False
     where = "tcp:0:interface=127.0.0.1"
-    timeout = 30
+    timeout = 90  # seconds, on a machine that is busy
 
     def resource(self) -> Any:
         return ApiResource(api, greet)
@@ -121,7 +121,7 @@ class Served(TestCase):
 
     def send(self, *parts: bytes) -> bytes:
         """Send octets as they are and read until the server ends or answers; for a thread."""
-        with socket.create_connection(self.address, timeout=10) as client:
+        with socket.create_connection(self.address, timeout=30) as client:
             answer = b""
             try:
                 for part in parts:

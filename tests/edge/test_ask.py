@@ -37,7 +37,7 @@ def _header(request: bytes, name: bytes) -> bytes | None:
 
 
 class OddPeer(TestCase):
-    timeout = 30
+    timeout = 90  # seconds, on a machine that is busy
 
     async def setUp(self) -> None:
         self.factory = protocol.ServerFactory.forProtocol(Odd)
@@ -67,13 +67,13 @@ class OddPeer(TestCase):
 
 class DeadPeers(OddPeer):
     async def test_a_peer_that_accepts_and_stays_silent_does_not_hang(self) -> None:
-        error = await self.fails(self.ask(timeout=0.3, tries=3).call("AddSlice"), Unreachable)
-        self.assertEqual(f"{self.url}: no answer within 0.3 s", str(error))
+        error = await self.fails(self.ask(timeout=1.0, tries=3).call("AddSlice"), Unreachable)
+        self.assertEqual(f"{self.url}: no answer within 1 s", str(error))
         self.assertEqual(1, len(self.factory.requests))
 
     async def test_a_peer_that_stops_in_the_middle_of_its_answer_does_not_hang(self) -> None:
-        error = await self.fails(self.ask(THREE[:-20], timeout=0.3, tries=1).call("GetNodes"), Unreachable)
-        self.assertIn("no answer within 0.3 s", str(error))
+        error = await self.fails(self.ask(THREE[:-20], timeout=1.0, tries=1).call("GetNodes"), Unreachable)
+        self.assertIn("no answer within 1 s", str(error))
 
     async def test_a_port_where_nobody_listens(self) -> None:
         await self.port.stopListening()
@@ -87,7 +87,7 @@ class DeadPeers(OddPeer):
 
     async def test_a_hundred_peers_of_which_ten_are_dead_are_all_settled_soon(self) -> None:
         self.factory.answers = [THREE if i % 10 else "" for i in range(100)]
-        asking = Ask(self.url, reactor=reactor, timeout=0.5, tries=1)
+        asking = Ask(self.url, reactor=reactor, timeout=2.0, tries=1)
         heard: list[int] = []
         outcomes = await each(
             range(100), lambda i: asking.call("AddSlice", i), at_once=30, on_done=lambda o: heard.append(o.item)
@@ -96,7 +96,7 @@ class DeadPeers(OddPeer):
         self.assertEqual(90, sum(outcome.value == 3 for outcome in outcomes))
         self.assertEqual(10, sum(isinstance(outcome.error, Unreachable) for outcome in outcomes))
         self.assertEqual(list(range(100)), sorted(heard))
-        self.assertTrue(all(0.4 < outcome.seconds < 5 for outcome in outcomes if not outcome.ok))
+        self.assertTrue(all(1.9 < outcome.seconds < 20 for outcome in outcomes if not outcome.ok))
 
 
 class ManyCalls(Served):
@@ -114,7 +114,7 @@ class ManyCalls(Served):
         for one in waiting:
             await self.failing(one, defer.CancelledError)
         self.site.resource.children[b"PLCAPI"].run = lambda method, thunk: thunk()
-        self.assertEqual("y", await self.ask(timeout=5.0).call("AddLater", "y"))
+        self.assertEqual("y", await self.ask(timeout=30.0).call("AddLater", "y"))
 
 
 class Retries(OddPeer):

@@ -18,7 +18,7 @@ class Failpoints(SynchronousTestCase):
     def run_with(self, said: str, testing: str = "1", **more: str) -> "subprocess.CompletedProcess[str]":
         variables = environment(PLFED_FAILPOINT=said, PLFED_TESTING=testing, **more)
         return subprocess.run(
-            [sys.executable, "-c", PASS], env=variables, capture_output=True, text=True, timeout=20, check=False
+            [sys.executable, "-c", PASS], env=variables, capture_output=True, text=True, timeout=60, check=False
         )
 
     def test_kill_ends_the_process_at_the_nth_passing_as_kill_9_does(self) -> None:

@@ -14,7 +14,7 @@ from tests.node_manager.test_service import ServiceTest
 def forwarded(call: bytes, *arguments: str) -> tuple[int, bytes, bytes]:
     """Exit code, stdout and stderr of the shell."""
     command = [sys.executable, "-m", "node_manager.forward", *arguments]
-    done = subprocess.run(command, input=call, capture_output=True, timeout=30)
+    done = subprocess.run(command, input=call, capture_output=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 

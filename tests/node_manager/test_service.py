@@ -57,7 +57,7 @@ class ServiceTest(TestCase):
         def talk() -> bytes:
             family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
             with socket.socket(family) as connection:
-                connection.settimeout(5.0)
+                connection.settimeout(30.0)
                 connection.connect(where)
                 connection.sendall(octets)
                 connection.shutdown(socket.SHUT_WR)

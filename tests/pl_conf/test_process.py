@@ -13,7 +13,7 @@ from xmlrpc.client import Binary, Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.names import SliceName
-from tests.pl_conf.process import ROOT, Node
+from tests.pl_conf.process import ROOT, SOON, Node
 from tests.pl_conf.samples import DAY, KEY, ticket
 from tests.pl_conf.world import PLC_SIGNS, STRANGER_SIGNS
 
@@ -90,7 +90,7 @@ class TheClientOf2005(OnLoopback):
 class TheKeySensor(OnLoopback):
     def get(self, what: str) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.keys_port}{what}", timeout=1.0) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.keys_port}{what}", timeout=20.0) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, b""
@@ -151,7 +151,7 @@ class AnOwnersEditOfTheFile(OnLoopback):
         path = self.node.place / "owner.toml"
         text = path.read_text()
         path.write_text("paused = true\n" + text.replace("paused = false\n", ""))
-        until = time.monotonic() + 5.0
+        until = time.monotonic() + SOON
         code = 0
         while code != 220 and time.monotonic() < until:
             code = self.node.proxy().create_sliver(fresh(f"paused{time.monotonic_ns()}"))[0]
@@ -164,7 +164,7 @@ class WhatCannotStart(SynchronousTestCase):
 
     def run_with(self, node: Node) -> tuple[int, list[str]]:
         command = [sys.executable, "-m", "pl_conf", "--config", str(node.place / "pl_conf.toml")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20.0, cwd=ROOT, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60.0, cwd=ROOT, check=False)
         said = [line for line in done.stderr.splitlines() if line.startswith("plfed-pl-conf: ")]
         self.assertNotIn("Traceback", done.stderr)
         self.assertEqual(1, len(said), done.stderr)

@@ -82,7 +82,7 @@ class Killed(Federated):
             running.wait()
 
     async def port_of(self, running, log):
-        for _ in range(200):
+        for _ in range(600):
             found = re.search(rb"127\.0\.0\.1:(\d+)", log.read_bytes())
             if found:
                 return int(found[1])

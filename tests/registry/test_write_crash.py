@@ -89,7 +89,7 @@ class Killed(SynchronousTestCase):
         for point, committed in (("write.before-commit", 0), ("answer.half", 1)):
             with self.authority(f"{point}:kill") as (running, port):
                 self.assertEqual(b"", self.asked(port, "AddSlice", said), point)
-                self.assertEqual(-9, running.wait(30))
+                self.assertEqual(-9, running.wait(60))
             self.assertEqual(committed, self.counted("slices WHERE name = 'pl_once'"), point)
         with self.authority("") as (_, port):
             first = xmlrpc.loads_answer(self.asked(port, "AddSlice", said))
@@ -120,7 +120,7 @@ class Killed(SynchronousTestCase):
 
     def asked(self, port, method, *args):
         """What the authority answers to one try with the key; nothing when it died."""
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             client.request("POST", "/SA/", xmlrpc.dumps_call(method, (ADMIN, *args)), {"Idempotency-Key": "once"})
             answer = client.getresponse().read()

@@ -144,7 +144,7 @@ class PagesForPeople(Field):
     def test_each_port_tells_its_methods_to_a_browser(self) -> None:
         for which, method in {"registry": "GetSelfCredential", "aggregate": "RenewSliver"}.items():
             url = f"{self.ground.plc.url(which)}reference"
-            with urllib.request.urlopen(url, context=self.ground.plc.user.context(), timeout=10) as page:
+            with urllib.request.urlopen(url, context=self.ground.plc.user.context(), timeout=60) as page:
                 self.assertIn(method, page.read().decode())
 
 
@@ -339,7 +339,7 @@ class FromTheCommandLine(Field):
 
     def plfed(self, *words: str, ok: bool = True) -> str:
         command = [sys.executable, "-m", "planetlab.cli", "credential", *words]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
         self.assertEqual(ok, ended.returncode == 0, ended.stderr)
         return ended.stdout if ok else ended.stderr
 
