@@ -18,6 +18,7 @@ from tests.container.ground import CODEEN, SIRIUS, STRANGER, Ground, within
 from tests.container.traces import traces
 
 PAGES = 256  # per MiB
+LOOKS = 10  # at the most, until what is claimed shows: others load this machine too
 
 
 class Bounds(Ground):
@@ -30,7 +31,9 @@ class Bounds(Ground):
     def test_one_process_too_many_is_refused_inside_and_nowhere_else(self) -> None:
         self.running(self.node, SIRIUS)
         self.limited(nproc_hard=20)
-        told = self.said(self.node, "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done 2>&1 | tail -1")
+        told = self.said(
+            self.node, "i=0; while [ $i -lt 40 ]; do sleep 99 >/dev/null 2>&1 & i=$((i+1)); done 2>&1 | tail -1"
+        )
         self.assertIn("can't fork", told)
         self.assertLessEqual(self.node.stats(CODEEN).processes, 20)
         self.assertEqual("yes", self.said(self.node, "echo yes", SIRIUS))
@@ -58,7 +61,9 @@ class Bounds(Ground):
         self.node.set_limits(
             CODEEN, ResourceSpec(rlimits={"nproc_hard": 10, "nofile_hard": 24, "rss_hard": 16 * PAGES})
         )
-        told = self.said(self.node, "i=0; while [ $i -lt 40 ]; do sleep 1 & i=$((i+1)); done 2>&1 | tail -1")
+        told = self.said(
+            self.node, "i=0; while [ $i -lt 40 ]; do sleep 99 >/dev/null 2>&1 & i=$((i+1)); done 2>&1 | tail -1"
+        )
         self.assertIn("can't fork", told)
         self.node.stop(CODEEN)
         self.node.start(CODEEN)
@@ -77,7 +82,7 @@ class Bounds(Ground):
             self.running(self.node, name, rspec=ResourceSpec(cpu_share=share))
             self.said(self.node, "for i in 1 2 3 4; do while :; do :; done >/dev/null 2>&1 & done", name)
         ratios = []
-        for _ in range(3):  # others on this machine may load one processor more than the other for a while
+        for _ in range(LOOKS):  # others on this machine may load one processor more than the other for a while
             before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
             time.sleep(1.5)
             used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
@@ -120,8 +125,8 @@ class Processors(Ground):
     def test_what_is_promised_is_given_when_everybody_wants_to_run(self) -> None:
         self.spins(SIRIUS, cpu_share=5)
         self.spins(CODEEN, cpu_pct=60)
-        parts = []
-        for _ in range(3):
+        parts: list[float] = []
+        while len(parts) < LOOKS and max(parts, default=0.0) < 0.58:
             before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
             time.sleep(1.0)
             used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
@@ -136,8 +141,8 @@ class Processors(Ground):
             subprocess.Popen((sys.executable, "-c", "while True: pass"), start_new_session=True) for _ in range(count)
         ]
         try:
-            parts = []
-            for _ in range(3):
+            parts: list[float] = []
+            while len(parts) < LOOKS and max(parts, default=0.0) < 0.45:
                 before = self.node.stats(CODEEN).cpu, sum(used(each.pid) for each in own)
                 time.sleep(1.0)
                 theirs, ours = self.node.stats(CODEEN).cpu - before[0], sum(used(each.pid) for each in own) - before[1]
@@ -152,7 +157,7 @@ class Processors(Ground):
         self.node = self.driver(reserve=0.01)  # so that what else runs on this machine counts little
         self.spins(CODEEN)
         rates = []
-        while len(rates) < 3 and max(rates, default=0.0) < 0.95:
+        while len(rates) < LOOKS and max(rates, default=0.0) < 0.95:
             before, since = self.node.stats(CODEEN).cpu, time.monotonic()
             time.sleep(1.0)
             rates.append((self.node.stats(CODEEN).cpu - before) / (time.monotonic() - since) / (os.cpu_count() or 1))
@@ -216,9 +221,9 @@ class Disk(Ground):
         driver.destroy(CODEEN)
         self.assertEqual([f"file {work}/pool.btrfs"], traces(self, work))
         driver.close()
-        deadline = time.monotonic() + 5.0  # the kernel takes a mount table down after the thread that had it
+        deadline = time.monotonic() + 30.0  # the kernel takes a mount table down after the thread that had it
         while str(work) in (told := self.loops()) and time.monotonic() < deadline:
-            os.sched_yield()
+            time.sleep(0.05)
         self.assertNotIn(str(work), told)
 
     def loops(self) -> str:
@@ -232,7 +237,7 @@ class Disk(Ground):
 class Bandwidth(Ground):
     """Bytes that classes send while the slivers would send more."""
 
-    SECONDS, LOOKS = 1.0, 6
+    SECONDS, LOOKS = 1.0, 15
 
     def setUp(self) -> None:
         self.node = self.driver(node_cap=5e6, link_rate=5e6)

@@ -197,7 +197,8 @@ class RootInside(Ground):
 
     def test_inotify_instances_are_its_own_number_however_many_slices_there_are(self) -> None:
         count = "$n++ while syscall(294, 0) >= 0; print $n; sleep 1000"
-        hold = ("/bin/sh", "-c", 'it=$(cat); perl -e "$|=1;$it" >/tmp/taken 2>&1 & sleep 0.2; cat /tmp/taken')
+        told = "until [ -s /tmp/taken ]; do usleep 20000; done; cat /tmp/taken"
+        hold = ("/bin/sh", "-c", f'it=$(cat); perl -e "$|=1;$it" >/tmp/taken 2>&1 & {told}')
         taken = []
         for number in range(4):  # of 128 that the node's kernel gives all together unless it is told otherwise
             name = SliceName.parse(f"princeton_s{number}")
