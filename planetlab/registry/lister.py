@@ -3,9 +3,9 @@
 It reads the registry and nothing else, one listing at a time, over a socket that it shares with who started it: asked
 are listings (a length, a pickle of our own), answered are texts (a sign and a length, the octets). It begins its
 transaction after it is asked, and so sees whatever was committed before. It has no rights of anybody: who may see what
-was decided before. It offers its processor to others every few hundred microseconds: a short call whose thread wakes
-behind it would else wait for the kernel's next tick. It ends with the other end of its socket, and after a while without
-work; one that is gone, silent or at a loss costs whoever asks the time of writing the listing itself.
+was decided before. It offers its processor to others every few hundred microseconds, for a short call whose thread
+wakes behind it would else wait for the kernel's next tick. It ends with the other end of its socket, and after a while
+without work; one that is gone, silent or at a loss costs whoever asks the time of writing the listing itself.
 """
 
 import gc
