@@ -61,7 +61,9 @@ class SentAgain(SynchronousTestCase):
     def remote(self, breaks: int) -> tuple[Breaking, Remote]:
         server = Breaking(breaks)
         self.addCleanup(server.stop)
-        return server, Remote(server.url, proxy(server.url, None), Fixed({"AuthMethod": "anonymous"}))
+        remote = Remote(server.url, proxy(server.url, None), Fixed({"AuthMethod": "anonymous"}))
+        self.addCleanup(remote.api("close"))
+        return server, remote
 
     def test_a_call_whose_answer_got_lost_is_sent_again_with_its_key(self) -> None:
         server, remote = self.remote(breaks=1)

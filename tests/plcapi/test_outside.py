@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.plcapi import rows_lists
-from tests.plcapi.campus import Campus, Fault, Row
+from tests.plcapi.campus import Campus, Fault, Id, Row
 from tests.plcapi.rows_sa import WRONG
 from tests.registry.world import ADMIN, NOW, whole
 
@@ -108,3 +108,50 @@ class Outside(SynchronousTestCase):
             Row("member", "AddSliceTag", ("princeton_codeen", "initscript", "none"), WRONG),
             Row("member", "AddSliceTag", ("princeton_codeen", "initscript", "off"), WRONG),
         )
+
+    def test_two_persons_of_a_site_whose_addresses_begin_alike_have_different_hrns(self) -> None:
+        names = []
+        for email in ("jo.doe@one.example", "jo+doe@two.example"):
+            said = {"email": email, "first_name": "Jo", "last_name": "Doe"}
+            number = self.campus.call("AddPerson", ADMIN, said)
+            self.campus.call("AddPersonToSite", ADMIN, number, "princeton")
+            names.append(self.campus.call("GetPersonHrn", ADMIN, number))
+        self.assertEqual(["plc.princeton.jo_doe", "plc.princeton.jo_doe_2"], names)
+
+    def test_what_shows_who_a_node_is_stands_in_no_event(self) -> None:
+        auth = self.campus.signed(self.campus.node_id, {"boot_state": "boot"})
+        self.campus.call("BootUpdateNode", auth, {"boot_state": "boot"})
+        told = self.campus.call("GetEvents", ADMIN, {"call_name": "BootUpdateNode"}, ["call", "auth_type"])
+        self.assertEqual("hmac", told[-1]["auth_type"])
+        self.assertNotIn(auth["value"], told[-1]["call"])
+        self.assertIn("'boot_state': 'boot'", told[-1]["call"])
+
+    def test_attributes_of_a_slice_are_named_by_their_type_not_by_the_slice(self) -> None:
+        told = self.campus.call("SliceExtendedInfo", self.campus.user, ["princeton_codeen"])[0]
+        self.assertIn({"name": "colour", "value": "red"}, told["attributes"])
+
+    def test_a_pi_changes_the_addresses_of_the_own_site(self) -> None:
+        address = Id("address")
+        self.holds(
+            Row("pi", "UpdateAddress", (address, {"city": "Q"}), 1),
+            Row("pi", "AddAddressTypeToAddress", ("Billing", address), 1),
+            Row("pi", "DeleteAddressTypeFromAddress", ("Billing", address), 1),
+            Row("pi", "DeleteAddress", (address,), 1),
+            Row("pi2", "UpdateAddress", (address, {"city": "Q"}), Fault(108)),
+        )
+
+    def test_keys_are_told_without_their_numbers(self) -> None:
+        self.holds(Row("member", "GetKeys", (None, ["key_type"]), [{"key_type": "ssh"}]))
+
+    def test_a_site_tag_that_may_not_be_written_is_108(self) -> None:
+        self.holds(Row("pi", "AddSiteTag", (Id("mit"), "colour", "x"), Fault(108)))
+
+    def test_members_without_a_key_are_told_with_none(self) -> None:
+        self.campus.call("AddPersonToSlice", ADMIN, self.campus.ids["tech_id"], "princeton_codeen")
+        told = self.campus.call("RetrieveSlicePersonKeys", {"AuthMethod": "anonymous"}, "princeton_codeen")
+        self.assertEqual(1, len(told["user@princeton.example"]))
+        self.assertEqual([], told.get("tech@princeton.example", []))
+
+    def test_events_are_found_by_the_kind_of_authentication(self) -> None:
+        told = self.campus.call("GetEvents", ADMIN, {"auth_type": "password", "-LIMIT": 2}, ["auth_type"])
+        self.assertEqual([{"auth_type": "password"}] * 2, told)
