@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from mgmt_authority import service as ma
-from planetlab.both.desk import Desk
+from planetlab.both.desk import READERS, Desk
 from planetlab.both.founding import found
 from planetlab.both.greeting import Greeter
 from planetlab.calls import dispatch
@@ -205,17 +205,19 @@ class AtTheDesk(TestCase):
         self.addCleanup(self.desk.stop)
         self.lister = self.desk.lister
 
-    async def call(self, name: str, *args: Any) -> tuple[bytes, bytes]:
-        """What is sent when the answer is passed on, and what is said here."""
+    def asked(self, name: str, *args: Any, written: bool = True) -> "Deferred[bytes]":
+        """What is sent: as whoever only sends it has it written, or written of what is said here."""
         api = sa.api if name in sa.api else ma.api
         method = api.find(name)
 
         def thunk() -> Any:
             return dispatch(api, name, args, lambda m, given: self.desk.greet(m, given, ""))
 
-        return dumps_answer(await self.desk.run_written(method, thunk)), dumps_answer(
-            await self.desk.run(method, thunk)
-        )
+        return self.desk.run(method, thunk, written).addCallback(dumps_answer)
+
+    async def call(self, name: str, *args: Any) -> tuple[bytes, bytes]:
+        """What is sent when the answer may be passed on, and what is said here."""
+        return await self.asked(name, *args), await self.asked(name, *args, written=False)
 
     def pid(self) -> int | None:
         assert self.lister is not None
@@ -254,6 +256,20 @@ class AtTheDesk(TestCase):
                     os.kill(pid, signal.SIGKILL)
             for sent, said in [await each for each in waiting]:
                 self.assertEqual(said, sent)
+
+    async def test_short_calls_are_answered_while_listings_wait_for_their_process(self) -> None:
+        await self.asked("GetSites", ADMIN)
+        pid = self.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        answered: list[bytes] = []
+        waiting = [self.asked("GetSites", ADMIN).addCallback(answered.append) for _ in range(READERS + 1)]
+        for _ in range(3):
+            self.assertEqual(dumps_answer(1), await self.asked("AuthCheck", ADMIN))
+        self.assertEqual([], answered)
+        os.kill(pid, signal.SIGCONT)
+        await gatherResults(waiting)
+        self.assertEqual([MANY + 1] * len(waiting), [len(loads_answer(sent)) for sent in answered])  # and the founder's
 
     async def test_without_the_process_listings_are_written_here(self) -> None:
         assert self.lister is not None
