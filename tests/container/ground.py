@@ -142,13 +142,17 @@ class Ground(SynchronousTestCase):
 
     @contextmanager
     def program(self, netns: str, *words: str) -> Iterator[Callable[[], Any]]:
-        """A program of `wires` in the namespace, ready; what is given tells its answer after the end of the block."""
+        """A program of `wires` in the namespace, ready; what is given tells its answer after the end of the block.
+
+        Its input ends with the block: what it shall hear has been sent by then, however slow the machine is.
+        """
         command = ("nsenter", f"--net=/run/netns/{netns}", sys.executable, wires.__file__, *words)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-            assert running.stdout
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdin and running.stdout
             told: list[str] = []
             self.assertEqual("ready\n", running.stdout.readline())
             yield lambda: json.loads(told[0])
+            running.stdin.close()
             told.append(running.stdout.read())
 
     def forge(self, name: SliceName, *words: str) -> None:

@@ -4,6 +4,7 @@ import shutil
 import socket
 import struct
 import tempfile
+import time
 from pathlib import Path
 
 from node_manager.drivers import DriverError
@@ -161,7 +162,7 @@ class AGuest(Ground):
         for name in (CODEEN, SIRIUS):
             self.running(self.node, name)
         with self.node.listen(CODEEN, "127.0.0.1", 812) as ear:
-            ear.settimeout(5)
+            ear.settimeout(60)
             self.said(self.node, "nc 127.0.0.1 812 </dev/null >/dev/null 2>&1 &")
             ear.accept()[0].close()
             self.assertIn("refused", self.said(self.node, "nc 127.0.0.1 812 </dev/null", SIRIUS))
@@ -170,5 +171,7 @@ class AGuest(Ground):
 
     def until(self, expected: str, command: str) -> None:
         """Claim that the command inside comes to say so; a script runs in the background."""
-        told = self.said(self.node, f"for i in 1 2 3 4 5 6 7 8 9 10; do usleep 50000; done; {command}")
+        late = time.monotonic() + 60.0
+        while (told := self.said(self.node, command)) != expected and time.monotonic() < late:
+            time.sleep(0.05)
         self.assertEqual(expected, told)

@@ -51,8 +51,8 @@ class FromInside(Managed):
         self.assertIn("expected one line", self.raw(CODEEN, "x" * 300))
 
     def eventually(self, where: str) -> None:
-        """The port is taken within a second or so of the sliver's start."""
-        for _ in range(50):
+        """The port is taken soon after the sliver's start."""
+        for _ in range(300):
             told = self.node.enter(CODEEN, ("perl", "-e", _ASK, where, "")).output
             if "connect:" not in told:
                 return

@@ -20,7 +20,7 @@ class RawSockets(Ground):
     def opened(self, hears: Hears, number: int) -> socket.socket:
         made = self.node.safe_raw(CODEEN, hears, number)
         self.addCleanup(made.close)
-        made.settimeout(0.3)
+        made.settimeout(1.0)
         return made
 
     def heard(self, made: socket.socket) -> list[bytes]:

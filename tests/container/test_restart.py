@@ -11,7 +11,7 @@ from tests.container.ground import CODEEN, SIRIUS
 from tests.container.managed import Managed
 from tests.ports import free_port
 
-PATIENCE = 40.0  # seconds, on a machine that is busy
+PATIENCE = 90.0  # seconds, on a machine that is busy
 
 
 class ADoorThatDied(Managed):

@@ -1,13 +1,15 @@
 """Programs that send and hear packets in a network namespace that the caller chose (`nsenter`).
 
 ``forge LINK TO SOURCE…`` sends a UDP packet to port 9 of TO from each SOURCE, past the sliver's own network code.
-``hear SECONDS`` prints for each UDP packet to port 9: its source address and what it carries, until it has been silent.
+``hear SECONDS`` prints for each UDP packet to port 9: its source address and what it carries, until standard input has
+ended, which says that all is sent, and it has been silent for so long.
 ``ports SECONDS`` prints the same with its source port in place of the address.
 ``see LINK COUNT`` prints, for each packet carrying text that leaves by LINK, the mark and the first word, counted.
 """
 
 import collections
 import json
+import select
 import socket
 import struct
 import sys
@@ -35,15 +37,19 @@ def hear(seconds: str, by_port: bool = False) -> None:
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 26)
     ear.bind(("", PORT))
-    ear.settimeout(float(seconds))
     print("ready", flush=True)
     heard: collections.Counter[str] = collections.Counter()
-    try:
-        while True:
+    watched, patience = [ear, sys.stdin], None
+    while True:
+        ready, _, _ = select.select(watched, [], [], patience)
+        if ear in ready:
             carried, (source, port) = ear.recvfrom(2048)
             heard[f"{port if by_port else source} {carried.decode().split()[0]}"] += 1
-    except TimeoutError:
-        print(json.dumps(heard))
+        elif ready:
+            watched, patience = [ear], float(seconds)
+        else:
+            break
+    print(json.dumps(heard))
 
 
 def ports(seconds: str) -> None:
