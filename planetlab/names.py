@@ -197,7 +197,11 @@ class Urn:
 
     @classmethod
     def parse(cls, text: str) -> "Urn":
-        """Read a URN; the prefix in any case, the rest exactly. Raises `BadArgument`."""
+        """Read a URN; the prefix in any case, the rest exactly. Raises `BadArgument`.
+
+        What would not be read again as it is printed is no URN: blanks, which are printed as the sign between parts,
+        and signs that stand for others and are not transcribed.
+        """
         expected = f"{_PREFIX}+authority+type+name, like {_PREFIX}+plc:cornell+slice+cobweb"
         _must(isinstance(text, str) and text.lower().startswith(_PREFIX.lower() + "+"), text, "URN", expected)
         parts = text.split("+")
@@ -205,12 +209,22 @@ class Urn:
         authority = tuple(map(_plain, parts[1].split(":")))
         found = cls(authority, _plain(parts[2]), _plain(parts[3]))
         _must(all(map(_URN_PART.fullmatch, (*authority, found.kind, found.name))), text, "URN", expected)
+        _must(found._is_read_again(), text, "URN", expected)
         return found
+
+    def _is_read_again(self) -> bool:
+        parts = str(self).split("+")
+        said = (
+            tuple(map(_plain, part.split(":"))) if number == 1 else _plain(part) for number, part in enumerate(parts)
+        )
+        return [*said][1:] == [self.authority, self.kind, self.name]
 
     @property
     def hrn(self) -> Hrn:
-        """The name in dotted form."""
-        return Hrn(self.authority if self.kind == "authority" else (*self.authority, self.name))
+        """The name in dotted form; of a sliver without the number that may stand behind a colon."""
+        if self.kind == "authority":
+            return Hrn(self.authority)
+        return Hrn((*self.authority, self.name.partition("//")[0] if self.kind == "sliver" else self.name))
 
     def __str__(self) -> str:
         authority = ":".join(map(_transcribed, self.authority))

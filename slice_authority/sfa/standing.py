@@ -81,7 +81,7 @@ def sliver_urn(store: Store, slice_id: int, node_id: int) -> Urn:
 def node_of(call: Call, one: Row, urn: str) -> int:
     """The node of a slice's sliver by the sliver's URN. Raises `NotFound` for one that is not this slice's."""
     said = Urn.parse(urn)
-    number, _, node = said.name.partition("-")
+    number, _, node = said.hrn.leaf.partition("-")
     mine = said.kind == "sliver" and said.authority == call.store.plc.hrn.path and number == str(one["slice_id"])
     if (
         not mine

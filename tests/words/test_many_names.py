@@ -95,6 +95,24 @@ class Tricks(SynchronousTestCase):
         ):  # fmt: skip
             self.assertRaises(BadArgument, Urn.parse, said)
 
+    def test_whatever_is_read_as_a_urn_is_read_again_as_it_is_printed(self) -> None:
+        by, signs = random.Random(3151), "ab1.:;+/%#?'\\ -_" + "AZ\u00e9\u0430\u65e5"
+        read = 0
+        for _ in range(15_000):
+            parts = ["".join(by.choice(signs) for _ in range(by.randint(0, 5))) for _ in range(3)]
+            said = f"urn:publicid:IDN+{parts[0]}+{by.choice(('slice', 'user', parts[1]))}+{parts[2]}"
+            try:
+                urn = Urn.parse(said)
+            except BadArgument:
+                continue
+            read += 1
+            self.assertEqual(urn, Urn.parse(str(urn)), said)
+        self.assertGreater(read, 150)
+
+    def test_a_sliver_may_have_a_number_behind_its_name(self) -> None:
+        urn = Urn.parse("urn:publicid:IDN+plc:cornell+sliver+12-34:7")
+        self.assertEqual(("plc.cornell.12-34", "12-34//7"), (str(urn.hrn), urn.name))
+
     def test_an_escape_in_a_urn_does_not_add_a_level(self) -> None:
         name = Urn.parse("urn:publicid:IDN+plc%3Aa+user+x").hrn
         self.assertFalse(Hrn(("plc", "a")).governs(name))
