@@ -171,13 +171,20 @@ def against(limit: str, met: bool) -> str:
     return f"{'met' if met else 'MISSED'} ({limit})"
 
 
-def merging(archive: Archive) -> float | None:
-    """Merge the hour that 300 nodes sealed; seconds, or None where it was done before."""
-    due = archive.due(BEGIN + (HOURS + 1) * HOUR)
-    if not due:
-        return None
+def unmerged(folder: Path) -> Archive:
+    """The archive, in which the last hour is as 300 nodes sealed it: what an earlier run made of it is gone."""
+    archive = Archive(folder)
+    merged = archive.hour_file(BEGIN // HOUR + HOURS - 1)
+    archive.close()
+    merged.unlink(missing_ok=True)
+    return Archive(folder)
+
+
+def merging(archive: Archive) -> float:
+    """Merge the hour that 300 nodes sealed; seconds."""
+    (hour,) = archive.due(BEGIN + (HOURS + 1) * HOUR)
     began = time.perf_counter()
-    archive.merge(due[0])
+    archive.merge(hour)
     return time.perf_counter() - began
 
 
@@ -195,11 +202,9 @@ def measured(folder: Path, flows: int) -> Iterator[tuple[str, float]]:
     """Build when there is nothing, merge, ask; names and seconds (bytes for the size)."""
     if not (folder / "made.json").exists():
         build(folder, flows)
-    archive = Archive(folder / "archive")
+    archive = unmerged(folder / "archive")
     try:
-        took = merging(archive)
-        if took is not None:
-            yield "merge", took
+        yield "merge", merging(archive)
         yield "size", hour_octets(archive) / made(folder)
         asked = questions(archive).ask(archive)
         for name, ask in asked.items():
