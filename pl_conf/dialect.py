@@ -81,7 +81,9 @@ class Greeter:
 
     def _call(self, method: Method, roles: Iterable[Role], address: str = "", caller: str | None = None) -> Call:
         now = self.store.redeemer.time.wall()
-        return Call(caller=None, roles=frozenset(roles), store=self.store, now=now, method=method.name, address=address)
+        return Call(
+            caller=caller, roles=frozenset(roles), store=self.store, now=now, method=method.name, address=address
+        )
 
 
 def peer_uid(request: Request) -> int | None:

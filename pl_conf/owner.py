@@ -15,13 +15,14 @@ from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.redeem import Redeemer
 from pl_conf.refusals import NotAdmitted
 from pl_conf.rules import OwnersRules
-from planetlab.errors import BadArgument, DatabaseError, NotFound
+from planetlab.errors import BadArgument, BadSettings, DatabaseError, NotFound
 from planetlab.names import Hrn
 
 log = Logger()
 
 MOST_WINDOWS = 100
 PAUSED = "paused"  # the ledger's note that the node manager was told to stop everything
+MOST_AMOUNT = 2**31 - 1  # of a ceiling
 CAPS = ("share", "max_slivers", "max_lifetime", "net_max_rate", "cpu_share")
 
 
@@ -77,8 +78,10 @@ class Owner:
         return await self._say(evolve(policy, deny=named, allow=admitted), f"allowed {name}")
 
     async def cap(self, authority: str, key: str, most: float) -> int:
-        """Set one ceiling. Raises `BadArgument` for a key that is none, `NotFound` for an authority that is no root."""
+        """Set one ceiling. Raises `BadArgument` for a key or amount that is none, `NotFound` for what is no root."""
         policy = self.rules.policy
+        if not 0 <= most <= MOST_AMOUNT:
+            raise BadArgument(f"expected 0 to {MOST_AMOUNT}, got {most:g}", "most")
         if not authority:
             _known(key, tuple(fields_dict(Ceilings)))
             return await self._say(evolve(policy, sliver=evolve(policy.sliver, **{key: int(most)})), f"{key} {most:g}")
@@ -96,7 +99,10 @@ class Owner:
         return await self._say(evolve(self.rules.policy, calendar=read), f"calendar of {len(read)}")
 
     async def _say(self, policy: Policy, what: str) -> int:
-        self.rules.say(policy)
+        try:
+            self.rules.say(policy)
+        except BadSettings as error:  # what was asked is what makes no sense; the old word stays
+            raise BadArgument(str(error)) from error
         return await self._apply(what)
 
     async def settle(self) -> None:

@@ -11,6 +11,8 @@ import click
 from planetlab.ask import Ask
 from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Voice, table
+from planetlab.cli.target import facts_path, read_facts
+from planetlab.errors import BadSettings
 
 SOCKET = "/run/plfed/pl_conf.sock"
 MANAGER = "/tmp/nodemanager.api"
@@ -19,21 +21,32 @@ Command = Callable[..., Any]
 
 def _node(command: Command) -> Command:
     where = click.option(
-        "--node", "node", default=SOCKET, show_default=True, help="The node: its folder, or the socket of its pl_conf."
-    )
+        "--node", "node", default=SOCKET, show_default=True,
+        help="The node: its folder, the socket of its pl_conf, or its host name in a demo [PLFED_FACTS].",
+    )  # fmt: skip
     as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
     return where(as_json(errors_told(command)))
 
 
 def socket_of(node: str) -> str:
-    """The socket of the node that was named by its folder or by the socket itself."""
-    path = Path(node)
+    """The socket of the node that was named by its folder, by the socket itself, or by its name in a demo."""
+    path = _path(node)
     return str(path / "pl_conf.sock" if path.is_dir() else path)
+
+
+def _path(node: str) -> Path:
+    path = Path(node)
+    if path.exists() or "/" in node or not facts_path(None).exists():
+        return path
+    known = read_facts(None).get("nodes", {})
+    if node not in known:
+        raise BadSettings(f"--node {node}: no folder and no socket, and the demo has {', '.join(sorted(known))}")
+    return Path(known[node]["nm_socket"]).parent
 
 
 def _manager_of(node: str) -> str:
     """The node manager's socket: in the node's folder, else where programs of old look for it."""
-    path = Path(node)
+    path = _path(node)
     beside = (path if path.is_dir() else path.parent) / "nm.sock"
     return str(beside if beside.exists() else MANAGER)
 

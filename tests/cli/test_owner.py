@@ -1,6 +1,7 @@
 """``plfed owner`` against a real pl_conf and node manager."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -32,6 +33,17 @@ class TheOwnersCommand(Commands):
             self.assertEqual((1, 1), (code, len(err.strip().splitlines())), err)
         code, _, err = self.owner("calendar", "--days", "sun")
         self.assertEqual((2, True), (code, "--pause" in err))
+
+    def test_names_a_node_of_a_demo_by_its_host_name(self) -> None:
+        facts = self.node.place / "facts.json"
+        nodes = {"node1.plc.example": {"nm_socket": str(self.node.place / "nm.sock")}}
+        facts.write_text(json.dumps({"authorities": {}, "nodes": nodes}))
+        for name, code, said in (("node1.plc.example", 0, "authority"), ("node9.plc.example", 1, "node1.plc.example")):
+            done = subprocess.run(
+                [sys.executable, "-m", "planetlab.cli", "owner", "show", "--node", name],
+                cwd=ROOT, env={**os.environ, "PLFED_FACTS": str(facts)}, capture_output=True, text=True, timeout=120.0,
+            )  # fmt: skip
+            self.assertEqual((code, True), (done.returncode, said in done.stdout + done.stderr), done.stderr)
 
     def test_pauses_caps_bars_and_shows_receipts_of_it_all(self) -> None:
         self.node.proxy().create_sliver(fresh("owned"))

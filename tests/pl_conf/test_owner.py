@@ -91,6 +91,15 @@ class AnOwner(SynchronousTestCase):
         self.assertRaises(BadArgument, now, self.owner.cap("plc", "legacy", 1))
         self.assertRaises(NotFound, now, self.owner.cap("emulab", "share", 1))
 
+    def test_cannot_cap_by_an_amount_that_makes_no_sense_and_the_old_word_stays(self) -> None:
+        before = self.world.rules.policy
+        for most in (float("nan"), float("inf"), -1.0, 2.0**31):
+            for authority, key in (("", "net_max_rate"), ("plc", "net_max_rate")):
+                self.assertRaises(BadArgument, now, self.owner.cap(authority, key, most))
+        error = self.assertRaises(BadArgument, now, self.owner.cap("plc", "share", 7.0))
+        self.assertIn("expected a fraction from 0 to 1, got 7.0", str(error))
+        self.assertEqual(before, self.world.rules.policy)
+
     def test_sets_times_of_the_week_that_begin_and_end_by_the_clock(self) -> None:
         now(self.owner.calendar([{"pause": True, "start": "00:00", "end": "24:00", "authority": "epfl"}]))
         self.assertEqual(["princeton_codeen"], self.running())
