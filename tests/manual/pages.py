@@ -12,6 +12,7 @@ from attrs import frozen
 
 from planetlab.methods import Argument, Method
 from planetlab.shapes import ListOf, Shape, Struct
+from tests.manual.refusals import Refusal
 
 WIDTH = 100
 LONGEST = 400  # characters of a string that are shown
@@ -58,6 +59,7 @@ class Page:
     who: str
     calls: tuple[Asked, ...]
     faults: tuple[tuple[int, str], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
 
 def same(one: Any, other: Any, timed: bool = False) -> Any:
@@ -154,6 +156,9 @@ def with_faults(page: Page, name: str) -> str:
     if not page.faults:
         return head + example + rest
     rows = [f"* {code}: `{said}`" for code, said in page.faults]
+    if page.refusals:
+        rows += ["", "Told to calls that were as declared, and to others:", ""]
+        rows += [f"* {one.code}: `{one.text}`, {one.call}".replace("\n", " ") for one in page.refusals]
     return "\n".join([f"{head}## Faults", "", *rows, "", f"{example}{rest}"])
 
 
@@ -168,8 +173,9 @@ def index(pages: Mapping[str, Page]) -> str:
 
 
 _INTRODUCTION = """\
-Each page has the declaration that the server checks calls by, faults that it answered calls with that were not as
-declared, and a call that was made, with what it was answered. `make docs` makes the calls and writes the pages; a test
-makes them again and compares. All begin with the same small registry, at the same time; where an answer is not the same
-each time, as a key or a signature is not, a page has an ellipsis. Calls are shown as in `plcsh`, which puts the first
-argument, `auth`, there by itself."""
+Each page has the declaration that the server checks calls by, faults that it answered calls with, and a call that was
+made, with what it was answered. The faults are those of calls that the tests make: not as declared, of things that are
+not there or there already, beyond limits, or by whom it is not for. `make docs` makes the calls and writes the pages; a
+test makes them again and compares. All begin with the same small registry, at the same time; where an answer is not the
+same each time, as a key or a signature is not, a page has an ellipsis. Calls are shown as in `plcsh`, which puts the
+first argument, `auth`, there by itself."""

@@ -9,7 +9,7 @@ from tests.manual.writing import CATALOGUE, FOLDER, files
 
 
 class Pages(TestCase):
-    timeout = 120
+    timeout = 300
 
     async def test_each_is_what_making_its_calls_again_gives(self) -> None:
         made = await files()

@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from attrs import evolve
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred
 
@@ -19,6 +20,7 @@ from slice_authority import service as sa
 from tests.manual.examples import Example, all_examples, by
 from tests.manual.ground import Ground, ground
 from tests.manual.pages import Asked, Page, index, same, with_faults
+from tests.manual.refusals import refusals
 from tests.registry.peers import NOW as LATER
 from tests.registry.peers import Installation
 
@@ -31,7 +33,11 @@ OVER_THE_WIRE = ("RefreshPeer",)
 
 async def files() -> dict[str, str]:
     """The text of every page, by its file's name."""
-    pages = {**await _pages(), **await _pages_of_two()}
+    told = refusals()
+    pages = {
+        name: evolve(page, refusals=told.get(name, ()))
+        for name, page in {**await _pages(), **await _pages_of_two()}.items()
+    }
     return {"README.md": index(pages)} | {f"{name}.md": with_faults(page, name) for name, page in pages.items()}
 
 
