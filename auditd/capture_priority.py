@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 CHOICES = ("auto", "ordinary")
 REALTIME = "real-time"
-_LEAST = 1  # of 1 to 99: before everything ordinary, behind everything else that is real-time
+_RANK = 2  # of 1 to 99: before everything ordinary, behind almost everything else that is real-time
 
 
 def take(choice: str) -> tuple[str, str]:
@@ -21,7 +21,7 @@ def take(choice: str) -> tuple[str, str]:
     if choice == "ordinary":
         return "ordinary", "not asked for"
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_LEAST))
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_RANK))
     except OSError as error:  # without CAP_SYS_NICE, or where groups have no share of real time
         return "ordinary", str(error.strerror)
     return REALTIME, ""

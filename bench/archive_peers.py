@@ -56,7 +56,7 @@ def compare(folder: Path, flows: int, ours: dict[str, float], report: Report) ->
         if peer.lacking:
             report(peer.name, "skipped", peer.lacking)
             continue
-        _fill(peer, folder / f"{peer.name.split()[0]}.filled", flows // HOURS, report)
+        _fill(peer, folder / f"{peer.name.partition(',')[0]}.filled", flows // HOURS, report)
         size = peer.octets() / count
         report(f"{peer.name}: bytes a flow", f"{size:.1f}", f"ratio {size / ours['size']:.1f}")
         for name, ask in peer.asks(address).items():
