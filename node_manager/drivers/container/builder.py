@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from node_manager.drivers import DriverError, Sliver, State
 from node_manager.drivers.container import bundle, commons, conntrack, console, firewall, guest, links
 from node_manager.drivers.container.cgroups import Groups
-from node_manager.drivers.container.files import lay_out, mounted, user_namespace
+from node_manager.drivers.container.files import lay_out, machine, mounted, user_namespace
 from node_manager.drivers.container.images import image, init_program
 from node_manager.drivers.container.inside import inside
 from node_manager.drivers.container.limits import Limits, limits
@@ -204,15 +204,16 @@ class Builder:
             self.tree.bind(record.slot, bound.ordinary, bound.exempt)
             firewall.admit(self.settings, record.slot, bound.ports)
             failpoint("sliver.bound")
-            self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}")
+            with machine(self.room, str(record.sliver.slice), network) as seen:
+                self._boot(record, bound, f"/proc/{os.getpid()}/fd/{network}", seen)
         finally:
             os.close(network)
         if record.sliver.initscript:
             self.enter(record, guest.vinit("start"))
         return unheld
 
-    def _boot(self, record: Record, bound: Limits, network: str) -> None:
-        """Mount, furnish, describe and run."""
+    def _boot(self, record: Record, bound: Limits, network: str, seen: Mapping[str, str]) -> None:
+        """Mount, furnish, describe and run; ``seen`` is what it sees of the machine."""
         folder = self.records.folder(record.sliver.slice)
         hostname = self.settings.hostname or socket.gethostname()
         base, uid = image(self.settings.images, record.sliver.vref), record.slot.uid(self.settings)
@@ -227,6 +228,7 @@ class Builder:
                 guest.furnish(files, record.sliver, hostname, self.settings.nameservers or _nameservers())
             place = bundle.Place(
                 root=root,
+                machine=seen,
                 api=self.settings.api,
                 init=init_program(),
                 network=network,

@@ -1,6 +1,6 @@
 """The description of one sliver that an OCI runtime runs (runtime-spec 1.0)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,10 +25,6 @@ _MASKED = (
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-    "/sys/fs/cgroup",
-    "/sys/kernel/debug",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/openssh"
@@ -39,6 +35,7 @@ class Place:
     """Where the parts of one sliver are on the node."""
 
     root: str  # its root directory, mounted
+    machine: Mapping[str, str]  # where it sees what of the machine: path inside, path on the node
     api: str  # directory of the node's sockets, "" for none
     init: str  # the program that becomes its first process
     network: str  # path of its network namespace
@@ -112,7 +109,7 @@ def _mounts(place: Place) -> list[dict[str, Any]]:
         _mount("/dev/shm", "tmpfs", [*kept_small, "mode=1777", "size=16m"]),
         _mount("/dev/mqueue", "mqueue", kept_small),
         _mount("/run", "tmpfs", ["nosuid", "nodev", "mode=755", "size=4m"]),
-        _mount("/sys", "sysfs", [*kept_small, "ro"]),
+        *(_bound(source, where, "noexec") for where, source in place.machine.items()),
         _bound(place.init, INIT),
         *api,
     ]

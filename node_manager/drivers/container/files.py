@@ -13,7 +13,12 @@ from pathlib import Path
 
 from node_manager.drivers import DriverError
 from node_manager.drivers.container import kernel
+from node_manager.drivers.container.room import Room
 from node_manager.drivers.container.settings import UIDS
+
+_LOOKED_AT = kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+_SHOWN = ("class/net", "devices/virtual/net", "devices/system")  # of the machine's /sys
+_EMPTY = ("fs/cgroup",)  # programs look whether it is there
 
 
 def lay_out(folder: Path, image: Path, uid: int) -> None:
@@ -45,6 +50,36 @@ def mounted(desk: str, folder: Path, image: Path, ids: int) -> Iterator[str]:
         kernel.unmount(str(root))
         kernel.unmount(str(under))
         for path in (root, under, place):
+            with suppress(OSError):
+                path.rmdir()
+
+
+@contextmanager
+def machine(room: Room, name: str, network: int) -> Iterator[dict[str, str]]:
+    """What the sliver sees at /sys, by path there, on the desk for a while: of networks its own, of the machine little.
+
+    The kernel shows in each such file system one network's interfaces. Nobody in the sliver may mount one, and the
+    node's tells of disks, modules and neighbours.
+    """
+    place = Path(room.desk, f"{name}.sys")
+    whole, view = place / "whole", place / "view"
+    for path in (place, whole, view):
+        path.mkdir(exist_ok=True, mode=0o711)
+    try:
+        kernel.setns(network, kernel.CLONE_NEWNET)
+        try:
+            kernel.mount("sysfs", str(whole), "sysfs", _LOOKED_AT)
+        finally:
+            room.home()
+        kernel.mount("tmpfs", str(view), "tmpfs", _LOOKED_AT & ~kernel.MS_RDONLY, "mode=0755,size=64k")
+        for part in (*_SHOWN, *_EMPTY):
+            (view / part).mkdir(parents=True)
+        kernel.mount("none", str(view), flags=kernel.MS_REMOUNT | _LOOKED_AT)
+        yield {"/sys": str(view)} | {f"/sys/{part}": str(whole / part) for part in _SHOWN if (whole / part).is_dir()}
+    finally:
+        for path in (view, whole):
+            kernel.unmount(str(path))
+        for path in (view, whole, place):
             with suppress(OSError):
                 path.rmdir()
 

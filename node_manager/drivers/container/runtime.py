@@ -14,7 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from node_manager.drivers import DriverError
-from node_manager.drivers.container.run import LIMIT, run
+from node_manager.drivers.container.run import LIMIT
 
 RUNTIME = "crun"
 _JOIN = 'echo 0 > "$0" && exec "$@"'  # enter the control group of this file, then become the program
@@ -108,11 +108,6 @@ class Runtime:
 
     def _command(self, *options: str) -> list[str]:
         return [RUNTIME, *options, "--root", str(self._state)]
-
-
-def runtime_version() -> str:
-    """What the runtime says of itself. Raises `DriverError` when it is not installed."""
-    return run(RUNTIME, "--version").splitlines()[0]
 
 
 def _call(
