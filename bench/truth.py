@@ -1,9 +1,12 @@
-"""Slivers' own books held against the node's pages and the archive, at full size; ``python -m bench.audit truth``."""
+"""Slivers' own books held against the node's pages and the archive, at full size.
+
+``python -m bench.audit truth`` runs all trials, ``python -m bench.truth A3`` one.
+"""
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.measure import Figure
 from tests.auditd import searched, trials, truth
@@ -21,11 +24,7 @@ def _say(text: object) -> None:
     print(f"         {text}", file=sys.stderr, flush=True)
 
 
-def figures() -> Iterator[Figure]:
-    """One trial after the other; their figure is how long they took for each of what they held."""
-    if why := truth.refused():
-        _say(f"truth: not here: {why}")
-        return
+def _kept() -> Iterator[Figure]:
     node = truth.Node()
     try:
         begun = time.perf_counter()
@@ -40,10 +39,6 @@ def figures() -> Iterator[Figure]:
         _say(f"   {ROUNDS * 3 / (time.perf_counter() - begun):.1f} changes of a sliver a second")
     finally:
         node.close()
-    yield from _killed()
-    yield from _searched()
-    yield from _overrun()
-    yield from _pulled()
 
 
 def _killed() -> Iterator[Figure]:
@@ -102,3 +97,20 @@ def _pulled() -> Iterator[Figure]:
         f"{told.pulls - len(told.wrong)} of them {told.wrong or ''}"
     )
     yield Figure("pull a log through a bad line", (time.perf_counter() - begun) / told.pulls * 1e6)
+
+
+PARTS = {"A1": _kept, "A3": _killed, "A4": _searched, "A5": _overrun, "A6": _pulled}  # A2 is of the first's node
+
+
+def figures(names: Sequence[str] = ()) -> Iterator[Figure]:
+    """The trials that are named, or all; their figure is how long they took for each of what they held."""
+    if why := truth.refused():
+        _say(f"truth: not here: {why}")
+        return
+    for name in names or PARTS:
+        yield from PARTS[name]()
+
+
+if __name__ == "__main__":
+    for each in figures(sys.argv[1:]):
+        print(f"truth    {each.line}", flush=True)
