@@ -16,8 +16,9 @@ from auditd import rows
 from auditd.clean import line
 from auditd.flows import Flows
 from auditd.gaps import Gap, Gaps, Lack
-from auditd.hour import HOUR, Hour, Question
+from auditd.hour import HOUR, Hour
 from auditd.owners import FIRST, Kind, Owners, Sender, read_tag
+from auditd.question import Question
 from auditd.rows import Rows
 from auditd.stream import UNHEARD, Heard, Message
 from auditd.timeline import Timeline

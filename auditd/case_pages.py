@@ -5,7 +5,8 @@ from typing import Any
 from attrs import asdict, frozen
 
 from auditd import tell
-from auditd.answers import Answer, Query
+from auditd.answers import Answer
+from auditd.asking import Query
 from auditd.cases import Case, State
 from auditd.clean import line
 from auditd.desk import Desk

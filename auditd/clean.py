@@ -19,6 +19,8 @@ def line(text: object, most: int = MOST) -> str:
     'a  Set-Cookie: b'
     """
     told = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    if len(told) <= most and told.isascii() and told.isprintable():
+        return told  # as almost all
     seen = _UNSEEN.sub(lambda found: " " if found.group() in "\t\n\r" else "", told[: most * 4])
     return seen if len(seen) <= most else seen[: most - 1] + "…"
 

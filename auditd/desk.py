@@ -10,11 +10,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from auditd import cases, letters, tell
-from auditd.answers import Answers, read_network
+from auditd.answers import Answers
+from auditd.asking import read_network
 from auditd.books import Books, Outgoing
 from auditd.cases import Case, Event, State
-from auditd.hour import Question
 from auditd.pauses import Paused, Pauses
+from auditd.question import Question
 from auditd.settings import Settings
 from planetlab import prefixes
 from planetlab.errors import BadArgument, Forbidden, NotFound, Unavailable, Unreachable

@@ -5,25 +5,31 @@ cookie, no script, no other site. What cannot be answered is told with the argum
 came.
 """
 
+import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from hmac import compare_digest
+from itertools import chain, islice
 from typing import Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from attrs import define
-from twisted.web.http import Request
+from twisted.web.http import CACHED, Request
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
 from auditd import notices
-from auditd.answers import PAGE, Answer, Answers, Query
+from auditd.answers import PAGE, Answer, Answers
+from auditd.asking import Query
 from auditd.case_pages import CasePages, SeeOther
 from auditd.clean import line
 from auditd.render import KEPT, KINDS, Renderer
 from auditd.sealing import Log
+from auditd.sending import Lately, Sending
 from auditd.settings import Settings
+from auditd.standing import MUCH
 from auditd.stating import statement
 from planetlab import keys
 from planetlab.audit_statements import signed
@@ -33,6 +39,8 @@ from planetlab.prefixes import plain
 MOST_PATH = 300  # characters
 MOST_FORM = 64 << 10  # bytes
 _LOG_FILE = re.compile(r"\d{6}(-[0-9TZ]{10,20})?\.(manifest|parquet)", re.ASCII)
+SHARED = ("", "index", "slices", "destinations", "summary", "health", "to", "slice")  # what all readers see alike
+AT_ONCE = 8  # pieces of an answer
 FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
 
@@ -65,6 +73,7 @@ class Pages(Resource):
         self._clocks = clocks
         self._cases = cases
         self._log = log
+        self._lately = Lately()
         can_pause = cases is not None and cases.desk.pauses is not None
         self._renderer = Renderer(answers.settings, cases is not None, can_pause)
         self._plain: dict[str, Callable[[Settings, int], str]] = {
@@ -81,7 +90,7 @@ class Pages(Resource):
         """Make ready what readers ask for first."""
         self._answers.warm(self._clocks()[0])
 
-    def render(self, request: Request) -> bytes:
+    def render(self, request: Request) -> Any:
         """Answer one request."""
         self._heads(request)
         steady, wall = self._clocks()
@@ -102,16 +111,51 @@ class Pages(Resource):
             ending = asked.ending
             if ending == "statement":
                 return self._send(request, 200, KINDS[ending], self._stated(asked, steady, wall))
+            name = self._shared(asked, request)
+            if name is not None and (lately := self._lately.get(name, steady)):
+                return self._whole(request, *lately)
             answer = self._answer(asked, steady, wall)
             if isinstance(answer, SeeOther):
                 return self._redirect(request, answer.path)
-            told = self._told(answer, asked, steady, wall)
+            pieces = self._told(answer, asked, steady, wall)
+            return self._pieces(request, name, steady, KINDS[asked.ending], pieces)
         except PlanetLabError as error:
             answer = self._refusal(error, path)
             ending = {"csv": "txt", "xarf": "json", "statement": "txt"}.get(ending, ending)
             asked = _Asked(path="", ending=ending, query={}, viewer="")
-            told = self._told(answer, asked, steady, wall)
+            told = "".join(self._told(answer, asked, steady, wall))
         return self._send(request, answer.status, KINDS[asked.ending], told)
+
+    def _shared(self, asked: _Asked, request: Request) -> Hashable:
+        """The name of an answer that is everybody's for a moment, where the hour holds much; else None."""
+        first = asked.path.removeprefix("/").partition("/")[0]
+        if asked.posted or first not in SHARED or len(self._answers.audit.hour) < MUCH:
+            return None
+        own = self._answers.settings.disclosure == "closed" or first in ("", "index")
+        return asked.path, asked.ending, asked.page, *sorted(asked.query.items()), asked.viewer if own else ""
+
+    def _pieces(self, request: Request, name: Hashable, steady: int, kind: str, pieces: Iterator[str]) -> Any:
+        """Send an answer: a small one at once, a large one in pieces, between which others are answered."""
+        told = "".join(islice(pieces, AT_ONCE)).encode("utf-8", "replace")
+        if (more := next(pieces, None)) is None:
+            if name is not None:
+                self._lately.put(name, steady, kind, told)
+            return self._whole(request, kind, told)
+        request.setHeader("Content-Type", f"{kind}; charset=utf-8")
+        if request.method == b"HEAD":
+            return b""
+        sending = Sending(request, chain([more], pieces))
+        request.write(told)
+        request.registerProducer(sending, False)
+        return NOT_DONE_YET
+
+    def _whole(self, request: Request, kind: str, body: bytes) -> bytes:
+        """Send what is whole, or that the reader has it already."""
+        request.setHeader("Content-Type", f"{kind}; charset=utf-8")
+        if request.setETag(b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()) is CACHED:
+            return b""
+        request.setHeader("Content-Length", str(len(body)))
+        return body
 
     def _answer(self, asked: _Asked, steady: int, wall: int) -> Answer | SeeOther:
         answers, common = self._answers, (asked.viewer, asked.query, steady, wall)
@@ -168,7 +212,7 @@ class Pages(Resource):
         does = pages.complain if first == "complain" else pages.pause
         return does(asked.viewer, asked.query, steady, wall, asked.ending)
 
-    def _told(self, answer: Answer, asked: _Asked, steady: int, wall: int) -> str:
+    def _told(self, answer: Answer, asked: _Asked, steady: int, wall: int) -> Iterator[str]:
         if asked.ending == "json":
             return self._renderer.json(answer)
         if asked.ending == "xarf":
@@ -176,19 +220,20 @@ class Pages(Resource):
                 raise NotFound(
                     f"{asked.path}.xarf: there is no flow to report; expected /to/ an address that was sent to"
                 )
-            return self._renderer.xarf(reports)
+            return iter([self._renderer.xarf(reports)])
         if asked.ending == "csv":
             if not answer.columns:
                 raise NotFound(f"{asked.path}.csv: this page is no table; expected .json or .txt", "address")
             return self._renderer.csv(answer)
         state = self._answers.state(steady, wall)
         if asked.ending == "txt":
-            return self._renderer.txt(answer, state)
+            return iter([self._renderer.txt(answer, state)])
         pages = max(1, -(-len(answer.table) // PAGE))
         if asked.page > pages:
             raise NotFound(f"expected 1 to {pages}, got {asked.page}", "page")
         path = asked.path if asked.path != "/" else "/index"
-        return self._renderer.html(answer, state, asked.page, path, {} if answer.status >= 400 else asked.query)
+        query = {} if answer.status >= 400 else asked.query
+        return iter([self._renderer.html(answer, state, asked.page, path, query)])
 
     def _refusal(self, error: PlanetLabError, path: str) -> Answer:
         argument = getattr(error, "where", "") or ("address" if isinstance(error, BadArgument) else "request")

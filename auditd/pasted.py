@@ -8,8 +8,8 @@ from attrs import evolve, frozen
 
 from auditd import loglines, rows, tell
 from auditd.audit import Audit
-from auditd.hour import Question
 from auditd.loglines import Endpoint, Told
+from auditd.question import Question
 from auditd.rows import Address, Rows
 
 SKEW = 120_000_000  # microseconds that two clocks may differ

@@ -5,13 +5,15 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from auditd import tell, zones
-from auditd.answers import MOST_STRUCTS, PAGE, Answer, Query
+from auditd import tell, written, zones
+from auditd.answers import MOST_STRUCTS, PAGE, Answer
+from auditd.asking import Query
 from auditd.clean import cell, line
 from auditd.settings import Settings
 
@@ -20,6 +22,7 @@ KINDS = {
     "statement": "text/plain",
 }  # fmt: skip
 
+PIECE = 200  # rows that are told at once, in some milliseconds
 KEPT = ("from", "until", "skew", "slice", "port", "protocol", "zone")  # of a query: what links to the same page keep
 
 
@@ -60,23 +63,33 @@ class Renderer:
             **{**everywhere, **state, **table, **asked, "title": answer.title, "path": path, **answer.facts}
         )
 
-    def json(self, answer: Answer) -> str:
-        """For programs."""
-        told = answer.json() if callable(answer.json) else answer.json
-        return json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
+    def json(self, answer: Answer) -> Iterator[str]:
+        """For programs, in pieces."""
+        told = _json(answer.json)
+        if answer.rows is None:
+            yield f"{told}\n"
+            return
+        yield f'{told[:-1]},"{answer.rows_name}":[' if answer.rows_name else "["
+        most = min(len(answer.rows), answer.most_rows)
+        for begin in range(0, most, PIECE):
+            at = slice(begin, min(begin + PIECE, most))
+            if isinstance(answer.rows, tell.Flows):
+                piece = ",".join(written.flows(*answer.rows.rows(at)))
+            else:
+                piece = _json(answer.rows[at])[1:-1]
+            yield f",{piece}" if begin else piece
+        yield "]}\n" if answer.rows_name else "]\n"
 
     def xarf(self, reports: list[dict[str, Any]]) -> str:
         """For abuse desks: an array of reports."""
         return json.dumps(reports, ensure_ascii=True, indent=1) + "\n"
 
-    def csv(self, answer: Answer) -> str:
-        """For tables: a head line, then a line per row."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow(answer.columns)
-        for struct in answer.table[:MOST_STRUCTS]:
-            writer.writerow([cell(_plain(struct[name])) for name in answer.columns])
-        return out.getvalue()
+    def csv(self, answer: Answer) -> Iterator[str]:
+        """For tables: a head line, then a line per row; in pieces."""
+        yield _lines([answer.columns])
+        for begin in range(0, min(len(answer.table), MOST_STRUCTS), PIECE):
+            some = answer.table[begin : min(begin + PIECE, MOST_STRUCTS)]
+            yield _lines([cell(_plain(struct[name])) for name in answer.columns] for struct in some)
 
     def txt(self, answer: Answer, state: dict[str, Any]) -> str:
         """For terminals: what every page says first, then the table in columns."""
@@ -93,6 +106,16 @@ class Renderer:
         widths = [max(map(len, column)) for column in zip(*cells[:1000], strict=True)] if answer.columns else []
         lines += ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in cells[:1000]]
         return "\n".join(text.rstrip() for text in lines) + "\n"
+
+
+def _json(told: Any) -> str:
+    return json.dumps(told, ensure_ascii=True, separators=(",", ":"))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()
 
 
 def _plain(value: Any) -> Any:

@@ -122,6 +122,13 @@ def ordered(mixed: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.intp], npt.ND
     return order, mixed
 
 
+def once(ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers in order without doubles."""
+    first = np.concatenate([np.ones(1, bool), ordered[1:] != ordered[:-1]])[: len(ordered)]
+    kept: npt.NDArray[np.uint64] = ordered[first]
+    return kept
+
+
 def joined(rows: Rows, seed: int = 1) -> Rows:
     """The same counts with one row per key: sums, earliest first, latest last, flags or-ed. Order is not kept."""
     if len(rows) < 2:

@@ -3,7 +3,8 @@
 from attrs import evolve
 
 from auditd import sums
-from auditd.answers import Answers, Query, read_network
+from auditd.answers import Answers
+from auditd.asking import Query, asked, read_network
 from planetlab.audit_statements import Statement, listed
 from planetlab.errors import BadArgument
 
@@ -18,13 +19,13 @@ def statement(answers: Answers, text: str, query: Query, steady: int, wall: int)
     audit, settings = answers.audit, answers.settings
     network = read_network(text, "address")
     hour = audit.last_hour(steady)
-    asked = answers.asked(evolve(hour, to=network), query)
-    since = max(asked.since or 0, hour.since or 0)
+    narrowed = asked(evolve(hour, to=network), query, audit.owners)
+    since = max(narrowed.since or 0, hour.since or 0)
     delivered = min(wall, audit.timeline.wall(audit.through)) if audit.through else 0
-    until = min(wall if asked.until is None else asked.until, max(delivered, since + 1))
+    until = min(wall if narrowed.until is None else narrowed.until, max(delivered, since + 1))
     if until <= since:
         raise BadArgument("expected a time that lies in the last hour; the archive answers for what is older", "until")
-    question = evolve(asked, since=since, until=until)
+    question = evolve(narrowed, since=since, until=until)
     gaps = [
         {"node": settings.node, "lack": str(gap.lack), "since": gap.since / 1e6, "until": gap.until / 1e6,
          "reason": gap.reason}

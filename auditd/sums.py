@@ -1,191 +1,181 @@
-"""Sums over the hour: by slice and by destination. Whole columns in, short tables out.
+"""What each sender sent, as a table. Whole columns in; words and lists are made only for what is told.
 
-A million records are summed in some tenths of a second; words and lists are only made for the rows that are told.
+Sums of stretches of the hour that do not change any more are kept, and joined with those of the rest. All is exact, but
+destinations are told apart by a mix of 48 bits.
 """
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import evolve, frozen
 
-from auditd import rows, tell
+from auditd import groups, rows, tell
 from auditd.audit import Audit
-from auditd.hour import Question
+from auditd.chunks import Part
+from auditd.groups import Counts, Groups, Whole
+from auditd.hour import gathered
+from auditd.question import Question
 from auditd.rows import Array
 
-MOST = 1000  # destinations that are told
-_NAMES = (
-    "slice", "tag", "iface", "d_hi", "d_lo", "proto", "how", "first", "last", "packets", "octets", "flags", "ports",
-)  # fmt: skip
-_GROUP_BITS = 16
+ROOM = 1 << 16  # senders in one table; unknown tags beyond it are one
+Words = npt.NDArray[np.uint64]
+_32, _48 = np.uint64(32), np.uint64(48)
 
 
-@frozen
-class Groups:
-    """Records put into groups: how many there are, and the group of each record."""
+@frozen(kw_only=True, eq=False, slots=False)
+class Tally:
+    """What each sender sent. A sender's key is its number << 32, or the kernel's tag for an unknown one."""
 
-    count: int
-    of: npt.NDArray[np.intp]
+    keys: Words  # in order; what follows has a place for each
+    iface: npt.NDArray[np.uint32]
+    flows: Whole
+    counts: Counts
+    protocols: Whole  # place << 8 | protocol
+    ports: Whole  # place << 16 | port, in order
+    port_counts: Whole
+    destinations: Words  # place << 48 | mix of the address, in order
 
-    @property
-    def example(self) -> npt.NDArray[np.intp]:
-        """One record of each group."""
-        found = np.zeros(self.count, np.intp)
-        found[self.of] = np.arange(len(self.of))
-        return found
+    @classmethod
+    def of(cls, column: dict[str, Array]) -> "Tally":
+        """The tally of records by column."""
+        numbers = column["slice"].astype(np.uint64) << _32
+        keys, of = np.unique(np.where(numbers == 0, column["tag"], numbers), return_inverse=True)
+        keys, of = _within_room(keys, of.reshape(-1))
+        into = Groups(len(keys), of)
+        named = column["how"] & rows.HOW_FOLDED == 0
+        mixed = rows.mix(np.stack([column["d_hi"][named], column["d_lo"][named]], axis=1), 0x5EED)
+        pairs, pair_counts = groups.port_pairs(column, into)
+        return cls(
+            keys=keys, iface=column["iface"][into.example], flows=np.bincount(of, minlength=len(keys)),
+            counts=Counts.of(column, into), protocols=groups.protocol_pairs(column, into), ports=pairs,
+            port_counts=pair_counts,
+            destinations=rows.once(np.sort(of[named].astype(np.uint64) << _48 | mixed >> np.uint64(16))),
+        )  # fmt: skip
 
-    def sum(self, values: Array) -> npt.NDArray[np.int64]:
-        """The sum of ``values`` in each group."""
-        return np.bincount(self.of, values.astype(np.float64), self.count).astype(np.int64)
+    @classmethod
+    def joined(cls, some: list["Tally"]) -> "Tally":
+        """All of them in one."""
+        if len(some) == 1:
+            return some[0]
+        some = some or [cls.of({name: rows.empty()[name] for name in groups.NAMES})]
+        every, of = np.unique(np.concatenate([each.keys for each in some]), return_inverse=True)
+        keys, of = _within_room(every, of.reshape(-1))
+        into = Groups(len(keys), of)
+        begins = np.cumsum([0, *(len(each.keys) for each in some)])
+        place = [of[begin:end] for begin, end in zip(begins, begins[1:], strict=False)]  # of each one's senders
+        pairs = np.concatenate([_moved(each.ports, to, 16) for each, to in zip(some, place, strict=True)])
+        ports, at = np.unique(pairs, return_inverse=True)
+        port_counts = Groups(len(ports), at.reshape(-1)).sum(np.concatenate([each.port_counts for each in some]))
+        destinations = [_moved(each.destinations, to, 48) for each, to in zip(some, place, strict=True)]
+        protocols = [_moved(each.protocols, to, 8) for each, to in zip(some, place, strict=True)]
+        counts = {name: np.concatenate([each.counts[name] for each in some]) for name in _COUNTED}
+        return cls(
+            keys=keys, iface=np.concatenate([each.iface for each in some])[into.example],
+            flows=into.sum(np.concatenate([each.flows for each in some])), counts=Counts.of(counts, into),
+            protocols=np.unique(np.concatenate(protocols)), ports=ports, port_counts=port_counts,
+            destinations=rows.once(_ordered(destinations)),
+        )  # fmt: skip
 
-    def least(self, values: Array) -> npt.NDArray[np.int64]:
-        """The least of ``values`` in each group."""
-        out = np.full(self.count, np.iinfo(np.int64).max)
-        np.minimum.at(out, self.of, values)
-        return out
+    @cached_property
+    def leading(self) -> npt.NDArray[np.intp]:
+        """Where the ports are that most records of each sender went to."""
+        return groups.leading(self.ports, self.port_counts, len(self.keys))
 
-    def most(self, values: Array) -> npt.NDArray[np.int64]:
-        """The greatest of ``values`` in each group."""
-        out = np.full(self.count, np.iinfo(np.int64).min)
-        np.maximum.at(out, self.of, values)
-        return out
+    @cached_property
+    def distinct(self) -> Whole:
+        """How many destinations each sender has."""
+        return np.bincount((self.destinations >> _48).astype(np.intp), minlength=len(self.keys))
 
-    def distinct(self, hi: Array, lo: Array) -> npt.NDArray[np.int64]:
-        """How many different addresses each group has, by a mix of 48 bits of each."""
-        mixed = rows.mix(np.stack([self.of.astype(np.uint64), hi, lo], axis=1), 0x5EED)
-        kept = np.uint64((1 << 64) - (1 << _GROUP_BITS))
-        packed = np.sort(mixed & kept | self.of.astype(np.uint64) & ~kept)
-        first = np.concatenate([[True], packed[1:] != packed[:-1]])[: len(packed)]
-        return np.bincount((packed[first] & ~kept).astype(np.intp), minlength=self.count)
 
-    def only(self, which: npt.NDArray[np.bool_]) -> "Groups":
-        """The same groups with some of the records."""
-        return Groups(self.count, self.of[which])
+_COUNTED = ("first", "last", "packets", "octets", "flags")
 
 
 def by_slice(audit: Audit, question: Question) -> list[dict[str, Any]]:
     """What each sender sent: a struct each, most packets first."""
-    column = audit.hour.every(question, *_NAMES)
-    if not len(column["slice"]):
-        return []
-    groups = _by_sender(column)
-    named = column["how"] & rows.HOW_FOLDED == 0
-    destinations = groups.only(named).distinct(column["d_hi"][named], column["d_lo"][named])
-    flows = np.bincount(groups.of, minlength=groups.count)
-    ports, told, example = _ports(column, groups), _common(column, groups), groups.example
-    for n, struct in enumerate(told):
-        at = example[n]
-        number = int(column["slice"][at])
+    parts = audit.hour.parts(question)
+    return by_slice_of(audit, parts) if parts else []
+
+
+def by_slice_of(audit: Audit, parts: list[Part]) -> list[dict[str, Any]]:
+    """What each sender sent in ``parts``, of which there are some."""
+    known = [part for part in parts if part.for_good]
+    rest = Tally.of(gathered([part for part in parts if not part.for_good], groups.NAMES))
+    if not known:
+        return _structs(audit, rest, rest.distinct)
+    kept = audit.hour.together("senders", known, lambda part: Tally.of(gathered([part], groups.NAMES)), Tally.joined)
+    return _structs(audit, *_both(kept, rest))
+
+
+def _structs(audit: Audit, tally: Tally, distinct: Whole) -> list[dict[str, Any]]:
+    count = len(tally.keys)
+    told = tally.counts.structs(
+        groups.protocols(tally.protocols, count), groups.ports(tally.ports, tally.port_counts, count)
+    )
+    facts = zip(tally.keys.tolist(), tally.iface.tolist(), distinct.tolist(), tally.flows.tolist(), told, strict=True)
+    for key, iface, destinations, flows, struct in facts:
+        number = key >> 32
         sender = audit.owners.sender(number)
-        struct["slice"] = audit.owners.label(number, int(column["tag"][at]), int(column["iface"][at]))
+        struct["slice"] = audit.owners.label(number, key & 0xFFFFFFFF, iface)
         struct["kind"] = tell.kind(number)
         struct["authority"] = sender.authority if sender else ""
-        struct["destinations"] = int(destinations[n])
-        struct["flows"] = int(flows[n])
-        struct["ports"] = ports[n]
+        struct["destinations"] = destinations
+        struct["flows"] = flows
     return sorted(told, key=lambda struct: (-struct["packets"], struct["slice"]))
 
 
-def _by_sender(column: dict[str, Array]) -> Groups:
-    """A group for each slice; for the unknown one for each tag, as many as there is room for."""
-    present = np.flatnonzero(np.bincount(column["slice"]))
-    place = np.zeros(int(present[-1]) + 1, np.intp)
-    place[present] = np.arange(len(present))
-    of = place[column["slice"]]
-    if present[0] != 0:
-        return Groups(len(present), of)
-    unknown = np.flatnonzero(column["slice"] == 0)
-    tags = column["tag"][unknown].astype(np.uint64)
-    _, sub = np.unique(tags, return_inverse=True)
-    room = (1 << _GROUP_BITS) - len(present) - 1
-    sub = np.minimum(sub.reshape(-1), room)
-    of[unknown] = np.where(sub == 0, 0, len(present) - 1 + sub)
-    return Groups(len(present) + int(sub.max()), of)
+def _both(kept: Tally, rest: Tally) -> tuple[Tally, Whole]:
+    """Two tallies in one, the first much larger, without joining all that it holds; and how many destinations."""
+    to = _places(kept.keys, rest.keys)
+    there = kept.keys[to] == rest.keys
+    also = _moved(rest.ports, np.where(there, to, len(kept.keys)), 16)
+    also = _places(kept.ports, also[_among(kept.ports, also)])
+    few = np.union1d(kept.leading, also)
+    none = np.zeros(0, np.uint64)
+    both = Tally.joined([
+        evolve(kept, ports=kept.ports[few], port_counts=kept.port_counts[few], destinations=none),
+        evolve(rest, destinations=none),
+    ])  # fmt: skip
+    distinct = np.zeros(len(both.keys), np.int64)
+    np.add.at(distinct, _places(both.keys, kept.keys), kept.distinct)
+    wanted = _moved(rest.destinations, np.where(there, to, len(kept.keys)), 48)
+    new = rest.destinations[~_among(kept.destinations, wanted)]
+    np.add.at(distinct, _places(both.keys, rest.keys)[(new >> _48).astype(np.intp)], 1)
+    return both, distinct
 
 
-def by_destination(audit: Audit, question: Question, networks: bool) -> tuple[list[dict[str, Any]], int]:
-    """What went to each destination, or to each /24 and /48 of them: a struct each, most packets first.
-
-    Gives at most `MOST`, and how many there are.
-    """
-    column = audit.hour.every(question, *_NAMES)
-    named = column["how"] & rows.HOW_FOLDED == 0
-    if not named.any():
-        return [], 0
-    column = {name: values[named] for name, values in column.items()}
-    hi, lo = tell.network_of(column["d_hi"], column["d_lo"]) if networks else (column["d_hi"], column["d_lo"])
-    known, of = np.unique(rows.mix(np.stack([hi, lo], axis=1), 0x5EED), return_inverse=True)
-    of = of.reshape(-1)
-    top = np.argsort(np.bincount(of, column["packets"].astype(np.float64)), kind="stable")[::-1][:MOST]
-    rank = np.full(len(known), -1, np.intp)
-    rank[top] = np.arange(len(top))
-    told = rank[of] >= 0
-    column = {name: values[told] for name, values in column.items()}
-    structs = _destinations(audit, column, hi[told], lo[told], Groups(len(top), rank[of][told]), networks)
-    return sorted(structs, key=lambda struct: (-struct["packets"], struct["destination"])), len(known)
+def _within_room(keys: Words, of: Any) -> tuple[Words, Any]:
+    """At most `ROOM` keys, and the place of each record among them: unknown senders beyond that are the last one."""
+    if len(keys) <= ROOM:
+        return keys, of
+    unknown = int(keys.searchsorted(np.uint64(1) << _32))
+    room = max(ROOM - (len(keys) - unknown), 1)
+    return np.concatenate([keys[:room], keys[unknown:]]), np.where(
+        of < unknown, np.minimum(of, room - 1), of - unknown + room
+    )
 
 
-def _destinations(
-    audit: Audit, column: dict[str, Array], hi: Array, lo: Array, groups: Groups, networks: bool
-) -> list[dict[str, Any]]:
-    slices, destinations = _slices(audit, column, groups), groups.distinct(column["d_hi"], column["d_lo"])
-    ports, told, example = _ports(column, groups), _common(column, groups), groups.example
-    for n, struct in enumerate(told):
-        address = rows.address(int(hi[example[n]]), int(lo[example[n]]))
-        length = (24 if address.version == 4 else 48) if networks else address.max_prefixlen
-        struct["destination"] = f"{address}/{length}" if networks else str(address)
-        struct["slices"] = slices[n]
-        struct["destinations"] = int(destinations[n])
-        struct["ports"] = ports[n]
-    return told
+def _places(keys: Any, wanted: Any) -> Any:
+    """Where ``wanted`` are among ``keys``; what is not there has some place."""
+    return np.minimum(keys.searchsorted(wanted), len(keys) - 1)
 
 
-def _common(column: dict[str, Array], groups: Groups) -> list[dict[str, Any]]:
-    first, last = groups.least(column["first"]), groups.most(column["last"])
-    packets, octets = groups.sum(column["packets"]), groups.sum(column["octets"])
-    flags = np.zeros(groups.count, np.uint8)
-    np.bitwise_or.at(flags, groups.of, column["flags"])
-    seen = np.flatnonzero(np.bincount(groups.of * 256 + column["proto"], minlength=groups.count * 256))
-    protocols: list[list[str]] = [[] for _ in range(groups.count)]
-    for pair in seen.tolist():
-        protocols[pair >> 8].append(tell.protocol(pair & 0xFF))
-    return [
-        {
-            "first": int(first[n]) / 1e6,
-            "last": int(last[n]) / 1e6,
-            "first_utc": tell.moment(int(first[n])),
-            "last_utc": tell.moment(int(last[n])),
-            "packets": int(packets[n]),
-            "octets": int(octets[n]),
-            "protocols": protocols[n],
-            "tcp_flags": tell.tcp_flags(int(flags[n])),
-        }
-        for n in range(groups.count)
-    ]
+def _moved(pairs: Any, to: Any, bits: int) -> Any:
+    """Pairs of a place and ``bits`` bits with the places ``to`` instead."""
+    shift, rest = pairs.dtype.type(bits), pairs.dtype.type((1 << bits) - 1)
+    return to.astype(pairs.dtype)[(pairs >> shift).astype(np.intp)] << shift | pairs & rest
 
 
-def _ports(column: dict[str, Array], groups: Groups, most: int = 5) -> list[list[int]]:
-    """The ports of each group's destinations that most records went to."""
-    ported = np.isin(column["proto"], list(rows.PORTED)) & (column["how"] & rows.HOW_PORTLESS == 0)
-    pairs = groups.of[ported].astype(np.int64) << 16 | (column["ports"][ported] & 0xFFFF).astype(np.int64)
-    pairs, counts = np.unique(pairs, return_counts=True)
-    order = np.lexsort((pairs, -counts, pairs >> 16))  # by group, then by how many
-    group = pairs[order] >> 16
-    starts = np.searchsorted(group, np.arange(groups.count))
-    place = np.arange(len(group)) - starts[group]
-    out: list[list[int]] = [[] for _ in range(groups.count)]
-    for pair in pairs[order][place < most].tolist():
-        out[pair >> 16].append(pair & 0xFFFF)
-    return out
+def _among(ordered: Any, wanted: Any) -> Any:
+    """Which of ``wanted`` are in ``ordered``."""
+    if not len(ordered):
+        return np.zeros(len(wanted), bool)
+    return ordered[_places(ordered, wanted)] == wanted
 
 
-def _slices(audit: Audit, column: dict[str, Array], groups: Groups) -> list[list[str]]:
-    """The senders in each group, by name."""
-    keys = np.stack([groups.of.astype(np.uint64), column["slice"].astype(np.uint64), column["tag"].astype(np.uint64)])
-    _, at = np.unique(rows.mix(np.ascontiguousarray(keys.T), 0x5EED), return_index=True)
-    out: list[dict[str, None]] = [{} for _ in range(groups.count)]
-    for place in at.tolist():
-        number, tag, iface = (int(column[name][place]) for name in ("slice", "tag", "iface"))
-        out[int(groups.of[place])][audit.owners.label(number, tag, iface)] = None
-    return [sorted(names) for names in out]
+def _ordered(runs: list[Words]) -> Words:
+    """Several runs, each in order, in one."""
+    every = np.concatenate(runs)
+    every.sort(kind="stable")  # which makes use of the runs
+    return every

@@ -83,9 +83,9 @@ def flows(found: Rows, owners: Owners, veiled: bool = False) -> list[dict[str, A
     if veiled:
         found = found.copy()
         found["d_hi"], found["d_lo"] = network_of(found["d_hi"], found["d_lo"])
-    listed = zip(*(found[name].tolist() for name in _TOLD), strict=True)
-    sources, destinations = _Addresses(), _Addresses(veiled)
-    return [_struct(row, owners, sources, destinations) for row in listed]
+    listed = zip(*(found[name].tolist() for name in COLUMNS), strict=True)
+    sources, destinations = Addresses(), Addresses(veiled)
+    return [struct(row, owners, sources, destinations) for row in listed]
 
 
 class Flows(Sequence[dict[str, Any]]):
@@ -96,6 +96,10 @@ class Flows(Sequence[dict[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def rows(self, at: slice) -> tuple[Rows, Owners, bool]:
+        """Some of them as they are kept, whose they are, and whether they are veiled."""
+        return self._found[at], self._owners, self._veiled
 
     @overload
     def __getitem__(self, at: int) -> dict[str, Any]: ...
@@ -111,16 +115,16 @@ class Flows(Sequence[dict[str, Any]]):
 
 def flow(row: Rows, owners: Owners) -> dict[str, Any]:
     """One flow as a struct."""
-    return _struct(tuple(row[name].item() for name in _TOLD), owners, _Addresses(), _Addresses())
+    return struct(tuple(row[name].item() for name in COLUMNS), owners, Addresses(), Addresses())
 
 
-_TOLD = (
+COLUMNS = (
     "slice", "tag", "iface", "first", "last", "proto", "how", "ports", "s_hi", "s_lo", "d_hi", "d_lo", "flags",
     "packets", "octets", "frames",
 )  # fmt: skip
 
 
-class _Addresses(dict[tuple[int, int], str]):
+class Addresses(dict[tuple[int, int], str]):
     """Halves of addresses to what is told of them, each made once."""
 
     def __init__(self, veiled: bool = False) -> None:
@@ -134,7 +138,8 @@ class _Addresses(dict[tuple[int, int], str]):
         return told
 
 
-def _struct(row: tuple[int, ...], owners: Owners, sources: _Addresses, destinations: _Addresses) -> dict[str, Any]:
+def struct(row: tuple[int, ...], owners: Owners, sources: Addresses, destinations: Addresses) -> dict[str, Any]:
+    """One flow as a struct; ``row`` has its `COLUMNS`."""
     number, tag, iface, first, last, proto, how, ports, s_hi, s_lo, d_hi, d_lo, flags, *counts = row
     bare = bool(how & (rows.HOW_FOLDED | rows.HOW_COARSE))
     named = proto in rows.PORTED and not how & rows.HOW_PORTLESS and not bare

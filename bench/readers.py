@@ -1,64 +1,99 @@
 """Strangers at a node's pages: twenty readers at once while the hour holds a million flows.
 
 ``python -m bench.readers [flows] [readers] [seconds]`` prints p50 and p95 by page, and what a page costs in CPU.
-The pages run in a process of their own, as on a node; what the capture does beside them is not part of it.
+The pages run in a process of their own, as on a node, and flows go on coming; the capture itself is not part of it.
 """
 
 import http.client
+import itertools
 import os
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from bench.measure import Figure
-
-LIMIT = 0.300  # seconds at p95
-_SERVER = """
-import sys, time
-from twisted.internet import reactor
+import numpy as np
 from twisted.web.server import Site
+
+from auditd import rows
 from auditd.answers import Answers
 from auditd.pages import Pages
+from auditd.rows import Rows
 from bench import made_flows
+from bench.measure import Figure
 from tests.auditd.world import World
-from twisted.internet.threads import deferToThread
-import numpy as np
-from auditd import rows
-world = World()
-count = int(sys.argv[1])
-found, node = made_flows.hour(made_flows.testbed(), 0, count)
-now, wall = world.clocks()
-shift = wall - int(found["last"].max())
-found["last"] += shift
-found["first"] += shift
-common = {"authority": "plc", "kind": "mark", "from": wall / 1e6 - 9000}
-names = [{"slice": made_flows.slice_name(n), "tag": str(n), **common}
-         for n in range(made_flows.FIRST_SLICE, made_flows.FIRST_SLICE + made_flows.SLICES)]
-world.own(also=names)
-numbers = {sender.slice: n for sender, n in world.audit.owners.senders().items()}
-table = np.zeros(made_flows.FIRST_SLICE + made_flows.SLICES, np.uint32)
-for n in range(made_flows.FIRST_SLICE, len(table)):
-    table[n] = numbers[made_flows.slice_name(n)]
-found["slice"] = table[found["slice"]]
-for at in range(0, count, 60_000):
-    world.audit.hour.add(found[at:at + 60_000], world.steady)
-def aside(work, told):
-    deferToThread(work).addCallback(told)
-world.pages = Pages(Answers(world.audit, world.settings, aside), world.clocks)
-began = time.monotonic()
-def clocks():
-    passed = int(1e6 * (time.monotonic() - began))
-    return now + passed, wall + passed
-world.pages._clocks = clocks
-world.pages.warm()
-port = reactor.listenTCP(0, Site(world.pages), interface="127.0.0.1")
-some = [str(rows.address(int(found["d_hi"][n]), int(found["d_lo"][n]))) for n in range(0, count, max(1, count // 500))]
-print(port.getHost().port, *some, flush=True)
-reactor.run()
-"""
+
+LIMIT = 0.300  # seconds at p95
+_SERVER = "import sys; from bench.readers import serve; serve(int(sys.argv[1]))"
+_BEAT = 0.25  # seconds between two deliveries of a capture
+_OPEN = 60.0  # seconds at the end of the hour whose flows have not ended yet
+
+
+def serve(count: int) -> None:
+    """Serve the pages of a node whose last hour has ``count`` flows, and which goes on sending at that pace."""
+    from twisted.internet import reactor as found_reactor  # here alone: the readers' process needs none
+    from twisted.internet import task, threads
+
+    reactor: Any = found_reactor  # a module by its type
+
+    world, found, some = a_full_hour(count)
+    began, (steady, wall) = time.monotonic(), world.clocks()
+
+    def clocks() -> tuple[int, int]:
+        passed = int(1e6 * (time.monotonic() - began))
+        return steady + passed, wall + passed
+
+    def aside(work: Callable[[], Any], told: Callable[[Any], None]) -> None:
+        threads.deferToThread(work).addCallback(told)
+
+    chance = np.random.default_rng(3)
+
+    def beat() -> None:
+        now, today = clocks()
+        sent = found[chance.integers(0, count, int(count / 3600 * _BEAT))]
+        sent["ports"] = chance.integers(1 << 16, 1 << 32, len(sent))
+        sent["first"] = sent["last"] = now
+        world.audit.flows.see(sent)
+        world.audit.clock(now, today)
+        world.audit.turn(now)
+
+    world.pages = Pages(Answers(world.audit, world.settings, aside), clocks)
+    task.LoopingCall(beat).start(_BEAT)
+    task.LoopingCall(world.pages.warm).start(20.0)
+    port = reactor.listenTCP(0, Site(world.pages), interface="127.0.0.1")
+    print(port.getHost().port, *some, flush=True)
+    reactor.run()
+
+
+def a_full_hour(count: int) -> tuple[World, Rows, list[str]]:
+    """A node's audit after an hour of ``count`` flows, the flows, and some 500 of the addresses that they went to."""
+    world = World()
+    found, _ = made_flows.hour(made_flows.testbed(), 0, count)
+    steady, wall = world.clocks()
+    shift = wall - int(found["last"].max())
+    found["last"] += shift
+    found["first"] += shift
+    common = {"authority": "plc", "kind": "mark", "from": wall / 1e6 - 9000}
+    last = made_flows.FIRST_SLICE + made_flows.SLICES
+    numbers = range(made_flows.FIRST_SLICE, last)
+    world.own(also=[{"slice": made_flows.slice_name(n), "tag": str(n), **common} for n in numbers])
+    ours = {sender.slice: n for sender, n in world.audit.owners.senders().items()}
+    table = np.zeros(last, np.uint32)
+    table[list(numbers)] = [ours[made_flows.slice_name(n)] for n in numbers]
+    found["slice"] = table[found["slice"]]
+    found = found[found["last"].argsort(kind="stable")]
+    still_open = int(found["last"].searchsorted(wall - int(_OPEN * 1e6)))
+    for begin, end in itertools.pairwise([*range(0, still_open, max(1, count // 720)), still_open]):
+        world.audit.hour.add(found[begin:end], world.steady - (wall - int(found["last"][end - 1])) / 1e6)
+    rest = found[still_open:].copy()
+    rest["first"] += steady - wall
+    rest["last"] += steady - wall
+    world.audit.flows.see(rest)
+    places = range(0, count, max(1, count // 500))
+    return world, found, [str(rows.address(int(found["d_hi"][n]), int(found["d_lo"][n]))) for n in places]
 
 
 def paths(addresses: list[str]) -> dict[str, list[str]]:
@@ -93,10 +128,10 @@ def measured(flows: int, readers: int, seconds: float) -> Iterator[tuple[str, fl
         times: dict[str, list[float]] = {kind: [] for kind in kinds}
         end = time.monotonic() + seconds
         crowd = [threading.Thread(target=_read, args=(int(port), kinds, times, end, n)) for n in range(readers)]
-        for each in crowd:
-            each.start()
-        for each in crowd:
-            each.join()
+        for reader in crowd:
+            reader.start()
+        for reader in crowd:
+            reader.join()
         spent = _cpu(server.pid) - spent
         for kind, taken in times.items():
             yield kind, _at(taken, 0.5), _at(taken, 0.95), len(taken), 0.0

@@ -1,15 +1,19 @@
 """Questions to the last hour: an index and short cuts find what a plain look at every record finds."""
 
+import json
 import random
 from ipaddress import ip_address, ip_network
 
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from auditd import hour, rows
-from auditd.hour import Hour, Question
+from auditd import chunks, hour, rows, standing, sums, tell, written
+from auditd.destinations import by_destination
+from auditd.hour import Hour
+from auditd.question import Question
 from auditd.rows import Rows
-from tests.auditd.world import CODEEN, NOON, World, sent
+from auditd.shelf import Shelf
+from tests.auditd.world import CODEEN, NOON, VICTIM, World, sent
 
 CHUNKS, EACH = 5, 3000
 
@@ -42,7 +46,7 @@ class AskingMuch(SynchronousTestCase):
 
     def plain(self, question: Question) -> Rows:
         every = np.concatenate([*self.every, self.open])
-        return rows.joined(every[question.which(hour.columns(every))])
+        return rows.joined(every[question.which(chunks.columns(every))])
 
     def questions(self) -> list[Question]:
         chance, found = random.Random(4), []
@@ -88,6 +92,72 @@ class AskingMuch(SynchronousTestCase):
         self.assertGreater(len(self.hour.ask(question)), 100)
 
 
+class Kept(SynchronousTestCase):
+    """Sums of stretches of the hour that are kept: all the same as sums of the records at once."""
+
+    def setUp(self) -> None:
+        self.patch(chunks, "WORTH", 500)
+        self.world = World()
+        names = [
+            {"slice": f"site_s{n}", "authority": "plc", "kind": "mark", "tag": str(n), "from": 0.0} for n in range(9)
+        ]
+        self.world.own(also=names)
+        self.hour = self.world.audit.hour
+        self.every: list[Rows] = []
+
+    def add(self, number: int) -> None:
+        chance, found = np.random.default_rng(100 + number), some_flows(number)
+        found["slice"] = np.where(chance.random(EACH) < 0.2, 0, found["slice"])
+        found["tag"] = np.where(found["slice"] == 0, chance.integers(1, 40, EACH), 0)
+        found["flags"], found["octets"] = chance.integers(0, 256, EACH), chance.integers(40, 9000, EACH)
+        folded = chance.random(EACH) < 0.02
+        rows.nameless(nameless := found[folded])
+        found[folded] = nameless
+        self.every.append(found)
+        self.hour.add(found, 100.0 * number)
+
+    def at_once(self) -> World:
+        """A world with the same records, of which nothing is kept: all of them are open flows."""
+        world = World()
+        world.audit.owners = self.world.audit.owners
+        world.audit.hour.show_open(np.concatenate(self.every))
+        return world
+
+    def test_what_each_sender_sent_and_where_it_went_is_summed_alike(self) -> None:
+        questions = (
+            Question(), Question(since=3 * 10**8), Question(to=ip_network("203.0.112.0/22")), Question(protocol=6),
+            Question(to=ip_network("::/0")), Question(slices=frozenset({0, 16})),
+            Question(to=ip_network("203.0.112.9")),
+        )  # fmt: skip
+        for number in range(CHUNKS):
+            self.add(number)
+            plain = self.at_once().audit
+            for question in questions[:: 1 if number == CHUNKS - 1 else 3]:
+                self.assertEqual(sums.by_slice(plain, question), sums.by_slice(self.world.audit, question), question)
+                for networks in (True, False):
+                    (some, few), (others, many) = (
+                        by_destination(audit, question, networks) for audit in (plain, self.world.audit)
+                    )
+                    self.assertEqual((few, [each["packets"] for each in some]), (many, [e["packets"] for e in others]))
+                    self.assertEqual(some[:30], others[:30])
+
+    def test_a_record_that_finds_its_slice_late_moves_in_sums_that_were_kept(self) -> None:
+        for number in range(CHUNKS):
+            self.add(number)
+        before = {struct["slice"]: struct["packets"] for struct in sums.by_slice(self.world.audit, Question())}
+        self.hour.claim(lambda found: np.where(found["tag"] == 7, 18, 0).astype(np.uint32))
+        after = {struct["slice"]: struct["packets"] for struct in sums.by_slice(self.world.audit, Question())}
+        self.assertGreater(before["(unknown cgroup:7)"], 0)
+        self.assertNotIn("(unknown cgroup:7)", after)
+        self.assertEqual(sum(before.values()), sum(after.values()))
+
+    def test_a_shelf_keeps_what_was_asked_for_last(self) -> None:
+        shelf = Shelf(2)
+        for name in ("a", "b", "a", "c"):
+            shelf.get(name, name.upper)
+        self.assertEqual(["A", None, "C"], [shelf.seen(name) for name in "abc"])
+
+
 class Wide(SynchronousTestCase):
     def test_a_prefix_so_wide_is_answered_by_the_latest_flows_and_exact_sums_on_a_small_page(self) -> None:
         world = World()
@@ -112,12 +182,61 @@ class Wide(SynchronousTestCase):
         many["d_lo"] += np.arange(60_000).astype(np.uint64)
         world.audit.hour.add(many, 1000.0)
         answers = world.pages._answers
-        object.__setattr__(answers, "aside", lambda make, told: work.append((make, told)))
+        answers.standing.aside = lambda make, told: work.append((make, told))
         world.pages.warm()
         world.pages.warm()
-        self.assertEqual(4, len(work))
+        self.assertEqual(3, len(work))
         for make, told in work:
             told(make())
-        self.assertEqual(60_000, answers._kept["slices"].value[0]["destinations"])
+        self.assertEqual(60_000, world.json("/slices.json")[0]["destinations"])
         world.pages.warm()
-        self.assertEqual(4, len(work))
+        self.assertEqual(3, len(work))
+
+    def test_with_much_to_sum_a_page_is_never_older_than_a_second_or_two(self) -> None:
+        self.patch(standing, "MUCH", 100)
+        world, work = World(), []
+        answers = world.pages._answers
+        answers.standing.aside = lambda make, told: work.append((make, told))
+        seen = []
+        for second in range(5):
+            world.see(sent(CODEEN, at=world.steady, ports=second << 16 | 53, packets=250))
+            world.see(*(sent(CODEEN, at=world.steady, ports=port << 16 | 54) for port in range(150)))
+            for path in ("/slices.json", "/.json"):
+                told = world.json(path)
+                seen.append((told if isinstance(told, list) else told["slices"])[0]["packets"] - 400 * second)
+            for make, told in work:
+                told(make())
+            work.clear()
+            world.later(1.0)
+        self.assertEqual(400, seen[0])
+        self.assertGreaterEqual(min(seen), 400 - 2 * 400)
+
+
+class Large(SynchronousTestCase):
+    """Answers of thousands of flows."""
+
+    def setUp(self) -> None:
+        self.world = World()
+        many = rows.empty(5000)
+        many[:] = sent(CODEEN, at=1000)
+        many["ports"] = np.arange(5000) << 16 | 53
+        many["proto"] = np.resize(np.array([6, 17, 1, 47, 58], np.uint8), 5000)
+        many["how"] = np.where(np.arange(5000) % 7 == 0, np.arange(5000) % 16, 0)
+        many["first"] = many["last"] = NOON * 1_000_000 - np.arange(5000)
+        self.world.audit.hour.add(many, 1000.0)
+
+    def test_flows_are_written_as_their_structs_are(self) -> None:
+        found, owners = self.world.audit.hour.ask(Question()), self.world.audit.owners
+        for veiled in (False, True):
+            structs = tell.flows(found, owners, veiled)
+            self.assertEqual([json.dumps(each, separators=(",", ":")) for each in structs],
+                             list(written.flows(found, owners, veiled)))  # fmt: skip
+
+    def test_a_large_answer_is_made_in_pieces_that_are_whole_together(self) -> None:
+        answer = self.world.pages._answers.to(VICTIM, "", {}, *self.world.clocks())
+        pieces = list(self.world.pages._renderer.json(answer))
+        self.assertGreater(len(pieces), 20)
+        told = json.loads("".join(pieces))
+        self.assertEqual((5000, 5000), (told["flow_count"], len(told["flows"])))
+        lines = "".join(self.world.pages._renderer.csv(answer)).split("\r\n")
+        self.assertEqual(5002, len(lines))
