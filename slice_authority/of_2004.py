@@ -1,10 +1,11 @@
 """The calls by which a slice was made in 2004, before slices had tickets: structs, and who calls stands second.
 
-Each is one or a few of today's calls. The words by which its clients tell that something was done before are kept:
-"already assigned", "not assigned", "does not exist". What was assigned was "a simple (share, duration) pair": the share
-is the slice's part of each node's processor and link in proportion to the others', and becomes its tags of these names;
-the duration renews it, up to the longest renewal there is today. There is no budget of a site from which shares are
-taken. A sliver that is to be instantiated at once comes with its node's next poll.
+Each is one or a few of today's calls. The words by which its clients tell that something was done before, or cannot be,
+are kept: "already assigned", "not assigned", "does not exist", "unknown within Planetlab". What was assigned was "a
+simple (share, duration) pair": the share is the slice's part of each node's processor and link in proportion to the
+others', and becomes its tags of these names; the duration renews it, up to the longest renewal there is today. There is
+no budget of a site from which shares are taken. A sliver that is to be instantiated at once comes with its node's next
+poll.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -131,7 +132,7 @@ LONGEST = 8 * 7 * 86400 - 60  # seconds from now, of a slice's life after a rene
 async def _slice(today: Today, name: str) -> dict[str, Any]:
     rows = await today("GetSlices", [name], ["name", "expires", "node_ids"])
     if not rows:
-        raise NotFound(f"slice {name!r} does not exist")
+        raise NotFound(f"slice {name!r} does not exist: it is unknown within Planetlab")
     return dict(rows[0])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, NotFound
 from planetlab.names import SliceName
 from slice_authority import of_2004
 from tests.world import World
@@ -56,6 +56,10 @@ class AShare(SynchronousTestCase):
         rows = self.world.plc.call("GetSliceTags", wanted, ["tagname", "value", "node_id"])
         said = sorted((row["tagname"], row["value"], row["node_id"] is None) for row in rows)
         self.assertEqual([("cpu_share", "30", True), ("cpu_share", "7", False), ("net_share", "30", True)], said)
+
+    def test_of_a_slice_that_is_gone_is_refused_in_the_words_that_make_its_client_give_up(self) -> None:
+        error = self.assertRaises(NotFound, self.assign, "princeton_gone", renewTime=DAY, share=30)
+        self.assertIn("unknown within Planetlab", str(error))
 
     def test_that_is_none_is_refused_and_changes_neither_share_nor_time(self) -> None:
         before = self.expires("princeton_small")
