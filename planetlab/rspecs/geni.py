@@ -12,7 +12,7 @@ from planetlab.credentials import print_time
 from planetlab.errors import BadArgument
 from planetlab.rspec import Tags
 from planetlab.rspecs import elements, parts
-from planetlab.rspecs.documents import Document, Interface, Kind, Node, Sliver
+from planetlab.rspecs.documents import Document, Interface, Kind, Link, Node, Sliver
 from planetlab.rspecs.elements import add, children, few, give, integer, local, needed, text, truth, urn
 from planetlab.rspecs.versions import PLANETLAB, Version
 
@@ -21,7 +21,7 @@ _PLANETLABS = (PLANETLAB, "http://www.planet-lab.org/resources/ext/planetlab/1")
 
 
 def read(root: etree._Element, version: Version) -> Document:
-    """The document. Raises `BadArgument`."""
+    """The document. Raises `BadArgument`, also where an attribute is missing that the public schemas require."""
     spaces = (version.namespace, "")
     if local(root) != "rspec":
         raise BadArgument(f"rspec: expected a root element rspec, got {local(root)[:40]}")
@@ -36,7 +36,7 @@ def read(root: etree._Element, version: Version) -> Document:
         kind=kind,
         nodes=tuple(_read_node(one, spaces, kind) for one in few(children(root, spaces, "node"))),
         leases=tuple(parts.read_lease(one, (*spaces, *_PLANETLABS)) for one in few(leases)),
-        links=tuple(parts.read_link(one, spaces) for one in few(children(root, spaces, "link"))),
+        links=tuple(_read_link(one, spaces, kind) for one in few(children(root, spaces, "link"))),
         defaults=next((_bits(one, Sliver()) for one in children(root, _PLANETLABS, "sliver_defaults")), Sliver()),
         generated=elements.time(root, "generated"),
         generated_by=text(root, "generated_by"),
@@ -69,33 +69,40 @@ def _names(space: str) -> dict[Any, str]:  # lxml's stubs know no None, the defa
 
 
 def _read_node(element: etree._Element, spaces: tuple[str, ...], kind: Kind) -> Node:
-    client_id = text(element, "client_id")
-    if kind is not Kind.ADVERTISEMENT and not (client_id or text(element, "component_id")):
-        raise BadArgument("rspec: node: expected a client_id, by which its asker knows it, or a component_id")
+    is_offer = kind is Kind.ADVERTISEMENT
+    needed(element, "component_id" if is_offer else "client_id")
     more = next(children(element, _PLANETLABS, "node"), element)
     available = next(children(element, spaces, "available"), None)
     component = urn(element, "component_id")
     return Node(
         component_id=component,
-        client_id=client_id,
+        client_id=text(element, "client_id"),
         component_name=text(element, "component_name") or (component.hrn.leaf if component is not None else ""),
         component_manager=urn(element, "component_manager_id", "authority"),
         site=urn(more, "site_id", "authority"),
         sliver_id=urn(element, "sliver_id"),
         exclusive=bool(truth(element, "exclusive")),
-        available=None if available is None else truth(available, "now"),
+        available=None if available is None or not needed(available, "now") else truth(available, "now"),
         bw_limit=integer(more, "bw_limit"),
         granularity=integer(more, "granularity", 1),
         hardware=tuple(needed(one, "name") for one in children(element, spaces, "hardware_type")),
-        location=parts.read_location(element, spaces),
-        interfaces=tuple(_read_interface(one) for one in children(element, spaces, "interface")),
+        location=parts.read_location(element, spaces, strictly=True),
+        interfaces=tuple(_read_interface(one, is_offer) for one in children(element, spaces, "interface")),
         slivers=tuple(_read_sliver(one, spaces) for one in children(element, spaces, "sliver_type")),
         tags=_attributes(element),
-        **parts.read_services(element, spaces),
+        **parts.read_services(element, spaces, strictly=True),
     )
 
 
-def _read_interface(element: etree._Element) -> Interface:
+def _read_link(element: etree._Element, spaces: tuple[str, ...], kind: Kind) -> Link:
+    name = "component_id" if kind is Kind.ADVERTISEMENT else "client_id"
+    for one in (element, *children(element, spaces, "interface_ref")):
+        needed(one, name)
+    return parts.read_link(element, spaces)
+
+
+def _read_interface(element: etree._Element, is_offered: bool) -> Interface:
+    needed(element, "component_id" if is_offered else "client_id")
     more = next(children(element, _PLANETLABS, "interface"), None)
     address = "" if more is None else text(more, "ipv4")
     if not address:

@@ -16,10 +16,10 @@ from planetlab.rspecs.elements import add, children, integer, needed, number, te
 _NO_COUNTRY = "unknown"  # the schemas want a country; this is what the SFA's servers said where they knew none
 
 
-def read_location(node: etree._Element, spaces: Sequence[str]) -> Location | None:
-    """Where a node stands; None where that is not said."""
+def read_location(node: etree._Element, spaces: Sequence[str], strictly: bool = False) -> Location | None:
+    """Where a node stands; None where that is not said. ``strictly`` wants what the public schemas require."""
     for element in children(node, spaces, "location"):
-        country = text(element, "country")
+        country = (needed if strictly else text)(element, "country")
         return Location(
             country="" if country == _NO_COUNTRY else country,
             latitude=number(element, "latitude", 90.0),
@@ -35,12 +35,13 @@ def write_location(node: etree._Element, space: str, location: Location | None) 
         add(node, space, "location", country=country, longitude=location.longitude, latitude=location.latitude)
 
 
-def read_services(node: etree._Element, spaces: Sequence[str]) -> dict[str, Any]:
-    """What a node's ``services`` say, as fields of a `Node`."""
+def read_services(node: etree._Element, spaces: Sequence[str], strictly: bool = False) -> dict[str, Any]:
+    """What a node's ``services`` say, as fields of a `Node`. ``strictly`` wants what the public schemas require."""
+    said = needed if strictly else text
     return {
-        "logins": tuple(map(_login, _inside(node, spaces, "login"))),
+        "logins": tuple(_login(one, said(one, "authentication")) for one in _inside(node, spaces, "login")),
         "executes": tuple(
-            Execute(command=needed(one, "command"), shell=text(one, "shell") or "sh")
+            Execute(command=needed(one, "command"), shell=said(one, "shell") or "sh")
             for one in _inside(node, spaces, "execute")
         ),
         "installs": tuple(
@@ -70,7 +71,7 @@ def _inside(node: etree._Element, spaces: Sequence[str], name: str) -> Iterator[
         yield from children(holder, spaces, name)
 
 
-def _login(element: etree._Element) -> Login:
+def _login(element: etree._Element, authentication: str) -> Login:
     port = integer(element, "port")
     if port is not None and not 0 < port < 65_536:
         raise BadArgument(f"rspec: login@port: expected 1 to 65535, got {port}")
@@ -78,7 +79,7 @@ def _login(element: etree._Element) -> Login:
         hostname=text(element, "hostname"),
         port=22 if port is None else port,
         username=text(element, "username"),
-        authentication=text(element, "authentication") or "ssh-keys",
+        authentication=authentication or "ssh-keys",
     )
 
 

@@ -45,7 +45,7 @@ HOSTILE = {
     "no kind": (rspec(NODE).replace(' type="request"', ""), "rspec@type"),
     "an unknown kind": (rspec(NODE, "order"), "rspec@type"),
     "another kind": (rspec(NODE, "manifest"), "expected a document of type request"),
-    "a node without a name": (rspec("<node/>"), "expected a client_id"),
+    "a node without a name": (rspec("<node/>"), "node@client_id: expected it to be there"),
     "a URN that is none": (rspec('<node client_id="n" component_id="plc.cornell.n1"/>'), "node@component_id"),
     "a URN of five parts": (rspec('<node client_id="n" component_id="urn:publicid:IDN+a+node+b+c"/>'), "component_id"),
     "a truth that is none": (rspec('<node client_id="n" exclusive="perhaps"/>'), "node@exclusive"),
@@ -54,7 +54,9 @@ HOSTILE = {
         rspec('<node client_id="n"><location country="US" latitude="91" longitude="0"/></node>'), "latitude",
     ),
     "no number": (rspec('<node client_id="n"><location country="US" latitude="nan"/></node>'), "latitude"),
-    "port 0": (rspec('<node client_id="n"><services><login port="0"/></services></node>'), "login@port"),
+    "port 0": (
+        rspec('<node client_id="n"><services><login authentication="ssh-keys" port="0"/></services></node>'), "login@port",
+    ),
     "a lease for ever": (rspec('<lease slice_id="plc.a.b" start_time="1" duration="9999999999999999999"/>'), "lease"),
     "a lease of nothing": (rspec('<lease slice_id="plc.a.b" start_time="1" duration="1"/>'), "lease: expected"),
     "a lease of no time": (

@@ -36,7 +36,7 @@ def as_said(one: Document, version: Version) -> Document:
 class EverySpelling(SynchronousTestCase):
     def test_a_number_may_have_an_exponent(self) -> None:
         place = Location(country="GH", latitude=0.0, longitude=6.1e-05)
-        offer = Document(kind=Kind.ADVERTISEMENT, nodes=(Node(component_name="a.example", location=place),))
+        offer = Document(kind=Kind.ADVERTISEMENT, nodes=(Node(component_id=N1, location=place),))
         for version in VERSIONS:
             (node,) = codec.read(codec.write(offer, version), Kind.ADVERTISEMENT).nodes
             self.assertEqual(place, node.location, str(version))
@@ -61,6 +61,25 @@ class EverySpelling(SynchronousTestCase):
             if version is not SFA1:
                 schema = layout.schema(version, one.kind)
                 self.assertTrue(schema.validate(etree.fromstring(text)), str(schema.error_log))
+
+    def test_what_the_public_schemas_require_is_required(self) -> None:
+        """Attributes, by what the field's notes and valid examples of those schemas say of them."""
+        required = {
+            Kind.ADVERTISEMENT: {
+                "node": "component_id", "hardware_type": "name", "sliver_type": "name", "available": "now",
+                "location": "country", "interface": "component_id",
+            },
+            Kind.REQUEST: {"node": "client_id", "sliver_type": "name"},
+            Kind.MANIFEST: {"node": "client_id", "sliver_type": "name", "login": "authentication"},
+        }  # fmt: skip
+        files = {Kind.ADVERTISEMENT: "ad", Kind.REQUEST: "request", Kind.MANIFEST: "manifest"}
+        for version, (kind, attributes) in product(("pg2", "geni3"), required.items()):
+            for element, attribute in attributes.items():
+                root = etree.fromstring(sample(f"{version}-{files[kind]}"))
+                found = next(root.iter(f"{{*}}{element}"))
+                del found.attrib[attribute]
+                error = self.assertRaises(BadArgument, codec.read, etree.tostring(root), kind)
+                self.assertIn(f"{element}@{attribute}", str(error))
 
     def test_a_document_is_recognised_by_its_root(self) -> None:
         for version in VERSIONS:
