@@ -237,5 +237,11 @@ def _noun(record: Record) -> str:
 
 
 def _told(wrong: sqlite3.IntegrityError) -> str:
-    """What a refused statement says of the caller's values; names of tables are no secret, values do not occur."""
+    """What a refused statement says of the caller's values, in the words of who called; values do not occur."""
+    kind, _, column = str(wrong).partition(" constraint failed: ")
+    table, _, name = column.partition(".")
+    if kind == "UNIQUE" and name:
+        return f"{name.partition(',')[0]} is taken already: of {table.replace('_', ' ')}, no two may have the same"
+    if kind.startswith("FOREIGN KEY"):
+        return "it is in use: something else refers to it, or what it refers to is not there"
     return str(wrong)

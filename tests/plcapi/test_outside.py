@@ -58,6 +58,21 @@ class Outside(SynchronousTestCase):
             Row("anonymous", "ReportRunlevel", ({"run_level": "boot"}, NODE), Fault(103)),
         )
 
+    def test_what_the_registry_refuses_is_told_in_the_callers_words(self) -> None:
+        for method, args, told in (
+            (
+                "AddTagType",
+                ({"tagname": "colour"},),
+                "tagname is taken already: of tag types, no two may",
+            ),
+            ("AddNodeGroup", ("rings", "ring", "x"), "groupname is taken already: of nodegroups, no two may have"),
+            ("AddMessage", ({"message_id": "hello"},), "message_id is taken already"),
+            ("DeleteTagType", ("ring",), "it is in use: something else refers to it"),
+            ("DeleteBootState", ("boot",), "it is in use: something else refers to it"),
+        ):
+            code, text = self.campus.refused(method, ADMIN, *args)
+            self.assertEqual((106, True), (code, told in text), text)
+
     def test_a_tap_interface_has_no_mac(self) -> None:
         tap = {"type": "ipv4", "method": "tap", "ip": "192.0.2.3", "gateway": "192.0.2.1"}
         self.holds(
