@@ -208,9 +208,7 @@ def asked(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--interface", action="append", required=True, help="capture here; may be repeated")
     parser.add_argument("--filter", default="", help="a tcpdump expression: capture no more than that")
     parser.add_argument("--ring-mib", type=int, default=16, help="MiB shared with the kernel, per interface")
-    parser.add_argument(
-        "--senders", choices=("auto", "kernel", "mark", "packet"), default="auto", help="who tells the sender"
-    )
+    parser.add_argument("--senders", choices=SENDERS, default="auto", help="who tells the sender")
     parser.add_argument("--forwarded", choices=("interface", "mark"), default="interface", help="what tells slivers")
     parser.add_argument("--hot-path", choices=HOT_PATHS, default="auto", help="how plain packets are read")
     parser.add_argument(

@@ -38,7 +38,6 @@ class Kind(StrEnum):
     ADDRESS = "address"
 
 
-_UNIQUE = {Kind.CGROUP, Kind.INTERFACE}  # the kernel does not use these numbers twice in a row
 Tag = tuple[Kind, object]
 
 

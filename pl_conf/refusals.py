@@ -85,7 +85,6 @@ REASONS = (
 )
 
 BY_WORD = {reason.word: reason for reason in REASONS}
-BY_NUMBER = {reason.number: reason for reason in REASONS}
 
 
 class NotAdmitted(PlanetLabError):

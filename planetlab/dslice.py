@@ -109,11 +109,6 @@ def seal(paper: Paper, key: PrivateKey) -> bytes:
     return HEADER + b": " + base64.b64encode(signature) + b"\n\n" + xml
 
 
-def is_paper(sealed: bytes) -> bool:
-    """Whether these bytes look like one."""
-    return sealed[: len(HEADER)].lower() == HEADER
-
-
 def open_paper(sealed: bytes, kind: Literal["ticket", "lease"], key: PublicKey) -> Paper:
     """The paper in ``sealed``, if ``key`` signed it. Raises `BadTicket`. Times and holder are the caller's."""
     if len(sealed) > MOST_BYTES:

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from planetlab.filters import Filter
 from planetlab.records.fields import Record
-from planetlab.shapes import Either, ListOf, Nil, Of, Shape, Struct
+from planetlab.shapes import Either, ListOf, Of, Shape, Struct
 
 
 def of(record: Record, name: str, nil: bool | None = None) -> Shape:
@@ -53,7 +53,6 @@ def answer(**members: Shape) -> Struct:
 ID = Of(int)
 TEXT = Of(str)
 IDS_OR_NAMES = ListOf((Either((ID, TEXT)),))
-MAYBE_TEXT = Either((TEXT, Nil()))
 RETURN_FIELDS = ListOf((TEXT,))
 
 

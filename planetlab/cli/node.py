@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -201,8 +200,3 @@ class NodePlace:
             service(package, self.path / f"{package}.toml", f"{package} {self.hostname}", logs)
             for package in ("node_manager", "pl_conf", "auditd")
         ]
-
-
-def root_names(roots: Sequence[TrustedRoot]) -> str:
-    """Whom a node trusts, for people."""
-    return ", ".join(f"{root.hrn} ({root.share:.0%})" for root in roots)

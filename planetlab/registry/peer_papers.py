@@ -1,7 +1,7 @@
 """The books of peers: their signed statements, how they were heard, and the tickets they seal for our nodes."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from attrs import field, frozen
 
@@ -205,8 +205,3 @@ def reissue(store: Store) -> None:
     store.change(
         "UPDATE standing_tickets SET sealed = NULL, version = (SELECT value FROM counters WHERE name = 'version')"
     )
-
-
-def known_names(papers: Iterable[Paper]) -> str:
-    """Peers' names as errors list them."""
-    return ", ".join(sorted(str(each.hrn) for each in papers)) or "none"

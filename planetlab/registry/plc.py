@@ -41,7 +41,6 @@ class Plc:
     xmpp_server: str | None = None
     any_user_any_ticket: bool = False
     any_node_any_slivers: bool = False
-    ticket_life: int = WEEK
     release: Any = None
     seal: Any = None
     peers: Any = None

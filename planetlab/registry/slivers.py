@@ -94,14 +94,6 @@ def _winning(tags: list[Row], node_id: int | None, groups: list[int]) -> list[di
     return [{"tagname": tag["tagname"], "value": tag["value"]} for tag in won]
 
 
-def every_tag(store: Store, slice_id: int) -> list[tuple[int, str, str]]:
-    """Every tag of a slice, all scopes alike, as (number, name, value): what a v3 ticket lists."""
-    rows = store.ask(
-        "SELECT slice_tag_id, tagname, value FROM view_slice_tags WHERE slice_id = ? ORDER BY slice_tag_id", [slice_id]
-    )
-    return [(row["slice_tag_id"], row["tagname"], row["value"] or "") for row in rows]
-
-
 def nodes_of(store: Store, slice_id: int) -> list[tuple[int, str]]:
     """The live nodes of a slice as (number, host name)."""
     rows = store.ask(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from planetlab import keys
 from planetlab.both import callers
 from planetlab.calls import Call
-from planetlab.errors import BadArgument, NotAuthenticated
+from planetlab.errors import NotAuthenticated
 from planetlab.filters import Compare, Every
 from planetlab.gids import Gid
 from planetlab.names import Urn
@@ -98,10 +98,3 @@ def _rows_of(store: Store, key: keys.PublicKey) -> list[Row]:
 
 def _name(visitor: Visitor, chain: tuple[Gid, ...] | None) -> str:
     return str(chain[0].hrn) if chain else f"the holder of the self-signed certificate {visitor}"
-
-
-def must_know(said: Any, where: str, kind: type = str) -> Any:
-    """An argument of the right type. Raises `BadArgument`."""
-    if type(said) is not kind:
-        raise BadArgument(f"expected {kind.__name__}, got {type(said).__name__}", where)
-    return said

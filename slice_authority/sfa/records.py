@@ -8,7 +8,7 @@ from typing import Any
 
 from planetlab import credentials, gids, keys
 from planetlab.gids import Gid
-from planetlab.names import Hrn, Urn
+from planetlab.names import Hrn
 from planetlab.records.persons import PERSON
 from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
@@ -142,11 +142,6 @@ def pis_of_root(store: Store) -> list[str]:
 def _of_role(store: Store, numbers: Iterable[int], role: str) -> list[str]:
     found = [store.find(PERSON, number, ("person_id", "roles")) for number in numbers]
     return things.names_of(store, PERSON, [row["person_id"] for row in found if role in row["roles"]])
-
-
-def urn_of(store: Store, thing: Thing) -> str:
-    """The name as a URN."""
-    return str(Urn.of(thing.hrn, thing.kind))
 
 
 def listing(found: Iterable[Thing]) -> list[dict[str, Any]]:

@@ -67,7 +67,6 @@ MAY_UPDATE = _near("pi user", "pi2 user2")
 ONESELF = _near("user", "user2")
 NOBODY = _near("", "")
 EVERYBODY = (ALL, ALL)
-TAG_OF_NODE = _near("pi tech member user node", "pi2 tech2 user2 node2")
 START = int(NOW) // 3600 * 3600 + 20 * 3600
 
 

@@ -25,7 +25,7 @@ from slice_authority.sfa.identity import Identity
 from slice_authority.sfa.places import Places
 from slice_authority.sfa.replies import Replies
 from slice_authority.sfa.visitor import Visitor, is_modern
-from tests.registry.world import ADMIN, NOW, Princeton
+from tests.registry.world import NOW, Princeton
 
 ROOTS = {"plc": Hrn(("plc",)), "epfl": Hrn(("epfl",)), "evil": Hrn(("evil",))}
 
@@ -144,7 +144,6 @@ class SfaWorld(Princeton):
 
 SLICE = "plc.princeton.codeen"
 USER, PI = "plc.princeton.user", "plc.princeton.pi"
-ROOT_ADMIN = ADMIN
 
 
 ANN = "epfl.lab.ann"
