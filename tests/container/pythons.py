@@ -1,6 +1,6 @@
 """An image in which Python programs of ours run: the interpreter that runs the tests, and what a service loads.
 
-Files are linked where the image lies on their file system, else copied. All of it stands below ``/opt/python``.
+Files are linked where the image lies on their file system, else copied. All of it stands below ``/usr/local/python``.
 """
 
 import os
@@ -11,7 +11,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-HOME = "/opt/python"
+HOME = "/usr/local/python"
 RUN = (  # how a program starts it
     f"PYTHONHOME={HOME} PYTHONPATH={HOME}/site PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH={HOME}/lib {HOME}/bin/python"
 )
