@@ -195,7 +195,7 @@ class Ask:
             if "late" in ended:
                 raise Unreachable(f"no answer within {self.timeout:g} s") from None
             raise
-        except Exception as error:
+        except Exception as error:  # Twisted and OpenSSL have many for a peer that cannot be reached; one is told
             raise self._told(error, "late" in ended) from error
         finally:
             if timer.active():
@@ -290,7 +290,7 @@ async def each(
         begun = time.monotonic()
         try:
             outcome = Outcome[T, V](item, value=await function(item), seconds=time.monotonic() - begun)
-        except Exception as error:
+        except Exception as error:  # whatever one costs, the others are served
             outcome = Outcome(item, error=error, seconds=time.monotonic() - begun)
         if on_done is not None:
             on_done(outcome)

@@ -7,7 +7,6 @@ and a compressed layer must be what zlib makes of its content, or the message is
 import base64
 import functools
 import zlib
-from collections.abc import Callable
 
 from attrs import frozen
 
@@ -201,8 +200,7 @@ def unpack(packet: Packet) -> tuple[bytes, bool]:
         raise bad(f"the compressed layer holds more than {MOST_BYTES} bytes", "too-large")
     if not reader.eof or reader.unused_data:
         raise bad("the compressed layer is cut off, or something follows it")
-    squeeze: Callable[[int, int], bytes] = lambda level, window: _squeezed(inner, level, window)  # noqa: E731
-    return inner, any(squeeze(level, window) == squeezed for level in _LEVELS for window in windows)
+    return inner, any(_squeezed(inner, level, window) == squeezed for level in _LEVELS for window in windows)
 
 
 def _squeezed(data: bytes, level: int, window: int) -> bytes:

@@ -206,7 +206,7 @@ class ApiResource(Resource):
         code = 0
         try:
             answer = self.dialect.answer(await self._value(name, args, request, greeted))
-        except Exception as error:
+        except Exception as error:  # a refusal, or a defect, which is told by its incident
             told = error if isinstance(error, PlanetLabError | Fault) else _incident(error, name)
             if isinstance(told, Fault):
                 answer = told
@@ -301,7 +301,7 @@ class ApiResource(Resource):
         answer = await self._answer(name, tuple(args), request, inner=True)
         try:
             _written(answer)
-        except Exception as error:
+        except Exception as error:  # a value that XML-RPC cannot say: the other calls are answered
             return Fault(1, f"{type(error).__name__}:{_incident(error, name)}")
         return answer
 

@@ -12,7 +12,10 @@ _FILES = {
     "etc/hosts": "127.0.0.1\tlocalhost\n",
     "etc/profile": "export PATH=/usr/sbin:/usr/bin:/sbin:/bin\n",
 }
-_DIRECTORIES = "bin dev etc home lib proc root run sbin sys tmp usr/bin usr/sbin var/log var/tmp".split()  # noqa: SIM905
+_DIRECTORIES = (
+    "bin", "dev", "etc", "home", "lib", "proc", "root", "run", "sbin", "sys", "tmp", "usr/bin", "usr/sbin", "var/log",
+    "var/tmp",
+)  # fmt: skip
 
 
 class NoBusybox(Exception):

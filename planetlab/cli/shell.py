@@ -108,7 +108,7 @@ def _run(codes: list[Any], name: str, space: dict[str, Any]) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # a script may raise anything; it is told with its line
         if is_told(error):
             raise
         raise BadSettings(f"{_place(error, name)}: {type(error).__name__}: {error}") from error
