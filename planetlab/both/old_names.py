@@ -30,7 +30,6 @@ TAG_TYPES: Names = {"nodenetwork_setting_type_id": "tag_type_id", "attribute_typ
 SLICE_TAGS: Names = {"slice_attribute_id": "slice_tag_id", "attribute_type_id": "tag_type_id", "name": "tagname"}
 NODES: Names = {"nodenetwork_ids": "interface_ids"}
 GROUPS: Names = {"name": "groupname"}
-SLICES: Names = {"slice_attribute_ids": "slice_tag_ids"}
 
 
 @frozen
@@ -137,6 +136,8 @@ class _Renamed:
     def read(self, value: Any, where: str) -> Any:
         if isinstance(value, dict):
             value = {_named(key, self.names): item for key, item in value.items()}
+            if "-SORT" in value:
+                value["-SORT"] = _sorted_by(value["-SORT"], self.names)
         elif isinstance(value, list) and where == "return_fields":
             value = [_named(item, self.names) if isinstance(item, str) else item for item in value]
         return self.inner.read(value, where)
@@ -145,6 +146,16 @@ class _Renamed:
 def _named(said: str, names: Names) -> str:
     """``said`` by its new name; the prefixes of a filter's key stay before it."""
     bare = said.lstrip("~<>[]&|")
+    return said[: len(said) - len(bare)] + names.get(bare, bare)
+
+
+def _sorted_by(said: Any, names: Names) -> Any:
+    """What a filter sorts by, under new names; each may have a sign before it."""
+    if isinstance(said, list):
+        return [_sorted_by(each, names) for each in said]
+    if not isinstance(said, str):
+        return said
+    bare = said.lstrip("+-")
     return said[: len(said) - len(bare)] + names.get(bare, bare)
 
 

@@ -33,6 +33,14 @@ class OldNames(SynchronousTestCase):
         rows = self.world.call("GetSliceAttributes", ADMIN, {"name": "vsys"}, ["slice_attribute_id", "name", "value"])
         self.assertEqual([{"slice_attribute_id": tag, "name": "vsys", "value": "x"}], rows)
 
+    def test_an_order_by_the_names_that_fields_had(self) -> None:
+        dhcp = {"type": "ipv4", "method": "dhcp"}
+        numbers = [self.world.call("AddInterface", ADMIN, 1, dhcp) for _ in range(2)]
+        for order, expected in (("-nodenetwork_id", numbers[::-1]), (["+method", "nodenetwork_id"], numbers)):
+            rows = self.world.call("GetNodeNetworks", ADMIN, {"-SORT": order, "node_id": 1}, ["nodenetwork_id"])
+            self.assertEqual([{"nodenetwork_id": number} for number in expected], rows)
+        self.assertEqual(102, self.world.refused("GetNodeNetworks", ADMIN, {"-SORT": 5})[0])
+
     def test_a_member_of_a_node_group_by_its_tag(self) -> None:
         group = self.world.call("AddNodeGroup", ADMIN, "beta", "deployment", "beta")
         self.world.call("AddNodeToNodeGroup", ADMIN, 1, "beta")
