@@ -4,6 +4,8 @@ from functools import partial
 from secrets import SystemRandom
 from typing import Any
 
+from attrs import evolve
+
 from planetlab import gids
 from planetlab.both import api as both
 from planetlab.both import old_names, peering, posting, rounds, serving
@@ -68,6 +70,7 @@ async def main(running: Running[Settings]) -> None:
     said, sealers = federation.of(stated.federation, _sealer(running), running.clock.now(), stated.legacy_signatures)
     peers.federation = said
     sfa, places = listening.identity(running, said), listening.places(stated.sfa)
+    places = evolve(places, sibling=serving.sibling(stated, running))
     plc = stated.plc(seal=sealers, peers=peers, sfa=sfa, sfa_places=places)
     desk = serving.open_desk(running, "slice", plc)
     peers.desk = desk

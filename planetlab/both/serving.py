@@ -73,7 +73,7 @@ async def serve(
     def tree() -> Resource:
         half = ApiResource(own, greet, run=desk.run_written, limits=BULK)
         whole = whole_kind(
-            unite(own, old), greet, run=desk.run_written, elsewhere=_sibling(stated, running), limits=BULK
+            unite(own, old), greet, run=desk.run_written, elsewhere=sibling(stated, running), limits=BULK
         )
         return mount({path: half, "PLCAPI": whole, **(more or {})})
 
@@ -105,8 +105,8 @@ async def _survive(work: Callable[[], Any], name: str) -> None:
         log.failure("{name} failed; it will be tried again", name=name)
 
 
-def _sibling(stated: Common, running: Running[Any]) -> Ask | None:
-    """The other half, called by the whole API's name so that it knows the old spellings too."""
+def sibling(stated: Common, running: Running[Any]) -> Ask | None:
+    """The other half of this PLC, called by the whole API's name so that it knows the old spellings too."""
     if not stated.sibling:
         return None
     said = urlsplit(stated.sibling)

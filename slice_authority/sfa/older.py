@@ -87,13 +87,15 @@ def list_below(call: Call, cred: Credentials, xrn: Any = None, origin_hrn: Any =
 @api.method(*ANY, status="deprecated")
 def register(call: Call, cred: Credentials, record: Record, origin_hrn: Any = None) -> str:
     """As Register; fields may stand in pl_info and geni_info."""
-    return str(registry.Register(call, _flat(record), cred))
+    made: str = registry.Register(call, _flat(record), cred)
+    return made
 
 
 @api.method(*ANY, status="deprecated")
 def update(call: Call, cred: Credentials, record: Record, origin_hrn: Any = None) -> int:
     """As Update; fields may stand in pl_info and geni_info."""
-    return int(registry.Update(call, _flat(record), cred))
+    done: int = registry.Update(call, _flat(record), cred)
+    return done
 
 
 @api.method(*ANY, status="deprecated")
@@ -101,7 +103,8 @@ def remove(call: Call, cred: Credentials, type: Any, xrn: Any = None, origin_hrn
     """As Remove: (cred, type, name), or of spring 2008 (cred, record)."""
     if isinstance(type, dict):
         type, xrn = type.get("type"), type.get("hrn")
-    return int(registry.Remove(call, _name(xrn), cred, _kind(type)))
+    done: int = registry.Remove(call, _name(xrn), cred, _kind(type))
+    return done
 
 
 @api.method(*ANY, reads=True, status="deprecated")

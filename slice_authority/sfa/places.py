@@ -1,7 +1,8 @@
 """Where this authority's SFA interfaces are, and those of its neighbours."""
 
-from attrs import frozen
+from attrs import field, frozen
 
+from planetlab.ask import Ask
 from planetlab.names import Hrn
 
 
@@ -16,7 +17,10 @@ class Neighbour:
 
 @frozen(kw_only=True)
 class Places:
-    """The addresses that GetVersion tells. An empty one is an interface that is not served here."""
+    """The addresses that GetVersion tells. An empty one is an interface that is not served here.
+
+    ``sibling`` asks the other half of this PLC, which keeps its nodes.
+    """
 
     host: str = "localhost"
     registry: str = ""
@@ -24,6 +28,7 @@ class Places:
     aggregate: str = ""
     registries: tuple[Neighbour, ...] = ()
     aggregates: tuple[Neighbour, ...] = ()
+    sibling: Ask | None = field(default=None, repr=False, eq=False)
 
     def versions(self, url: str) -> dict[int, str]:
         """Where each version of GENI's interface is served, beside the address itself."""

@@ -12,7 +12,7 @@ from planetlab import credentials
 from planetlab.both import callers, forms, writing
 from planetlab.both.methods import sites
 from planetlab.calls import Call
-from planetlab.errors import BadArgument, Conflict, Forbidden, Unavailable
+from planetlab.errors import BadArgument, Conflict, Forbidden
 from planetlab.filters import Compare, both
 from planetlab.names import Hrn, LoginBase, SliceName
 from planetlab.records.fields import Record
@@ -26,7 +26,6 @@ from slice_authority.sfa import rights, things
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.things import RECORDS, Thing
 
-_NODES = "nodes are registered at the management authority (AddNode of the PLC API), which hands them their keys"
 _DROPPED = re.compile(r"[^A-Za-z0-9_]")
 _MOST_PEOPLE = 500  # of one list in a record
 
@@ -57,18 +56,21 @@ def site_of(store: Store, hrn: Hrn) -> Row:
 
 
 def register(call: Call, hrn: Hrn, kind: str, record: Row) -> Thing:
-    """Make the object; gives it. ``call`` is made by one who may."""
+    """Make an object that is no node; gives it. ``call`` is made by one who may."""
     named(call.store, hrn, kind)
-    {"user": _add_user, "slice": _add_slice, "authority": _add_authority, "node": _add_node}[kind](call, hrn, record)
+    {"user": _add_user, "slice": _add_slice, "authority": _add_authority}[kind](call, hrn, record)
     return things.get(call.store, hrn, kind)
 
 
-def update(call: Call, thing: Thing, record: Row) -> None:
-    """Change the object by what the record says."""
+def must_be_kept_here(thing: Thing) -> None:
+    """Refuse what another registry keeps, and the authority itself. Raises `BadArgument`."""
     if not thing.is_ours or (thing.kind == "authority" and not thing.row):
-        raise BadArgument(f"{thing.hrn} is changed where it is kept, not here", "record['hrn']")
-    if thing.kind == "node":
-        raise Unavailable(_NODES)
+        raise BadArgument(f"{thing.hrn} is kept by another registry, or is this one's own name", "record['hrn']")
+
+
+def update(call: Call, thing: Thing, record: Row) -> None:
+    """Change an object that is no node by what the record says."""
+    must_be_kept_here(thing)
     {"user": _change_user, "slice": _change_slice, "authority": _change_authority}[thing.kind](call, thing.row, record)
 
 
@@ -76,8 +78,6 @@ def remove(call: Call, thing: Thing) -> None:
     """Delete the object; who gets its name later gets another certificate."""
     if not thing.is_ours or not thing.row:
         raise BadArgument(f"{thing.hrn} is removed where it is kept, not here", "xrn")
-    if thing.kind == "node":
-        raise Unavailable(_NODES)
     if thing.kind == "user":
         persons.DeletePerson(call, thing.number)
     elif thing.kind == "slice":
@@ -86,10 +86,6 @@ def remove(call: Call, thing: Thing) -> None:
         call.must(call.is_admin, "only the root authority's PIs remove an authority")
         sites.DeleteSite(call, thing.number)
     papers.forget_gids(call.store, thing.urn)
-
-
-def _add_node(call: Call, hrn: Hrn, record: Row) -> None:
-    raise Unavailable(_NODES)
 
 
 def _add_user(call: Call, hrn: Hrn, record: Row) -> None:

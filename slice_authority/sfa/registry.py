@@ -13,7 +13,7 @@ from planetlab.registry import papers
 from planetlab.registry.papers import Given
 from planetlab.registry.store import Row
 from planetlab.shapes import ListOf, Of, Struct
-from slice_authority.sfa import allowing, forwarding, granting, records, registering, rights, things
+from slice_authority.sfa import allowing, forwarding, granting, nodes, records, registering, rights, things
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.places import Neighbour
 from slice_authority.sfa.things import Thing
@@ -143,11 +143,15 @@ def Register(call: Call, record: Record, creds: Credentials) -> str:
     """Make an object and give its certificate, with what is above it. Its authority's PIs may.
 
     ``record`` has ``hrn`` and ``type``; for a user also email, first_name, last_name, reg-keys; for a slice
-    reg-researchers, url, description, expires; for an authority name, reg-pis.
+    reg-researchers, url, description, expires; for an authority name, reg-pis; for a node hostname, boot_state, model.
     """
     hrn, kind = _of(record)
     principal = allowing.allowed(call, creds, "register", hrn.authority, "authority", governing=True)
-    thing = registering.register(registering.acting(call, principal), hrn, kind, record)
+    acts = registering.acting(call, principal)
+    if kind == "node":
+        registering.named(call.store, hrn, kind)
+        return nodes.register(acts, hrn, registering.site_of(call.store, hrn), record)
+    thing = registering.register(acts, hrn, kind, record)
     return granting.pem_of(records.gid_of(call.store, thing, private=True))
 
 
@@ -156,7 +160,11 @@ def Update(call: Call, record_dict: Record, creds: Credentials) -> int:
     """Change an object: a user its own record, members their slice, PIs what is below their authority."""
     hrn, kind = _of(record_dict)
     principal = _on(call, creds, "update", hrn, kind)
-    registering.update(registering.acting(call, principal), things.get(call.store, hrn, kind), record_dict)
+    acts, thing = registering.acting(call, principal), things.get(call.store, hrn, kind)
+    registering.must_be_kept_here(thing)
+    if kind == "node":
+        return nodes.update(acts, thing, record_dict)
+    registering.update(acts, thing, record_dict)
     return 1
 
 
@@ -166,7 +174,11 @@ def Remove(call: Call, xrn: Name, creds: Credentials, type: Kind = "") -> int:
     hrn, told = things.xrn(xrn, things.kind_of(type) if type else "")
     kind = told or _only(call, hrn).kind
     principal = _on(call, creds, "remove", hrn, kind)
-    registering.remove(registering.acting(call, principal), things.get(call.store, hrn, kind))
+    acts, thing = registering.acting(call, principal), things.get(call.store, hrn, kind)
+    registering.must_be_kept_here(thing)
+    if kind == "node":
+        return nodes.remove(acts, thing)
+    registering.remove(acts, thing)
     return 1
 
 

@@ -55,7 +55,7 @@ HOSTILE = {
     ),
     "no number": (rspec('<node client_id="n"><location country="US" latitude="nan"/></node>'), "latitude"),
     "port 0": (
-        rspec('<node client_id="n"><services><login authentication="ssh-keys" port="0"/></services></node>'), "login@port",
+        rspec('<node client_id="n"><services><login authentication="k" port="0"/></services></node>'), "login@port",
     ),
     "a lease for ever": (rspec('<lease slice_id="plc.a.b" start_time="1" duration="9999999999999999999"/>'), "lease"),
     "a lease of nothing": (rspec('<lease slice_id="plc.a.b" start_time="1" duration="1"/>'), "lease: expected"),

@@ -54,7 +54,7 @@ def GetSession(call: Call, expires: Life = None) -> SessionKey:
     life = call.store.plc.session_life if expires is None else expires
     if life < 0:
         raise BadArgument(f"expected seconds from now, got {life}", "expires")
-    return _for_person(call.store, call.caller.person_id, life)
+    return for_person(call.store, call.caller.person_id, life)
 
 
 @api.method(Role.ADMIN)
@@ -62,7 +62,7 @@ def AddSession(call: Call, person_id_or_email: PersonKey) -> SessionKey:
     """Give an admin a session that stands for another person."""
     person = call.store.find(PERSON, person_id_or_email, ("person_id",))
     call.store.note(f"Session for person {person['person_id']} created", Person=person["person_id"])
-    return _for_person(call.store, person["person_id"], call.store.plc.session_life)
+    return for_person(call.store, person["person_id"], call.store.plc.session_life)
 
 
 @api.method(*ANYBODY, auth=("session",))
@@ -107,7 +107,8 @@ def for_node(store: Store, node_id: int) -> str:
     return key
 
 
-def _for_person(store: Store, person_id: int, life: int) -> str:
+def for_person(store: Store, person_id: int, life: int) -> str:
+    """A new session that stands for a person for ``life`` seconds."""
     key = fresh()
     store.insert(SESSION, {"session_id": key, "person_id": person_id, "expires": int(store.now) + life})
     return key
