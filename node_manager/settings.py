@@ -85,7 +85,9 @@ class Settings:
     node_ports: tuple[int, ...] = _said((), "TCP ports of the node itself that slivers may reach on its address.")
     exempt: tuple[str, ...] = _said((), "IPv4 networks to which traffic counts as exempt (net_i2_* limits).")
     capabilities: tuple[str, ...] = _said(GRANTABLE, "Capabilities that an authority may give its slices here.")
-    pool: int = _said(-1, "Bytes set aside for slivers' files, in which disk_max holds; 0: none, -1: a twentieth.")
+    pool: int = _said(
+        -1, "Bytes for slivers' files, where disk_max holds, half for one at most; 0: none, -1: a twentieth."
+    )
     at_once: int = _said(4, "Slivers worked on at the same time.")
 
     # times, in seconds

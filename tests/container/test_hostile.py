@@ -102,3 +102,29 @@ class OfTheMachine(Ground):
             there = "pack('SnNH32N', 10, 9, 0, 'ff02' . '0' x 27 . '1', 2)"
             told = self.node.enter(name, ("/usr/bin/perl", "-e", words.replace("$there", there))).output
             self.assertEqual("not sent", told)
+
+
+class Disks(Ground):
+    """The pool is far smaller than what a slice is promised by default."""
+
+    def setUp(self) -> None:
+        self.node = self.driver(pool=256 << 20)
+        for name in (CODEEN, SIRIUS):
+            self.running(self.node, name)
+
+    def test_one_that_writes_all_it_was_promised_leaves_its_neighbour_room(self) -> None:
+        self.assertIn("quota exceeded", self.said(self.node, "dd if=/dev/urandom of=/full bs=1M conv=fsync").lower())
+        told = self.said(
+            self.node, "dd if=/dev/urandom of=/own bs=1M count=40 conv=fsync 2>/dev/null && wc -c < /own", SIRIUS
+        )
+        self.assertEqual(str(40 << 20), told)
+
+    def test_one_that_makes_files_without_end_leaves_its_neighbour_room(self) -> None:
+        self.node.set_limits(CODEEN, ResourceSpec(disk_max=8 << 10))
+        many = "my $n = 0; $n++ while open(F, '>', '/tmp/f' . $n); print \"$n $!\""
+        number, why = self.node.enter(CODEEN, ("/usr/bin/perl", "-e", many)).output.split(" ", 1)
+        self.assertIn("quota", why.lower())
+        self.assertLess(int(number), 200_000)
+        self.assertEqual(
+            "100", self.said(self.node, "cd /tmp; for n in $(seq 100); do : > $n; done; ls | wc -l", SIRIUS)
+        )

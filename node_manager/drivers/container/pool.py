@@ -22,6 +22,7 @@ from node_manager.drivers.container.settings import ContainerSettings
 from planetlab.names import SliceName
 
 LEAST = 128 << 20  # bytes; mkfs.btrfs makes nothing below 109 MiB
+_ONES_PART = 2  # of the whole, as a divisor, one sliver may have: alone it cannot fill what all need
 _PART, _MOST = 20, 4 << 30  # by itself it takes this part of what is free, and so many bytes at most
 
 # include/uapi/linux/btrfs.h; simple quotas since Linux 6.7
@@ -71,10 +72,13 @@ class Pool:
             self.bind(name, octets)
 
     def bind(self, name: SliceName, octets: int) -> bool:
-        """Hold the sliver to ``octets`` bytes from now on; what it has above that stays. False where nothing holds."""
+        """Hold the sliver to ``octets`` bytes from now on, and to its part of the pool however much it was promised.
+
+        What it has above that stays. False where nothing holds.
+        """
         if self.folder(name) == self._records.folder(name):
             return False
-        _limit(self._where, self._where / str(name), octets)
+        _limit(self._where, self._where / str(name), min(octets, self._file.stat().st_size // _ONES_PART))
         return True
 
     def remove(self, name: SliceName) -> None:

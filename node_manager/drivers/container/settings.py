@@ -31,7 +31,8 @@ class ContainerSettings:
     pool: int = field(
         default=-1,
         metadata=_said(
-            "Bytes set aside for slivers' files, in which disk_max is held; 0 for none, -1 for a twentieth."
+            "Bytes set aside for slivers' files, in which disk_max is held and none has more than half; "
+            "0 for none, -1 for a twentieth of what is free."
         ),
     )
     most: int = field(default=4000, metadata=_said("The most slivers at once; at most 4,093."))
