@@ -98,7 +98,7 @@ def build(folder: Path, flows: int) -> None:
         at = BEGIN // HOUR + number
         if number < HOURS - 1:
             hour = Hour(places.hour_file(at), at * HOUR * 1_000_000, frozenset())
-            store.write_hour(tables.engine, f"SELECT {store.MERGED} FROM flows", [], hour)
+            store.write_hour(tables.engine, f"SELECT {store.MERGED} FROM flows", [], hour, places.sealing(hour))
         else:
             seal(tables, places, at)
         print(f"\rhour {number + 1} of {HOURS}", end="", file=sys.stderr, flush=True)

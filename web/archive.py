@@ -22,7 +22,6 @@ from planetlab import audit_statements as statements
 from planetlab import keys
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, PlanetLabError
-from planetlab.files import signing_key
 from planetlab.prefixes import read_network
 from web import render, stating
 from web.pages import Column, stamp
@@ -166,7 +165,7 @@ class ArchivePages(Resource):
     def __init__(self, name: str, archive: Archive, clock: Clock, reactor: Any) -> None:
         super().__init__()
         self._name, self._archive, self._clock, self._reactor = name, archive, clock, reactor
-        self._key = signing_key(archive.folder / "statements.key", "archive's key")
+        self._key = archive.key
 
     def render_GET(self, request: Request) -> int:
         """Answer in a thread: a question may take a second."""

@@ -79,6 +79,10 @@ class NodeLog:
         """Where the segment's file lies, or shall."""
         return self.folder / f"{manifest.number:06d}.parquet"
 
+    def digest(self, number: int) -> str:
+        """The digest of a manifest."""
+        return flowlog.digest((self.folder / f"{number:06d}.manifest").read_bytes())
+
     def has(self, manifest: Manifest) -> bool:
         """Whether the segment's flows are here, in its own file or in an hour of all nodes."""
         return manifest.number in self.merged or self.file(manifest).exists()

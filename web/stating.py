@@ -6,7 +6,6 @@ from typing import Any
 
 from attrs import evolve
 
-from planetlab import flowlog
 from planetlab.audit_statements import Statement, listed
 from planetlab.errors import BadArgument
 from web.nodelog import NodeLog
@@ -66,6 +65,5 @@ def _rests(logs: list[NodeLog], question: Question) -> Iterator[dict[str, Any]]:
         found = [manifest for manifest in log.during(question.begin, question.end) if log.has(manifest)]
         if found:
             last = max(found, key=lambda manifest: manifest.number)
-            digest = flowlog.digest((log.folder / f"{last.number:06d}.manifest").read_bytes())
             first = min(manifest.number for manifest in found)
-            yield {"node": log.name, "first": first, "last": last.number, "manifest": digest}
+            yield {"node": log.name, "first": first, "last": last.number, "manifest": log.digest(last.number)}

@@ -1,8 +1,8 @@
 """The archive of flows: sealed segments of many nodes as files, and questions to all of them at once.
 
 Each node has a folder: its key as it was first seen, its manifests, its Parquet files. An hour that is over is merged:
-one file with the flows of all nodes, sorted by destination, so that a question for an address opens little of it. Such
-a file says itself which segments it holds; so a node that comes late is merged in later, and nothing counts twice.
+one file with the flows of all nodes, sorted by destination, so that a question for an address opens little of it. Its
+seal says which segments it holds; so a node that comes late is merged in later, and nothing counts twice.
 
 DuckDB answers; only files whose time fits a question are opened. An answer always says which hours of which nodes
 there are, for "nothing was found" means little without.
@@ -11,16 +11,19 @@ there are, for "nothing was found" means little without.
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from attrs import define, field, frozen
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.logger import Logger
 
-from planetlab import flowlog
+from planetlab import flowlog, hour_files
 from planetlab.errors import BadArgument, Unavailable
+from planetlab.files import signing_key
 from planetlab.flowlog import Manifest, Tampered
 from web.nodelog import HOUR, NodeLog
 from web.questions import Question, conditions
@@ -29,6 +32,9 @@ MOST = 1000  # rows of an answer
 LATE = 900.0  # seconds after its end at which an hour is merged: nodes seal some minutes after it
 LONGEST = HOUR  # microseconds that a flow record may span
 _FORMAT = "plfed-hour-1"
+_log = Logger()
+Sealing = Callable[[Path], Path]
+"""Seals an hour's file while it is still beside its place; gives where the seal lies."""
 _NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,253}", re.ASCII)
 # As the nodes' programs write them; a file with other columns is not taken in.
 _SEGMENT = {
@@ -63,22 +69,55 @@ class Archive:
 
     folder: Path
     threads: int = 2
+    key: ec.EllipticCurvePrivateKey = field(init=False)  # of its seals and statements
     _nodes: dict[str, NodeLog] = field(factory=dict, init=False)
     _hours: dict[int, Hour] = field(factory=dict, init=False)  # by the number of the hour since the epoch
+    _unlooked: dict[int, None] = field(factory=dict, init=False)  # hours that were not read through this time
     _engine: Any = field(default=None, init=False)
     _lock: Lock = field(factory=Lock, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.key = signing_key(self.folder / "statements.key", "archive's key")
         for each in sorted(self.folder.iterdir()):
             if each.is_dir() and _NODE.fullmatch(each.name) and each.name != "hours":
                 self._nodes[each.name] = NodeLog(each, each.name)
         for leftover in self.folder.glob("hours/*/*/*.tmp"):
             leftover.unlink()
-        if files := sorted(map(str, self.folder.glob("hours/day=*/hour=*/flows.parquet"))):
-            told = "SELECT file_name, decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = 'plfed'"
-            for name, text in self._cursor().execute(told, [files]).fetchall():
-                self._know(_hour(Path(name), json.loads(text)))
+        for path in sorted(self.folder.glob(hour_files.FILES)):
+            if (hour := self._read(path, thoroughly=False)) is not None:
+                self._know(hour)
+
+    def _read(self, path: Path, thoroughly: bool) -> Hour | None:
+        """A merged hour; None, and said in the log, where it is not as it was sealed."""
+        try:
+            seal = hour_files.seal_of(path, self.key.public_key(), thoroughly)
+        except (Tampered, OSError) as error:
+            _log.error("an hour of the archive is left out: {error}", error=error)
+            return None
+        return Hour(path, seal.begin, frozenset((node, number) for node, number, _ in seal.segments))
+
+    def scrub(self) -> Hour | None:
+        """Read through the hour that was not looked at longest; gives it if it is damaged.
+
+        Its segments count as not here any more: they are merged again where nodes still have them.
+        """
+        number = next(iter(self._unlooked), None)
+        if number is None:
+            self._unlooked = dict.fromkeys(sorted(self._hours))
+            return None
+        self._unlooked.pop(number)
+        hour = self._hours.get(number)
+        if hour is None or self._read(hour.path, thoroughly=True) == hour:
+            return None
+        self._drop(number, hour)
+        return hour
+
+    def _drop(self, number: int, hour: Hour) -> None:
+        del self._hours[number]
+        for name, segment in hour.holds:
+            if name in self._nodes:
+                self._nodes[name].merged.discard(segment)
 
     def _know(self, hour: Hour) -> None:
         self._hours[hour.begin // HOUR] = hour
@@ -173,18 +212,21 @@ class Archive:
         for number in numbers:
             self.merge(number)
         self.trim(now, days, segment_days)
+        self.scrub()
         return len(numbers)
 
     def merge(self, number: int) -> Hour:
         """Make or renew the file of an hour: what it held, and every segment that came since."""
-        begin = number * HOUR
+        begin, old = number * HOUR, self._hours.get(number)
+        if old is not None and self._read(old.path, thoroughly=True) != old:
+            self._drop(number, old)
+            old = None
         new = {
             (log.name, manifest.number): str(log.file(manifest))
             for log in list(self._nodes.values())
             for manifest in log.during(begin, begin + HOUR - 1)
             if manifest.since // HOUR == number and _mergeable(log, manifest)
         }
-        old = self._hours.get(number)
         hour = Hour(self.hour_file(number), begin, frozenset(new) | (old.holds if old else frozenset()))
         sources: list[str] = []
         bound: list[Any] = []
@@ -194,20 +236,23 @@ class Archive:
         if new:
             sources.append(f"SELECT {MERGED} FROM read_parquet(?)")
             bound.append(sorted(new.values()))
-        write_hour(self._cursor(), " UNION ALL BY NAME ".join(sources), bound, hour)
+        write_hour(self._cursor(), " UNION ALL BY NAME ".join(sources), bound, hour, self.sealing(hour))
         self._know(hour)
         return hour
+
+    def sealing(self, hour: Hour) -> Sealing:
+        """How this archive seals the file of an hour."""
+        segments = tuple((name, number, self._nodes[name].digest(number)) for name, number in sorted(hour.holds))
+        return lambda path: hour_files.put(path, hour.begin, segments, self.key)
 
     def trim(self, now: float, days: float, segment_days: float) -> None:
         """Delete flows older than ``days``, and nodes' own files of merged segments older than ``segment_days``."""
         horizon, own = (round((now - each * 86400) * 1e6) for each in (days, segment_days))
         for number, hour in list(self._hours.items()):
             if hour.begin + HOUR < horizon:
-                del self._hours[number]
+                self._drop(number, hour)
                 hour.path.unlink(missing_ok=True)
-                for name, segment in hour.holds:
-                    if name in self._nodes:
-                        self._nodes[name].merged.discard(segment)
+                hour_files.only(hour.path, hour.path)
         for log in self._nodes.values():
             log.horizon = horizon
             for manifest in list(log.manifests.values()):
@@ -325,8 +370,8 @@ class Archive:
             return self._engine.cursor()
 
 
-def write_hour(engine: Any, select: str, bound: Sequence[Any], hour: Hour) -> None:
-    """Write an hour's file, sorted, all at once. ``select``: its rows, with `MERGED` columns."""
+def write_hour(engine: Any, select: str, bound: Sequence[Any], hour: Hour, seal: Sealing) -> None:
+    """Write an hour's file, sorted, all at once. ``select``: its rows, with `MERGED` columns; ``seal`` seals it."""
     told = json.dumps({"format": _FORMAT, "begin": hour.begin, "segments": sorted(hour.holds)})
     beside = hour.path.with_suffix(".tmp")
     beside.parent.mkdir(parents=True, exist_ok=True)
@@ -337,7 +382,9 @@ def write_hour(engine: Any, select: str, bound: Sequence[Any], hour: Hour) -> No
     )
     with open(beside, "rb") as file:
         os.fsync(file.fileno())
+    sealed = seal(beside)
     beside.rename(hour.path)
+    hour_files.only(hour.path, sealed)
 
 
 def _quoted(text: str) -> str:
@@ -348,9 +395,3 @@ def _mergeable(log: NodeLog, manifest: Manifest) -> bool:
     """Whether a segment lies within one hour of the wall clock, as merged ones must, and is here and not merged yet."""
     one_hour = manifest.until <= (manifest.since // HOUR + 1) * HOUR
     return one_hour and manifest.number not in log.merged and log.file(manifest).exists()
-
-
-def _hour(path: Path, told: dict[str, Any]) -> Hour:
-    if told.get("format") != _FORMAT:
-        raise Unavailable(f"{path} has the format {told.get('format')!r}: this program reads {_FORMAT}")
-    return Hour(path, int(told["begin"]), frozenset((name, int(number)) for name, number in told["segments"]))

@@ -1,4 +1,4 @@
-"""``plfed statement``: check what a node or an archive has signed about what it sent."""
+"""``plfed statement``: check what a node or an archive has signed about what it sent, and what an archive keeps."""
 
 import pathlib
 import sys
@@ -9,7 +9,7 @@ from attrs import asdict
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from planetlab import audit_statements as statements
-from planetlab import keys
+from planetlab import hour_files, keys
 from planetlab.cli.run import errors_told
 from planetlab.cli.say import Voice
 from planetlab.errors import BadSettings
@@ -18,6 +18,13 @@ from planetlab.errors import BadSettings
 @click.group("statement")
 def group() -> None:
     """Check signed answers of nodes and archives."""
+
+
+def _p256(file: pathlib.Path) -> ec.EllipticCurvePublicKey:
+    key = keys.load_public(file.read_bytes())
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise BadSettings(f"{file}: expected a P-256 key")
+    return key
 
 
 @group.command("verify")
@@ -31,9 +38,7 @@ def verify(file: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
 
     Ends with 1 when it is not.
     """
-    key = keys.load_public(key_file.read_bytes())
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise BadSettings(f"{key_file}: expected a P-256 key")
+    key = _p256(key_file)
     try:
         told = statements.verified(file.read_bytes(), key)
     except statements.Unproven as error:
@@ -45,3 +50,27 @@ def verify(file: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
     ]
     whole: dict[str, Any] = {**asdict(told), "complete": told.complete, "sentence": told.sentence}
     Voice(as_json).result(whole, [f"Signed by {told.by}: {told.sentence}", *gaps])
+
+
+@group.command("hours")
+@click.argument("folder", type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False))
+@click.option("--key", "key_file", required=True, type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False),
+              help="PEM file: the archive's public key, as its /archive.pem gives it.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@errors_told
+def hours(folder: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
+    """Check every merged hour in an archive's FOLDER: its file, its seal, and the nodes' manifests that it was made of.
+
+    Ends with 1 when one is not as it was sealed.
+    """
+    good: list[dict[str, Any]] = []
+    wrong: list[dict[str, Any]] = []
+    for path, found in hour_files.checked(folder, _p256(key_file)):
+        if isinstance(found, hour_files.Trouble):
+            wrong.append({"hour": found.where, "what": found.what})
+        else:
+            good.append({"hour": str(path.parent.relative_to(folder)), "segments": len(found.segments)})
+    lines = [f"{len(good)} hours are as they were sealed, of {sum(each['segments'] for each in good)} segments"]
+    Voice(as_json).result({"good": good, "wrong": wrong}, lines + [f"WRONG {w['hour']}: {w['what']}" for w in wrong])
+    if wrong:
+        sys.exit(1)

@@ -29,6 +29,7 @@ LAYERS = {
             "files",
             "gate",
             "health",
+            "hour_files",
             "launch",
             "limits",
             "log_reader",

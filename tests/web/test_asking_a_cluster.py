@@ -48,7 +48,8 @@ class AsTheEmbeddedEngine(SynchronousTestCase):
         with duckdb.connect() as engine:
             for number in HOURS:
                 hour = Hour(places.hour_file(number), number * 3_600_000_000, frozenset())
-                write_hour(engine, f"SELECT {MERGED} FROM ({_MADE})", [hour.begin, hour.begin], hour)
+                made = f"SELECT {MERGED} FROM ({_MADE})"
+                write_hour(engine, made, [hour.begin, hour.begin], hour, places.sealing(hour))
         self.archive = Archive(self.folder)
         self.addCleanup(self.archive.close)
 
