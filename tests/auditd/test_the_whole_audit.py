@@ -16,6 +16,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from auditd import rows
+from auditd.store import Store
 from tests.auditd import ground
 from tests.auditd.ground import WIRE, WIRE6, Ground
 from tests.auditd.test_capturing import BURST
@@ -119,6 +121,14 @@ class Audited(SynchronousTestCase):
                 self.fail(f"not within {PATIENCE} s")
             time.sleep(0.05)
 
+    def on_disk(self) -> int:
+        """UDP packets in the journal."""
+        store = Store(self.folder / "data" / "journal.db")
+        try:
+            return sum(int(found["packets"][found["proto"] == rows.UDP].sum()) for found in store.pieces())
+        finally:
+            store.close()
+
     def packets(self) -> dict[str, int]:
         """UDP packets to the wire by slice, as the page tells."""
         told = self.json(f"/to/{WIRE}.json?protocol=udp")["slices"]
@@ -177,7 +187,7 @@ class AfterAKill(Audited):
             self.until(partial(self.captured_anew, killed))
             after = time.time()
             gaps = [gap for gap in self.json("/index.json")["gaps"] if gap["lack"] == "loss"]
-            self.assertTrue(any(g["since"] <= before and after - 2 <= g["until"] <= after for g in gaps), gaps)
+            self.assertTrue(any(g["since"] <= before <= g["until"] <= after for g in gaps), gaps)
         self.until(lambda: self.packets() == {"nyu_coral": 30, "princeton_codeen": 21})
 
     def test_a_killed_audit_goes_on_with_what_it_had_and_with_what_was_sent_meanwhile(self) -> None:
@@ -200,7 +210,7 @@ class AfterAKill(Audited):
     def test_when_audit_and_capture_are_killed_what_was_on_disk_is_there_and_the_rest_is_declared(self) -> None:
         self.ground.node.run(BURST, ADDRESSES["nyu_coral"], WIRE, "33434", "10")
         self.until(lambda: self.packets() == {"nyu_coral": 10})
-        time.sleep(1.0)  # what it has is on disk within a second; later may be lost
+        self.until(lambda: self.on_disk() == 10)
         pid, killed = int(self.json("/health.json")["capture"]["pid"]), time.time()
         self.audit.kill()
         os.kill(pid, signal.SIGKILL)
