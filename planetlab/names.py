@@ -11,7 +11,7 @@ _SLICE_NAME = re.compile(r"(?P<site>[a-z0-9.]+)_(?P<label>[a-zA-Z0-9_.]+)", re.A
 _LOGIN_BASE = re.compile(r"[a-z0-9.]+", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _TOP_LABEL = re.compile(r"[a-z]{2,}|xn--[a-z0-9-]+", re.ASCII)
-_EMAIL = re.compile(r"[a-zA-Z0-9_.+%=-]+@([a-zA-Z0-9_-]+\.)*[a-zA-Z0-9_-]+", re.ASCII)
+_EMAIL = re.compile(r"[a-zA-Z0-9_.+%=-]+@[a-zA-Z0-9._-]*[a-zA-Z0-9_-]", re.ASCII)
 _COMPONENT = re.compile(r"[A-Za-z0-9_.@+-]+", re.ASCII)
 _URN_PART = re.compile(r"[!-~]([ -~]*[!-~])?", re.ASCII)  # what can be printed, ASCII alone: no look-alikes
 _AT_PLAIN_DOTS = re.compile(r"(?<!\\)\.")

@@ -148,7 +148,7 @@ INIT_SCRIPT = Record(
     fields=(
         flag("enabled"),
         number("initscript_id"),
-        text("name", 254, required=True, unique=True, rule=not_blank),
+        text("name", 254, required=True, unique=True),
         text("script", required=True),
     ),
 )

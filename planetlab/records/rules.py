@@ -6,7 +6,7 @@ import re
 from planetlab.errors import BadArgument
 from planetlab.names import Email, Hostname, LoginBase, SliceName
 
-_MAIL = re.compile(r"[a-z0-9._%+-]+@([a-z0-9_-]+\.)+[a-z]+", re.ASCII)
+_MAIL = re.compile(r"[a-z0-9._%+-]+@[a-z0-9._-]+\.[a-z]+", re.ASCII)
 _HEX_PAIR = re.compile(r"[0-9a-fA-F]{1,2}", re.ASCII)
 _SSH_KEY = re.compile(r"ssh-(rsa|dss|ed25519)\s+[A-Za-z0-9+/=]+|ecdsa-sha2-\S+\s+[A-Za-z0-9+/=]+", re.IGNORECASE)
 _BLANK = re.compile(r"\s*")

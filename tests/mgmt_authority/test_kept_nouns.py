@@ -109,7 +109,6 @@ class Scripts(Keeping):
             {"name": "start", "script": "x"},
             {"name": "other"},
             {"script": "x"},
-            {"name": " ", "script": "x"},
         ):
             self.assertEqual(102, self.code("AddInitScript", said))
 

@@ -73,6 +73,21 @@ class Outside(SynchronousTestCase):
             code, text = self.campus.refused(method, ADMIN, *args)
             self.assertEqual((106, True), (code, told in text), text)
 
+    def test_an_address_is_one_by_the_letters_it_is_made_of(self) -> None:
+        rest = {"first_name": "a", "last_name": "b"}
+        for email in ("x@y..org", "-@-y.org", "x%y+z@a_b.org", "X@1.2.ORG", ".@.a.b"):
+            number = self.campus.call("AddPerson", ADMIN, {**rest, "email": email})
+            self.assertEqual(1, self.campus.call("AddPersonToSite", ADMIN, number, "princeton"), email)
+            told = self.campus.call("GetPersons", ADMIN, [number], ["email"])
+            self.assertEqual([{"email": email.lower()}], told)
+        for email in ("x@.org", "x@y", "x@y.1", "x@y.org.", "@y.org", "x y@z.org", "x@@y.org", "é@y.org", "x@y.org\n"):
+            self.assertEqual(102, self.campus.refused("AddPerson", ADMIN, {**rest, "email": email})[0], email)
+
+    def test_an_init_script_may_have_an_empty_name_but_only_one_of_them(self) -> None:
+        said = {"name": "", "script": "#!/bin/sh"}
+        self.assertIsInstance(self.campus.call("AddInitScript", ADMIN, said), int)
+        self.assertEqual(102, self.campus.refused("AddInitScript", ADMIN, said)[0])
+
     def test_a_tap_interface_has_no_mac(self) -> None:
         tap = {"type": "ipv4", "method": "tap", "ip": "192.0.2.3", "gateway": "192.0.2.1"}
         self.holds(
