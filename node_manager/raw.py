@@ -20,9 +20,12 @@ from twisted.python.failure import Failure
 from node_manager.drivers.container.sockets import Hears
 from node_manager.identity import unix_uid
 from planetlab.errors import BadArgument, PlanetLabError
+from planetlab.gate import Gate
+from planetlab.limits import Limits
 
 _MOST = 256  # bytes of a request
 _WITHIN = 5.0  # seconds
+_AT_ONCE = Limits(per_peer=16, total=1000)
 
 Open = Callable[[int, Hears, int], "Deferred[socket.socket]"]  # user id, kind, port or identifier
 
@@ -80,7 +83,7 @@ class Asking(Connection):
 
 
 class Broker(Factory):
-    """Makes an `Asking` for each connection."""
+    """Makes an `Asking` for each connection; see `guarded`."""
 
     noisy = False
 
@@ -90,3 +93,8 @@ class Broker(Factory):
 
     def buildProtocol(self, addr: Any) -> Asking:
         return Asking(self._open, self._reactor)
+
+
+def guarded(opened: Open, reactor: Any) -> Gate:
+    """A `Broker` at which one slice has few places, so that it takes neither the others' nor our descriptors."""
+    return Gate(Broker(opened, reactor), _AT_ONCE)

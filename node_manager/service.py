@@ -33,7 +33,7 @@ from node_manager.drivers.container.sockets import Hears
 from node_manager.identity import Accounts, Caller
 from node_manager.methods import Gate, NodeApi, local, pools, slivers, verbs
 from node_manager.node import Node
-from node_manager.raw import Broker, Open
+from node_manager.raw import Open, guarded
 from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
 from node_manager.settings import Settings
@@ -201,7 +201,7 @@ class NodeManager:
         with suppress(FileNotFoundError):  # of a node manager that was killed
             os.unlink("raw.sock", dir_fd=folder)
         self._sockets = self.reactor.listenUNIX(
-            f"/proc/self/fd/{folder}/raw.sock", Broker(self._raw(driver), self.reactor), mode=0o666
+            f"/proc/self/fd/{folder}/raw.sock", guarded(self._raw(driver), self.reactor), mode=0o666
         )
         if not self.settings.within:
             return

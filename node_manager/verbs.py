@@ -10,6 +10,7 @@ or says too much.
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -26,6 +27,7 @@ from planetlab.errors import BadArgument, BadSettings, Forbidden, Unavailable
 MOST_SAID = 65_536  # bytes of output that a caller is told
 MOST_GIVEN = 1024  # bytes of one argument
 MOST_AT_ONCE = 16  # programs that run for slices at the same time
+MOST_OF_ONE = 4  # of these, for one slice
 _LEADER = "/usr/bin/setsid"  # makes a program the leader of a group, which ends together
 
 
@@ -127,13 +129,18 @@ class Runner:
     def __init__(self, reactor: Any) -> None:
         self._spawn: IReactorProcess = reactor
         self._time: IReactorTime = reactor
-        self._busy = 0
+        self._busy: Counter[str] = Counter()
 
-    async def run(self, command: list[str], seconds: float) -> Done:
-        """Run a command to its end, or to the end of its time. Raises `Unavailable` when too many run."""
-        if self._busy >= MOST_AT_ONCE:
+    async def run(self, command: list[str], seconds: float, name: str = "") -> Done:
+        """Run a command for slice ``name`` to its end, or to the end of its time.
+
+        Raises `Unavailable` when too many run.
+        """
+        if self._busy[name] >= MOST_OF_ONE:
+            raise Unavailable(f"{MOST_OF_ONE} programs run for {name} now; ask again when one has ended")
+        if self._busy.total() >= MOST_AT_ONCE:
             raise Unavailable(f"{MOST_AT_ONCE} programs run for slices now; ask again in a moment")
-        self._busy += 1
+        self._busy[name] += 1
         running = _Run()
         try:
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -147,4 +154,4 @@ class Runner:
         except OSError as error:
             raise Unavailable(f"{command[0]} cannot be run: {error.strerror}") from error
         finally:
-            self._busy -= 1
+            self._busy -= Counter([name])

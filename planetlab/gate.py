@@ -39,6 +39,7 @@ from planetlab.limits import HardenedSite, Limits
 from planetlab.tls import ServerTLS
 
 _log = Logger()
+_BLOCK = 65536  # ids of a Unix system, and of a container
 
 
 @implementer(IHalfCloseableProtocol)
@@ -167,7 +168,12 @@ def _user(transport: Any) -> str:
     handle = getattr(transport, "getHandle", lambda: None)()
     if not isinstance(handle, socket.socket) or handle.family != socket.AF_UNIX:
         return ""
-    return f"uid {struct.unpack('3i', handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]}"
+    return user_key(struct.unpack("3i", handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1])
+
+
+def user_key(uid: int) -> str:
+    """Whom a user's connection counts for; root of a container is one peer, whichever of its ids it takes."""
+    return f"uid {uid}" if uid < _BLOCK else f"uids from {uid - uid % _BLOCK}"
 
 
 async def listen(

@@ -41,4 +41,4 @@ async def Perform(call: Call, verb: str, arguments: list[str]) -> dict[str, Any]
     declared = verbs.find(node.settings.verbs, verb, record.names, record.attributes)
     command = declared.command(str(record.name), arguments)
     node.log.info("{name} performs {verb}", name=str(record.name), verb=declared.name)
-    return (await node.runner.run(command, declared.seconds)).wire()
+    return (await node.runner.run(command, declared.seconds, str(record.name))).wire()

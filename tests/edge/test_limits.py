@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab import xmlrpc as ours
-from planetlab.gate import Gate
+from planetlab.gate import Gate, user_key
 from planetlab.limits import Limits, Rates, hardened_site
 from planetlab.serve import ApiResource, mount
 from tests.edge.example import Served, api, greet, post
@@ -31,6 +31,12 @@ class Peer(StringTransport):
     def loseConnection(self) -> None:
         self.ended = True
         super().loseConnection()
+
+
+class Users(SynchronousTestCase):
+    def test_root_of_a_container_is_one_peer_however_many_users_it_becomes(self) -> None:
+        self.assertEqual(1, len({user_key(0x10010000 + number) for number in (0, 1000, 65535)}))
+        self.assertEqual(4, len({user_key(uid) for uid in (0, 1000, 0x10010000, 0x10020000)}))
 
 
 class InMemory(SynchronousTestCase):

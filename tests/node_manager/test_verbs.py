@@ -5,11 +5,12 @@ import signal
 from pathlib import Path
 
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from node_manager.identity import Caller
-from node_manager.verbs import MOST_SAID, Runner, Verb, find
+from node_manager.verbs import MOST_AT_ONCE, MOST_OF_ONE, MOST_SAID, Runner, Verb, find
 from planetlab.errors import BadArgument, BadSettings, Forbidden, Unavailable
 from tests.node_manager.test_api import NOBODY, STRANGER, ApiTest
 from tests.node_manager.world import PL_CONF, SIRIUS, World, record
@@ -80,11 +81,17 @@ class Performed(TestCase):
         done = await Runner(reactor).run(["/usr/bin/env"], 5.0)
         self.assertEqual({b"PATH", b"LANG"}, {line.partition(b"=")[0] for line in done.output.splitlines()})
 
-    async def test_no_more_than_a_few_run_at_once(self) -> None:
+    async def test_no_more_than_a_few_run_at_once_and_fewer_of_one_slice(self) -> None:
         runner = Runner(reactor)
-        runner._busy = 16
-        with self.assertRaises(Unavailable):
-            await runner.run(["/bin/true"], 5.0)
+        sleeping = ["/bin/sleep", "60"]
+        names = [f"princeton_s{number}" for number in range(MOST_AT_ONCE // MOST_OF_ONE)]
+        running = [ensureDeferred(runner.run(sleeping, 1.0, name)) for name in names for _ in range(MOST_OF_ONE)]
+        for name, said in ((names[0], f"{MOST_OF_ONE} programs run for {names[0]}"), ("another", "16 programs")):
+            with self.assertRaises(Unavailable) as refused:
+                await runner.run(sleeping, 1.0, name)
+            self.assertIn(said, str(refused.exception))
+        self.assertEqual({-9}, {(await each).code for each in running})
+        self.assertEqual(0, (await runner.run(["/bin/true"], 5.0, names[0])).code)
 
 
 class OverTheInterface(ApiTest):
