@@ -85,7 +85,8 @@ class Interfaces(SynchronousTestCase):
     def test_what_cannot_work_is_102_not_a_crash(self) -> None:
         for name, value in (
             ("network", "198.51.100.0"), ("broadcast", "198.51.100.255"), ("gateway", "198.51.100.1"),
-            ("ip", "nowhere"), ("method", "magic"), ("type", "ipx"), ("bwlimit", 5), ("mac", "zz"), ("dns1", ""), ("netmask", "1.2.3.4"),
+            ("ip", "nowhere"), ("method", "magic"), ("type", "ipx"), ("bwlimit", 5), ("mac", "zz"), ("dns1", ""),
+            ("netmask", "1.2.3.4"),
         ):  # fmt: skip
             self.assertEqual(102, self.world.refused("AddInterface", ADMIN, 1, {**STATIC, name: value})[0], name)
 
