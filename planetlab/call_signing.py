@@ -2,8 +2,9 @@
 
 The text is the call without its auth struct, written as the original's marshaller writes it: no XML declaration, ASCII
 with numeric references, empty elements in their short form, members in the order given, no newline at the end. It
-covers the method's name and every value; it has no nonce and no time, so a call that was seen can be repeated: TLS
-protects it, and peers may only read.
+covers the method's name and every value, and as the original has it neither time nor whom it is for: whoever is called
+so can call others in the caller's name. Authorities that say that they can (`BOUND`) therefore sign, as if it were one
+more argument, for whom the call is and when it was made; of them no other calls are taken.
 """
 
 import xmlrpc.client
@@ -15,6 +16,8 @@ import pysequoia
 from planetlab import rpc_text
 from planetlab.errors import BadArgument, NotAuthenticated
 
+BOUND = "bound-calls"  # the capability in a statement
+SLACK = 300.0  # seconds between the clocks of two authorities
 MOST_BYTES = 16 * 1024  # of an armoured detached signature; gpg's largest is a tenth of this
 
 
@@ -41,6 +44,19 @@ def sign(secret: bytes, method: str, args: tuple[Any, ...]) -> str:
     signer = pysequoia.Tsk.from_bytes(secret).signer()
     mode = pysequoia.SignatureMode.DETACHED
     return bytes(pysequoia.sign(signer, canonical(method, args), mode=mode, armor=True)).decode("ascii")
+
+
+def bound(args: tuple[Any, ...], audience: str, time: str) -> tuple[Any, ...]:
+    """The arguments of a call with whom it is for (a name in the federation) and when, in whole seconds as text."""
+    return (*args, {"audience": audience, "time": time})
+
+
+def must_be_for(audience: str, time: str, own: str, now: float) -> None:
+    """Refuse a call that is for somebody else, or of another time. Raises `NotAuthenticated`."""
+    if audience != own:
+        raise NotAuthenticated(f"the call was signed for {audience[:80] or 'nobody in particular'}, and this is {own}")
+    if not (time.isascii() and time.isdigit() and len(time) < 13) or abs(now - float(time)) > SLACK:
+        raise NotAuthenticated(f"the call was signed at {time!r:.20}, more than {SLACK:.0f} s from this clock")
 
 
 def must_fit(certificates: Sequence[bytes], method: str, args: tuple[Any, ...], signature: str) -> str:

@@ -26,16 +26,24 @@ VIEW = "objects"  # the name of the file with a peer's objects, where it is only
 
 @frozen
 class Signature:
-    """An installation as the caller of one method of another: its name, and the call signed with its key."""
+    """An installation as the caller of one method of another: its name, and the call signed with its key.
+
+    ``audience`` is who is called, by its name in the federation, where that one reads it; ``time`` is now, in seconds.
+    """
 
     name: str
     secret: bytes = field(repr=False)
     method: str
+    audience: str = ""
+    time: float = 0.0
 
     def struct(self, args: tuple[Any, ...]) -> dict[str, Any]:
         """The auth struct of a call of that method."""
-        signature = call_signing.sign(self.secret, self.method, args)
-        return {"AuthMethod": "gpg", "name": self.name, "signature": signature}
+        said = {"AuthMethod": "gpg", "name": self.name}
+        if self.audience:
+            said |= {"audience": self.audience, "time": str(int(self.time))}
+            args = call_signing.bound(args, self.audience, said["time"])
+        return {**said, "signature": call_signing.sign(self.secret, self.method, args)}
 
 
 @frozen
@@ -78,13 +86,13 @@ class Asking:
     secret_file: Path | None = None
     allowance: Allowance = field(factory=Allowance)
 
-    async def told(self, peer: Row, said: Statement | None, stamp: str) -> "Told | None":
+    async def told(self, peer: Row, said: Statement | None, stamp: str, now: float = 0.0) -> "Told | None":
         """A peer's answer, taken apart in a thread, for it may be large; None when it is the one of this stamp."""
         if said is not None and "plcapi" not in said.capabilities:
             return await self._read_view(said, stamp)
         partial = said is not None and "view" in said.capabilities
         method, args = ("GetPeerView", (stamp,)) if partial else ("GetPeerData", ())
-        asked, auth = self._ask(peer, method)
+        asked, auth = self._ask(peer, method, said, now)
         body = await asked.post(xmlrpc.dumps_call(method, (auth.struct(args), *args)), repeat=True)
         read: Deferred[Told | None] = deferToThread(_read, body, said, self.allowance.octets)
         return await read
@@ -101,7 +109,7 @@ class Asking:
         read: Deferred[Told] = deferToThread(_of_file, data, said.views[VIEW].sha256)
         return await read
 
-    def _ask(self, peer: Row, method: str) -> tuple[Ask, Signature]:
+    def _ask(self, peer: Row, method: str, said: Statement | None, now: float) -> tuple[Ask, Signature]:
         if self.secret is None:
             raise PlanetLabError("no OpenPGP key is configured; its operator must set pgp_secret")
         if not peer["cacert"]:
@@ -111,4 +119,6 @@ class Asking:
         ca, seconds, most = peer["cacert"].encode(), self.allowance.seconds, self.allowance.octets
         asked = Ask(peer["peer_url"], ca=ca, timeout=seconds, reactor=self.reactor, most=most)
         secret = self.secret if self.secret_file is None else self.secret_file.read_bytes()
+        if said is not None and call_signing.BOUND in said.capabilities:
+            return asked, Signature(self.name, secret, method, str(said.hrn), now)
         return asked, Signature(self.name, secret, method)

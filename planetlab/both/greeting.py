@@ -31,7 +31,10 @@ MEMBERS = {
     "password": _PASSWORD,
     "capability": _PASSWORD,
     "session": Struct({"AuthMethod": Of(str), "session": Of(str)}, frozenset({"session"})),
-    "gpg": Struct({"AuthMethod": Of(str), "name": Of(str), "signature": Of(str)}, frozenset({"name", "signature"})),
+    "gpg": Struct(
+        {"AuthMethod": Of(str), "name": Of(str), "signature": Of(str), "audience": Of(str), "time": Of(str)},
+        frozenset({"name", "signature"}),
+    ),
     "hmac": _NODE_KEY,
     "hmac_dummybox": _NODE_KEY,
     "anonymous": Struct({"AuthMethod": Of(str)}),
@@ -126,7 +129,11 @@ class Greeter:
         peer = store.row(PEER, Compare("peername", "=", auth["name"]))
         if peer is not None:
             caller: Caller = callers.PeerCaller(peer["peer_id"], peer["peername"])
-            keys = _keys_of(peer, store)
+            keys, is_bound = _keys_of(peer, store)
+            if is_bound or "audience" in auth:
+                audience, time = auth.get("audience", ""), auth.get("time", "")
+                call_signing.must_be_for(audience, time, str(store.plc.hrn), store.now)
+                args = call_signing.bound(args, audience, time)
         else:
             person = _account(store, auth["name"])
             if person["email"] != auth["name"]:
@@ -142,15 +149,15 @@ class Greeter:
         return caller
 
 
-def _keys_of(peer: Row, store: Store) -> list[str | None]:
-    """The keys that may sign a peer's calls: those that its statement states, or the one that was given for it."""
+def _keys_of(peer: Row, store: Store) -> tuple[list[str | None], bool]:
+    """The keys that may sign a peer's calls, its statement's or the one given for it; whether it says whom it calls."""
     paper = peer_papers.of(store, peer["peer_id"])
     if paper is None:
-        return [peer["key"]]
+        return [peer["key"]], False
     if paper.state == peer_papers.SUSPENDED:
         raise Forbidden(f"the peering with {paper.hrn} is suspended")
     said = hearing.known(paper.statement).statement
-    return [key.paper for key in said.pgp]
+    return [key.paper for key in said.pgp], call_signing.BOUND in said.capabilities
 
 
 def _read(method: Method, said: Any) -> tuple[str, dict[str, Any]]:

@@ -148,7 +148,7 @@ class Peering:
             if heard.known.is_frozen(heard.now):
                 raise PeerError("its statement is over and it shows no newer one; what was taken over stays")
         ask = Asking(self.name, self.secret, self.reactor, self.secret_file, self.spending.allowance)
-        told = await ask.told(peer, said, stamp)
+        told = await ask.told(peer, said, stamp, 0.0 if heard is None else heard.now)
         watch.lap("transport")
         if told is not None:
             watch.seconds["peer_db"] = told.answer.seconds

@@ -19,7 +19,7 @@ from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
 
 READABLE = 0o644
-CAPABILITIES = ("plcapi", "view", "tickets/xmldsig", "tickets/openpgp", "forward")
+CAPABILITIES = ("plcapi", "view", "tickets/xmldsig", "tickets/openpgp", "forward", "bound-calls")
 ARCHIVE_PERIOD = 10.0  # seconds between two pulls of what nodes have sealed
 
 

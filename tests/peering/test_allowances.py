@@ -101,7 +101,7 @@ class Spends(Peered):
         calling = ask.Ask(
             self.plc.place.url("sa", "PLCAPI"),
             ca=str(self.plc.path / "ca.pem"),
-            auth=Signature("PlanetLab epfl", secret, "GetPeerName"),
+            auth=Signature("PlanetLab epfl", secret, "GetPeerName", "plc", self.clock.now()),
         )
         for _ in range(5):
             self.assertEqual("PlanetLab plc", await calling.call("GetPeerName"))
