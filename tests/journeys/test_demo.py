@@ -88,7 +88,7 @@ class ADemo(SynchronousTestCase):
         pages = [each["web"] for each in facts["authorities"].values()] + [n["audit"] for n in facts["nodes"].values()]
         pages += [f"{facts['authorities']['plc']['web']}{path}" for path in ("sites", "nodes.json", "slices.json")]
         for url in pages:
-            with urllib.request.urlopen(url, timeout=20) as page:
+            with urllib.request.urlopen(url, timeout=60) as page:
                 self.assertEqual(200, page.status, url)
 
     def test_persons_of_every_role_sign_in(self) -> None:
@@ -104,12 +104,12 @@ class ADemo(SynchronousTestCase):
             api.NotifyPersons(who, [plc["persons"]["tech"]["Username"]], subject, "It is you who is meant.")
 
         def caught() -> bool:
-            with urllib.request.urlopen(f"{page}letters.json", timeout=20) as letters:
+            with urllib.request.urlopen(f"{page}letters.json", timeout=60) as letters:
                 found = [each["to"] for each in json.load(letters) if each["subject"] == subject]
             return found == [plc["persons"]["tech"]["Username"]]
 
-        self.demo.until(caught, "caught", 30)
-        with urllib.request.urlopen(page, timeout=20) as shown:
+        self.demo.until(caught, "caught", 90)
+        with urllib.request.urlopen(page, timeout=60) as shown:
             self.assertIn(b"A simulated mail server", shown.read())
 
     def test_peers_know_each_others_nodes(self) -> None:
@@ -121,7 +121,7 @@ class ADemo(SynchronousTestCase):
             self.assertEqual([{"hostname": foreign}], found)
 
     def test_the_archive_tells_what_it_rests_on(self) -> None:
-        with urllib.request.urlopen(f"{self.demo.facts['archive']}?to=198.51.100.7", timeout=20) as page:
+        with urllib.request.urlopen(f"{self.demo.facts['archive']}?to=198.51.100.7", timeout=60) as page:
             self.assertIn(b"This rests on", page.read())
 
     def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(self) -> None:
@@ -132,7 +132,7 @@ class ADemo(SynchronousTestCase):
     def test_every_example_runs(self) -> None:
         for program in sorted((ROOT / "examples").glob("*.py")):
             command = [sys.executable, str(program), str(self.demo.facts_file)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
             self.assertEqual((0, ""), (done.returncode, done.stderr), program.name)
             self.assertTrue(done.stdout, program.name)
 
@@ -199,7 +199,7 @@ class ADemo(SynchronousTestCase):
         for name, pid in sorted(self.demo.children.items()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            self.demo.until(lambda name=name, pid=pid: self.demo.children.get(name, pid) != pid, f"{name} back", 30)
+            self.demo.until(lambda name=name, pid=pid: self.demo.children.get(name, pid) != pid, f"{name} back", 90)
         self.assertIn("the story came out well", self.well("story"))
         self.assertIn("checks well", self.well("doctor"))
 
@@ -209,7 +209,7 @@ class ADemo(SynchronousTestCase):
             self.assertEqual([], [text for each in (plc, *others) for text in each["wrong"]])
             return bool(plc["redeemed"] and plc["issued"])
 
-        self.demo.until(audited, "in public", 60)
+        self.demo.until(audited, "in public", 120)
 
     def test_a_service_that_dies_in_the_middle_of_the_story_does_not_end_it(self) -> None:
         for victim in ("slice_authority plc", "pl_conf node1.plc.example", "node_manager node1.plc.example"):
@@ -256,7 +256,7 @@ class TheEndOfADemo(SynchronousTestCase):
         )
         again.process.kill()
         again.process.wait()
-        gone_by = time.monotonic() + 30
+        gone_by = time.monotonic() + 90
         children = again.children
         while any(place.began(pid) for pid in children.values()) and time.monotonic() < gone_by:
             time.sleep(0.1)
