@@ -149,7 +149,7 @@ class AGuest(Ground):
             ear.listen()
             node = self.driver(api=str(api))
             self.running(node)
-            for name in ("nodemanager.api", "sliver_mgr.api"):
+            for name in ("nodemanager.api", "sliver_mgr.api", "node_mgr.api", "node_mgr_api"):
                 call = f"use Socket; socket(S,1,1,0); connect(S,sockaddr_un('/tmp/{name}')) or die $!; print <S>"
                 node.enter(CODEEN, ("/bin/sh", "-c", f'perl -e "{call}" > /tmp/heard 2>&1 &'))
                 peer, _ = ear.accept()

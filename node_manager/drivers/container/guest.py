@@ -17,7 +17,7 @@ USER, GROUP = 1000, 1001  # ids inside; the group's number is the one PlanetLab'
 SCRIPT = "/etc/rc.d/init.d/vinit.slice"
 VINIT = "/etc/rc.d/init.d/vinit"
 _LOG = "/var/log/vinit"  # the name that the script's words had
-_SOCKETS = ("/tmp/nodemanager.api", "/tmp/sliver_mgr.api")
+_SOCKETS = ("/tmp/nodemanager.api", "/tmp/sliver_mgr.api", "/tmp/node_mgr.api", "/tmp/node_mgr_api")
 _RESOLVER = "/etc/resolv.conf"
 
 _VINIT = f"""#!/bin/sh
