@@ -143,6 +143,7 @@ class NodePlace:
             "cgroup": self.cgroup,
             "remembered": str(self.path / "state" / "remembered"),
             "round_every": 5.0,
+            "stop_lasts": self.poll_period + self.poll_jitter,  # what its authority wants running runs again by a poll
             "mail_relay": self.audit.relay,
             **({"slice_mail": f"SLICE@{self.contact}"} if self.contact else {}),
             **({"ssh": f"{self.address}:{self.ports['ssh']}"} if has_sshd() else {}),
