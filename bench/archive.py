@@ -208,7 +208,10 @@ def measured(folder: Path, flows: int) -> Iterator[tuple[str, float]]:
         yield "size", hour_octets(archive) / made(folder)
         asked = questions(archive).ask(archive)
         for name, ask in asked.items():
-            yield name, best(ask)[0]
+            seconds, answer = best(ask)
+            if not answer:
+                raise OSError(f"{folder}: no answer to {_NAMES[name]}: were its files made by another version?")
+            yield name, seconds
     finally:
         archive.close()
 
