@@ -68,17 +68,18 @@ class Whole:
 class Groups:
     """The hierarchies of this kernel."""
 
-    def __init__(self, desk: str, reserve: float = 0.0) -> None:
-        """``desk``: the room's, below which the v2 half of a hybrid is bound.
+    def __init__(self, desk: str, reserve: float = 0.0, top: str = TOP) -> None:
+        """``desk``: the room's, below which the v2 half of a hybrid is bound; ``top``: where the kernel shows groups.
 
         ``reserve``: part of the machine, 0 to 1, that the groups below one level together leave to the node.
         """
+        self._top = top
         self._whole = Whole.of_machine(reserve)
-        self.v2_only = os.path.exists(f"{TOP}/cgroup.controllers")
-        self.v2 = TOP if self.v2_only else f"{desk}/unified"
+        self.v2_only = os.path.exists(f"{self._top}/cgroup.controllers")
+        self.v2 = self._top if self.v2_only else f"{desk}/unified"
         if not os.path.exists(f"{self.v2}/cgroup.procs"):
             self.v2 = ""
-        self.v1: dict[str, str] = {} if self.v2_only else dict(_v1_hierarchies())
+        self.v1: dict[str, str] = {} if self.v2_only else dict(_v1_hierarchies(top))
         self._levels = Lock()  # a level that is empty goes, unless somebody just puts a group into it
         if self.v2:
             _favour_changes(self.v2)
@@ -126,7 +127,7 @@ class Groups:
     def online(self) -> str:
         """The processors there are to give, as the kernel lists them."""
         name = "cpuset.cpus.effective" if self.v2_only else "cpuset.cpus"
-        return _read(f"{TOP if self.v2_only else self.v1.get('cpuset', '')}/{name}")
+        return _read(f"{self._top if self.v2_only else self.v1.get('cpuset', '')}/{name}")
 
     def pids(self, path: str) -> list[int]:
         """The processes in the group, as numbered on the node; none when there is no such group."""
@@ -142,9 +143,9 @@ class Groups:
         """What the group has used since it was made; zeros when there is none."""
         with suppress(OSError):
             if self.v2_only:
-                cpu = dict(line.split() for line in _read(f"{TOP}{path}/cpu.stat").splitlines())["usage_usec"]
-                memory = _read(f"{TOP}{path}/memory.current")
-                return Used(int(cpu) / 1e6, int(memory), int(_read(f"{TOP}{path}/pids.current")))
+                cpu = dict(line.split() for line in _read(f"{self._top}{path}/cpu.stat").splitlines())["usage_usec"]
+                memory = _read(f"{self._top}{path}/memory.current")
+                return Used(int(cpu) / 1e6, int(memory), int(_read(f"{self._top}{path}/pids.current")))
             nanoseconds = _read(f"{self.v1['cpuacct']}{path}/cpuacct.usage")
             memory = _read(f"{self.v1['memory']}{path}/memory.usage_in_bytes")
             return Used(int(nanoseconds) / 1e9, int(memory), int(_read(f"{self.v1['pids']}{path}/pids.current")))
@@ -206,18 +207,18 @@ class Groups:
 
     def _has(self, controller: str) -> bool:
         if self.v2_only:
-            return controller in _read(f"{TOP}/cgroup.controllers").split()
+            return controller in _read(f"{self._top}/cgroup.controllers").split()
         return controller in self.v1
 
     def _main(self) -> str:
-        return TOP if self.v2_only else self.v1["pids"]
+        return self._top if self.v2_only else self.v1["pids"]
 
     def _roots(self) -> list[str]:
         return sorted({*self.v1.values(), *([self.v2] if self.v2 else [])})
 
     def _hand_down(self, path: str) -> None:
         """Let every level above ``path`` give its controllers to the next (cgroup v2 does not by itself)."""
-        level = TOP
+        level = self._top
         for part in path.strip("/").split("/"):
             have = _read(f"{level}/cgroup.controllers").split()
             given = _read(f"{level}/cgroup.subtree_control").split()
@@ -250,8 +251,8 @@ class Groups:
         return self._write_v1("memory", path, "memory.limit_in_bytes", octets)
 
     def _write(self, path: str, name: str, value: object, optional: bool = False) -> None:
-        if not optional or os.path.exists(f"{TOP}{path}/{name}"):
-            _write_file(f"{TOP}{path}/{name}", value)
+        if not optional or os.path.exists(f"{self._top}{path}/{name}"):
+            _write_file(f"{self._top}{path}/{name}", value)
 
     def _write_v1(self, controller: str, path: str, name: str, value: object) -> None:
         _write_file(f"{self.v1[controller]}{path}/{name}", value)
@@ -269,14 +270,14 @@ def _favour_changes(v2: str) -> None:
             kernel.mount("none", v2, flags=kernel.MS_REMOUNT, options=",".join((*options, _DYNAMIC)))
 
 
-def _v1_hierarchies() -> Iterator[tuple[str, str]]:
+def _v1_hierarchies(top: str) -> Iterator[tuple[str, str]]:
     """Controller (or name=…) and where its hierarchy is mounted."""
     with open("/proc/thread-self/mountinfo", encoding="utf-8") as mounts:
         for line in mounts:
             before, _, after = line.partition(" - ")
             kind, _, options = after.split(" ", 2)
             where = before.split()[4]
-            if kind == "cgroup" and where.startswith(TOP):
+            if kind == "cgroup" and where.startswith(top):
                 controllers = [word for word in options.strip().split(",") if word not in ("rw", "ro", "relatime")]
                 yield from ((controller, where) for controller in controllers)
 
@@ -295,7 +296,7 @@ def _pids_below(folder: str) -> Iterator[int]:
     """The processes in the group and in those below it, as far as they stay while they are read."""
     with suppress(OSError):
         yield from map(int, _read(f"{folder}/cgroup.procs").split())
-        if os.stat(folder).st_nlink > 2:  # there are groups below
+        if os.stat(folder).st_nlink != 2:  # there may be groups below
             with os.scandir(folder) as entries:
                 inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
             for each in inner:
