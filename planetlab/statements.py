@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import asdict, field, frozen
 
@@ -149,7 +150,7 @@ def _read(said: Any) -> Statement:
         signer=_text(said["signer"], "signer", _PEM),
         tickets=_keys(said["tickets"], "tickets"),
         pgp=_keys(said["pgp"], "pgp"),
-        endpoints={_text(k, "endpoints"): _text(v, "endpoints") for k, v in _object(said["endpoints"]).items()},
+        endpoints={_text(k, "endpoints"): _address(v, "endpoints") for k, v in _object(said["endpoints"]).items()},
         ca=_text(said["ca"], "ca", _PEM),
         capabilities=tuple(_text(each, "capabilities") for each in _list(said["capabilities"], 64)),
         revoked=tuple(map(_revoked, _list(said["revoked"], MOST_REVOKED))),
@@ -195,7 +196,7 @@ def _view(said: Any) -> View:
     digest = _text(said["sha256"], "sha256")
     if len(digest) != 64 or not set(digest) <= _HEX:
         raise BadArgument(f"views: expected a SHA-256 in hex, got {digest!r:.80}")
-    return View(_text(said["url"], "url"), _count(said["octets"], "octets"), digest)
+    return View(_address(said["url"], "url", relative=True), _count(said["octets"], "octets"), digest)
 
 
 def _text(said: Any, name: str, most: int = _TEXT) -> str:
@@ -204,6 +205,21 @@ def _text(said: Any, name: str, most: int = _TEXT) -> str:
     if any(ord(character) < 32 and character not in "\n\t" for character in said) or "\x7f" in said:
         raise BadArgument(f"{name}: expected text that can be printed, got {said!r:.40}")
     return said
+
+
+def _address(said: Any, name: str, relative: bool = False) -> str:
+    """An address on the web, which we are going to ask: https or http, and nothing of ours like a socket or a file."""
+    text = _text(said, name)
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadArgument(f"{name}: expected an address like https://host/path, got {text!r:.80}: {error}") from None
+    sound = text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
+    whole = parts.scheme in ("https", "http") and bool(host)
+    if text and not (sound and (whole or (relative and not parts.scheme and not parts.netloc))):
+        raise BadArgument(f"{name}: expected an address like https://host/path, got {text!r:.80}")
+    return text
 
 
 def _count(said: Any, name: str) -> int:
