@@ -19,7 +19,6 @@ from slice_authority.sfa import registering
 from slice_authority.sfa.times import when
 
 _SLICE_NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,18}", re.ASCII)  # GENI's rule
-_PLC_LABEL = re.compile(r"[a-zA-Z0-9_.]{1,32}", re.ASCII)  # what the PLC takes beside
 
 
 def _urns(match: Mapping[str, list[Any]], name: str) -> list[str] | None:
@@ -69,7 +68,7 @@ def create_slice(call: Call, fields: Object) -> Object:
     """A new slice of a project; who makes it becomes its member and LEAD."""
     site = naming.row(call.store, fields["SLICE_PROJECT_URN"], naming.SITES, "options['fields']['SLICE_PROJECT_URN']")
     name = fields["SLICE_NAME"]
-    if not isinstance(name, str) or not (_SLICE_NAME.fullmatch(name) or _PLC_LABEL.fullmatch(name)):
+    if not isinstance(name, str) or not _SLICE_NAME.fullmatch(name):
         raise BadArgument("expected 1 to 19 letters, digits and hyphens, not a hyphen first", "SLICE_NAME")
     urn = Urn.of(call.store.plc.hrn.child(site["login_base"], name), naming.SLICES)
     row = make_slice(call, urn.hrn, site, str(fields.get("SLICE_DESCRIPTION") or ""), fields.get("SLICE_EXPIRATION"))
