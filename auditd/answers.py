@@ -23,7 +23,7 @@ MOST_STRUCTS = 10_000  # in one answer for programs
 MOST_MAILS = 50  # slices of one answer beside which a ready letter stands
 MOST_OF_MANY = 200  # flows in one answer about a prefix so wide that it is no network's own
 MOST_SHOWN = 12  # pasted lines that are answered on a page for people; a program gets all
-MOST_PASTED = 2000  # characters of a line that is shown again
+MOST_PASTED = 2000  # characters of what was pasted that are shown again
 PAGE = 40  # rows of a table that people read; keeps a page below 30 kB
 
 
@@ -40,6 +40,7 @@ class Answer:
     rows: Sequence[dict[str, Any]] | None = None  # for programs as well, after the rest, where they may be many
     rows_name: str = ""  # of those in the struct; "" where they are all there is
     most_rows: int = MOST_STRUCTS  # that are told
+    shortened: tuple[str, ...] = ()  # lists among the facts of which a page that grows too large shows fewer
     xarf: Callable[[], list[dict[str, Any]]] = list  # makes reports, where the page is evidence
     status: int = 200
 
@@ -169,10 +170,11 @@ class Answers:
         own = (self.settings.address, *self.settings.addresses)
         found = pasted.matches(self.audit, own, text, viewer, steady, wall)
         told = {**self.state(steady, wall), "lines": [match.struct for match in found]}
-        shown = "\n".join(line(each, MOST_PASTED) for each in text.splitlines()[: loglines.MOST_LINES])
-        facts = {"own": own, "lines": shown, "most": loglines.MOST_LINES, "matches": found[:MOST_SHOWN]}
+        shown = "\n".join(line(each, MOST_PASTED) for each in text.splitlines()[: loglines.MOST_LINES])[:MOST_PASTED]
+        facts = {"own": own, "lines": shown, "most": loglines.MOST_LINES, "matches": found[:MOST_SHOWN],
+                 "asked": len(found)}  # fmt: skip
         title = f"Did {self.settings.node} send what your log has?"
-        return Answer(template="paste.html", title=title, json=told, facts=facts)
+        return Answer(template="paste.html", title=title, json=told, facts=facts, shortened=("matches",))
 
     def slices(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
         """`/slices`: who sent anything."""

@@ -37,6 +37,8 @@ from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, U
 from planetlab.prefixes import plain
 
 MOST_PATH = 300  # characters
+MOST_SAID = 100  # characters of what is asked after the ?
+ROWS = ("40", "20", "10", "5")  # on a page; fewer where they are long
 MOST_FORM = 64 << 10  # bytes
 _LOG_FILE = re.compile(r"\d{6}(-[0-9TZ]{10,20})?\.(manifest|parquet)", re.ASCII)
 SHARED = ("", "index", "slices", "destinations", "summary", "health", "to", "slice")  # what all readers see alike
@@ -57,6 +59,7 @@ class _Asked:
     query: Query
     viewer: str
     page: int = 1
+    rows: int = PAGE  # on a page of the table
     posted: bool = False
 
 
@@ -105,10 +108,9 @@ class Pages(Resource):
             return self._send(request, 200, "text/plain", make(self._answers.settings, wall))
         if self._log is not None and path.startswith("/log/"):
             return self._segment(self._log, request, path.removeprefix("/log/"))
-        ending = "html"
+        bare, ending = _ending(path, request)
         try:
-            asked = _read(path, request)
-            ending = asked.ending
+            asked = _read(bare, ending, request)
             if ending == "statement":
                 return self._send(request, 200, KINDS[ending], self._stated(asked, steady, wall))
             name = self._shared(asked, request)
@@ -132,7 +134,7 @@ class Pages(Resource):
         if asked.posted or first not in SHARED or len(self._answers.audit.hour) < MUCH:
             return None
         own = self._answers.settings.disclosure == "closed" or first in ("", "index")
-        return asked.path, asked.ending, asked.page, *sorted(asked.query.items()), asked.viewer if own else ""
+        return asked.path, asked.ending, *sorted(asked.query.items()), asked.viewer if own else ""
 
     def _pieces(self, request: Request, name: Hashable, steady: int, kind: str, pieces: Iterator[str]) -> Any:
         """Send an answer: a small one at once, a large one in pieces, between which others are answered."""
@@ -228,12 +230,12 @@ class Pages(Resource):
         state = self._answers.state(steady, wall)
         if asked.ending == "txt":
             return iter([self._renderer.txt(answer, state)])
-        pages = max(1, -(-len(answer.table) // PAGE))
+        pages = max(1, -(-len(answer.table) // asked.rows))
         if asked.page > pages:
             raise NotFound(f"expected 1 to {pages}, got {asked.page}", "page")
         path = asked.path if asked.path != "/" else "/index"
         query = {} if answer.status >= 400 else asked.query
-        return iter([self._renderer.html(answer, state, asked.page, path, query)])
+        return iter([self._renderer.html(answer, state, asked.page, path, query, asked.rows)])
 
     def _refusal(self, error: PlanetLabError, path: str) -> Answer:
         argument = getattr(error, "where", "") or ("address" if isinstance(error, BadArgument) else "request")
@@ -271,14 +273,18 @@ class Pages(Resource):
         return body
 
 
-def _read(path: str, request: Request) -> _Asked:
-    """Path, ending and query of a request. Raises `BadArgument`."""
-    if len(path) > MOST_PATH:
-        raise BadArgument(f"expected at most {MOST_PATH} characters, got {len(path)}", "address")
+def _ending(path: str, request: Request) -> tuple[str, str]:
+    """A path without its ending, and the ending; without one it is what the reader accepts."""
     bare, dot, ending = path.rpartition(".")
-    if not dot or ending not in KINDS:
-        wanted = request.getHeader("accept") or ""
-        bare, ending = path, "txt" if wanted.startswith("text/plain") else "html"
+    if dot and ending in KINDS:
+        return bare, ending
+    return path, "txt" if (request.getHeader("accept") or "").startswith("text/plain") else "html"
+
+
+def _read(bare: str, ending: str, request: Request) -> _Asked:
+    """What a request asks for. Raises `BadArgument`."""
+    if len(bare) > MOST_PATH:
+        raise BadArgument(f"expected at most {MOST_PATH} characters, got {len(bare)}", "address")
     args = request.args or {}
     query = {name.decode("ascii", "replace"): values[0].decode("utf-8", "replace") for name, values in args.items()}
     if request.method == b"POST":
@@ -286,7 +292,13 @@ def _read(path: str, request: Request) -> _Asked:
     page = query.get("page", "1")
     if not page.isascii() or not page.isdigit() or not 1 <= int(page[:9]) <= 1_000_000:
         raise BadArgument(f"expected a page's number, 1 or more, got {line(page, 40)!r}", "page")
-    return _Asked(bare or "/", ending, query, _viewer(request), int(page), request.method == b"POST")
+    rows = query.get("rows", str(PAGE))
+    if rows not in ROWS:
+        raise BadArgument(f"expected {', '.join(ROWS)}, got {line(rows, 40)!r}", "rows")
+    for name in KEPT:
+        if len(query.get(name, "")) > MOST_SAID:
+            raise BadArgument(f"expected at most {MOST_SAID} characters, got {len(query[name])}", name)
+    return _Asked(bare or "/", ending, query, _viewer(request), int(page), int(rows), request.method == b"POST")
 
 
 def _form(request: Request) -> Query:

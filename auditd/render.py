@@ -22,6 +22,8 @@ KINDS = {
     "statement": "text/plain",
 }  # fmt: skip
 
+BUDGET = 30_000  # bytes of a page for people
+FEWEST = 5  # rows of a table that it shows at least
 PIECE = 200  # rows that are told at once, in some milliseconds
 KEPT = ("from", "until", "skew", "slice", "port", "protocol", "zone")  # of a query: what links to the same page keep
 
@@ -47,10 +49,21 @@ class Renderer:
             "base-uri 'none'; frame-ancestors 'none'"
         )
 
-    def html(self, answer: Answer, state: dict[str, Any], page: int, path: str, query: Query) -> str:
-        """A page for people: ``page`` of the table, counted from 1; ``query``: what was asked, which links keep."""
-        pages = max(1, -(-len(answer.table) // PAGE))
-        shown = answer.table[(page - 1) * PAGE : page * PAGE]
+    def html(self, answer: Answer, state: dict[str, Any], page: int, path: str, query: Query, rows: int = PAGE) -> str:
+        """A page for people: ``page`` of the table, counted from 1; ``query``: what was asked, which links keep.
+
+        Where ``rows`` of the table would make it larger than `BUDGET`, it shows fewer, beginning with the same.
+        """
+        told = self._html(answer, state, page, path, query, rows)
+        longer = len(answer.table) > rows // 2 or answer.shortened
+        while len(told.encode("utf-8", "replace")) > BUDGET and rows > FEWEST and longer:
+            page, rows = 2 * page - 1, rows // 2
+            told = self._html(answer, state, page, path, query, rows)
+        return told
+
+    def _html(self, answer: Answer, state: dict[str, Any], page: int, path: str, query: Query, rows: int) -> str:
+        pages = max(1, -(-len(answer.table) // rows))
+        shown = answer.table[(page - 1) * rows : page * rows]
         everywhere = {"desk": self.desk, "can_pause": self.can_pause, "settings": self._settings, "style": self._style}
         table = {"table": shown, "rows": len(answer.table), "page": page, "pages": pages}
         kept = [(name, query[name]) for name in KEPT if query.get(name)]
@@ -58,9 +71,11 @@ class Renderer:
             "zone": zones.read(query.get("zone", "")), "zone_told": query.get("zone", "").strip(),
             "kept": f"?{urlencode(kept)}" if kept else "", "asked_fields": [each for each in kept if each[0] != "zone"],
             "fields": {name: query.get(name, "") for name in KEPT},
+            "more_kept": f"&rows={rows}" if rows != PAGE else "",
         }  # fmt: skip
+        shorter = {name: answer.facts[name][: len(answer.facts[name]) * rows // PAGE] for name in answer.shortened}
         return self._templates.get_template(answer.template).render(
-            **{**everywhere, **state, **table, **asked, "title": answer.title, "path": path, **answer.facts}
+            **{**everywhere, **state, **table, **asked, "title": answer.title, "path": path, **answer.facts, **shorter}
         )
 
     def json(self, answer: Answer) -> Iterator[str]:
