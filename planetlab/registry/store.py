@@ -28,7 +28,10 @@ class KeptRefusal(Forbidden):
 
 
 class Store:
-    """One transaction's view of the registry, at one time ``now``; ``touched`` gathers what its event will name."""
+    """One transaction's view of the registry, at one time ``now``; ``touched`` gathers what its event will name.
+
+    ``for_wire`` is whether rows are asked for only to be sent, ``passes_on`` whether another process may write them.
+    """
 
     def __init__(self, db: Connection, now: float, plc: Plc, reads_only: bool = False) -> None:
         self.db = db
