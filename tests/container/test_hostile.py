@@ -48,6 +48,17 @@ for my $attempt (%s) {
   waitpid($child, 0); print $? == 0 || $? == 31 ? "refused " : "done ";
 }
 """
+_HOARD = """
+use Socket; use Fcntl; my ($n, $size) = @ARGV; my ($total, @kept) = (0);
+socket(L, 2, 1, 0); bind(L, sockaddr_in(7000, INADDR_LOOPBACK)); listen(L, 1000);
+for (1 .. $n) {
+  socket(my $c, 2, 1, 0); setsockopt($c, 1, 7, pack('i', 1 << 26));
+  connect($c, sockaddr_in(7000, INADDR_LOOPBACK)) or last; accept(my $a, L) or last;
+  setsockopt($a, 1, 8, pack('i', 1 << 26)); fcntl($c, F_SETFL, O_NONBLOCK); push @kept, $c, $a;
+  my $sent = 0; while ($sent < $size and my $some = syswrite($c, 'x' x 65536)) { $sent += $some } $total += $sent;
+}
+print $total;
+"""
 _FILES = "find {} -xdev -maxdepth {} -type f 2>/dev/null"
 
 
@@ -128,3 +139,16 @@ class Disks(Ground):
         self.assertEqual(
             "100", self.said(self.node, "cd /tmp; for n in $(seq 100); do : > $n; done; ls | wc -l", SIRIUS)
         )
+
+
+class Sockets(Ground):
+    """What is sent and never read is kept by the kernel."""
+
+    def test_one_that_never_reads_what_it_sends_itself_keeps_no_more_than_its_memory(self) -> None:
+        node = self.driver()
+        self.running(node, rspec=ResourceSpec(rlimits={"rss_hard": 64 * 256}))
+        self.running(node, SIRIUS)
+        told = node.enter(CODEEN, ("/usr/bin/perl", "-e", _HOARD, "300", str(1 << 30)))
+        self.assertLess(int(told.output or 0), 64 << 20)  # nothing is told where it was ended for its greed
+        sent = node.enter(SIRIUS, ("/usr/bin/perl", "-e", _HOARD, "10", str(1 << 20))).output
+        self.assertGreaterEqual(int(sent), 10 << 20)

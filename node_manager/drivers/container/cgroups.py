@@ -24,6 +24,9 @@ _FAIR, _MOST_WEIGHT = 100, 10_000  # what one program or group of the node itsel
 _MOST_SHARES = 262_144  # the bound of version 1
 _DYNAMIC = "favordynmods"
 _NEEDED = ("cpu", "memory", "pids")
+_SOCKETS = "memory.kmem.tcp.limit_in_bytes"
+_SOCKETS_PART = 4  # of a sliver's memory, as a divisor, its sockets may hold beside it
+_ALL_SOCKETS_PART = 16  # the kernel lets all sockets of a machine hold 3/32 of its memory (tcp(7), tcp_mem)
 _PATIENCE = 5.0  # seconds for killed processes to leave a group; measured: 12 ms at most with 1,000 groups
 
 
@@ -54,6 +57,7 @@ class Whole:
     weight: int  # of processor time, beside 100 of each program or group of the node
     memory: int  # bytes
     processes: int
+    sockets: int  # bytes
 
     @classmethod
     def of_machine(cls, reserve: float) -> "Whole":
@@ -62,7 +66,8 @@ class Whole:
         most = min(int(_read(f"/proc/sys/kernel/{name}")) for name in ("threads-max", "pid_max"))
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         weight = _FAIR * part / reserve if reserve > 0 else _MOST_WEIGHT
-        return cls(max(1, min(_MOST_WEIGHT, round(weight))), int(memory * part), int(most * part))
+        memory = int(memory * part)
+        return cls(max(1, min(_MOST_WEIGHT, round(weight))), memory, int(most * part), memory // _ALL_SOCKETS_PART)
 
 
 class Groups:
@@ -111,6 +116,7 @@ class Groups:
         self._write_v1("cpu", path, "cpu.cfs_period_us", PERIOD)
         self._write_v1("cpu", path, "cpu.cfs_quota_us", quota)
         self._bind_memory_v1(path, -1 if bounds.memory is None else bounds.memory)
+        self._bind_sockets_v1(path, -1 if bounds.memory is None else bounds.memory // _SOCKETS_PART)
         self._write_v1("pids", path, "pids.max", _or_max(bounds.processes))
 
     def share(self, path: str, weight: int, cpus: str) -> None:
@@ -204,6 +210,7 @@ class Groups:
             self._write_v1("pids", level, "pids.max", self._whole.processes)
             with suppress(OSError):  # more is in use at the moment, from before the owner said so
                 self._write_v1("memory", level, "memory.limit_in_bytes", self._whole.memory)
+            self._bind_sockets_v1(level, self._whole.sockets)
 
     def _has(self, controller: str) -> bool:
         if self.v2_only:
@@ -249,6 +256,13 @@ class Groups:
             self._write_v1("memory", path, "memory.limit_in_bytes", octets)
         _write_file(both, octets)
         return self._write_v1("memory", path, "memory.limit_in_bytes", octets)
+
+    def _bind_sockets_v1(self, path: str, octets: int) -> None:
+        """What waits in sockets is not counted as memory in version 1, and for all of the machine there is only so much
+        of it: who reads nothing of what is sent to it could take that.
+        """
+        if os.path.exists(f"{self.v1['memory']}{path}/{_SOCKETS}"):
+            self._write_v1("memory", path, _SOCKETS, octets)
 
     def _write(self, path: str, name: str, value: object, optional: bool = False) -> None:
         if not optional or os.path.exists(f"{self._top}{path}/{name}"):
