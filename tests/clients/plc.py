@@ -63,10 +63,14 @@ class RunningPlc:
         return ssl.create_default_context(cafile=self.ca)
 
     def proxy(self, secure: bool = True) -> Any:
-        """Python's own client, with nil allowed as all of the original's clients have it."""
+        """Python's own client, with nil allowed as all of the original's clients have it.
+
+        It connects anew: on a busy machine its last connection may have rested for longer than the server waits.
+        """
         if secure not in self.proxies:
             url, more = (self.secure, {"context": self.trust}) if secure else (self.plain, {})
             self.proxies[secure] = xmlrpc.client.ServerProxy(url, allow_none=True, **more)
+        self.proxies[secure]("close")()
         return self.proxies[secure]
 
     def stop(self) -> None:
