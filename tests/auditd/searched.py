@@ -3,6 +3,8 @@
 ``python -m tests.auditd.searched COUNT`` serves the pages of a node that has that many; `searched` starts it, and asks.
 """
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -13,6 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator
 from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
@@ -145,43 +148,53 @@ class Found:
         return sorted(self.seconds)[min(len(self.seconds) - 1, int(len(self.seconds) * share))]
 
 
-def searched(flows: int, count: int, clients: int, rounds: int = 1) -> Found:
-    """Ask ``count`` searches of a node with so many flows, each ``rounds`` times, by so many clients at once."""
-    every = made(flows)
-    asked = searches(every, count)
-    expected = [search.brute(every) for search in asked]
+@contextlib.contextmanager
+def serving(flows: int) -> Iterator[int]:
+    """The pages of a node with so many flows; the port at which they are."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.auditd.searched", str(flows)], stdout=subprocess.PIPE, text=True, env=environment
     )
     try:
         assert server.stdout is not None
-        port = int(server.stdout.readline())
-        found, waiting = Found(), queue.SimpleQueue[int]()
-        for number in (n for _ in range(rounds) for n in range(count)):
-            waiting.put(number)
+        yield int(server.stdout.readline())
+    finally:
+        server.kill()
+        server.communicate()
 
-        def client() -> None:
-            while True:
-                try:
-                    number = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                began = time.perf_counter()
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}{asked[number].path}", timeout=120) as answer:
-                    data = answer.read()
-                found.seconds.append(time.perf_counter() - began)
-                if (told := _told(data)) != expected[number]:
-                    found.wrong.append(f"{asked[number].path}: expected {expected[number]}, got {told}")
 
-        crowd = [threading.Thread(target=client) for _ in range(clients)]
+def searched(flows: int, count: int, clients: int, rounds: int = 1) -> Found:
+    """Ask ``count`` searches of a node with so many flows, each ``rounds`` times, by so many clients at once."""
+    every = made(flows)
+    asked = searches(every, count)
+    expected = [search.brute(every) for search in asked]
+    found, waiting = Found(), queue.SimpleQueue[int]()
+    for number in (n for _ in range(rounds) for n in range(count)):
+        waiting.put(number)
+
+    def client(port: int) -> None:
+        while True:
+            try:
+                number = waiting.get_nowait()
+            except queue.Empty:
+                return
+            path, began = asked[number].path, time.perf_counter()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
+                    told = _told(answer.read())
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                found.wrong.append(f"{path}: {error!r}")
+                continue
+            found.seconds.append(time.perf_counter() - began)
+            if told != expected[number]:
+                found.wrong.append(f"{path}: expected {expected[number]}, got {told}")
+
+    with serving(flows) as port:
+        crowd = [threading.Thread(target=client, args=(port,)) for _ in range(clients)]
         for each in crowd:
             each.start()
         for each in crowd:
             each.join()
-    finally:
-        server.kill()
-        server.communicate()
     return found
 
 
