@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
-from auditd import chart, loglines, mailto, pasted, rates, state, sums, tell, xarf
+from auditd import chart, disclosure, loglines, mailto, pasted, rates, state, sums, tell, xarf
 from auditd.asking import Query, asked, read_network
 from auditd.audit import Audit
 from auditd.clean import line
@@ -17,6 +17,7 @@ from auditd.question import Question
 from auditd.rows import Rows
 from auditd.settings import Settings
 from auditd.standing import Aside, Standing
+from planetlab import prefixes
 from planetlab.errors import NotFound
 
 MOST_STRUCTS = 10_000  # in one answer for programs
@@ -81,12 +82,13 @@ class Answers:
         """What stands on every page."""
         return state.told(self.audit, self.settings, steady, wall)
 
-    def front(self, viewer: str, query: Query, steady: int, wall: int) -> Answer:
-        """`/`: what this is, what it sent to the viewer, how to make it stop, who runs it."""
+    def front(self, viewer: str, query: Query, steady: int, wall: int, *, listed: bool = True) -> Answer:
+        """`/`: what this is, what it sent to the viewer, how to stop it, who runs it; ``listed``: and the lists."""
         own = self._own_traffic(viewer, self.audit.last_hour(steady))
-        slices, (destinations, count) = self.standing.slices(steady), self.standing.destinations(steady)
+        slices = self.standing.slices(steady) if listed else []
+        destinations, count = self.standing.destinations(steady) if listed else ([], 0)
         facts = {
-            "viewer": viewer, "own": own, "slices": slices[:8], "slice_count": len(slices),
+            "viewer": viewer, "own": own, "listed": listed, "slices": slices[:8], "slice_count": len(slices),
             "destinations": destinations[:8], "destination_count": count, "opted_out": self.opted_out(viewer),
             "optout_page": self.settings.authority_pages and f"{self.settings.authority_pages.rstrip('/')}/optout",
         }  # fmt: skip
@@ -134,12 +136,12 @@ class Answers:
         """`/to/<address or prefix>`: who sent there."""
         network = read_network(text, "address")
         question = asked(evolve(self.audit.last_hour(steady), to=network), query, self.audit.owners)
-        wide = network.prefixlen < (24 if network.version == 4 else 48)
+        wide = disclosure.wide(network)
         make = partial(self._sent_to, question, MOST_OF_MANY if wide else MOST_STRUCTS)
         found, count, sums_of = self.standing.sum(_name(question, query), steady, make) if wide else make()
         flows = tell.Flows(found, self.audit.owners, wide and self.standing.networks)
         single = network.prefixlen == network.max_prefixlen
-        shown, now_utc = str(network.network_address) if single else str(network), tell.moment(wall)
+        shown, now_utc = prefixes.shown(network), tell.moment(wall)
         by_slice = [
             {
                 **struct,

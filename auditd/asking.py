@@ -1,7 +1,6 @@
 """What stands in an address and after its ``?``, read: prefixes, moments, ports, protocols. Pure."""
 
 from datetime import datetime
-from ipaddress import ip_network
 
 from attrs import evolve
 
@@ -9,6 +8,7 @@ from auditd import tell
 from auditd.clean import line
 from auditd.owners import Owners
 from auditd.question import Network, Question
+from planetlab import prefixes
 from planetlab.errors import BadArgument
 
 MOST_SKEW = 3600  # seconds that a reader's clock may differ
@@ -44,13 +44,8 @@ def asked(question: Question, query: Query, owners: Owners) -> Question:
 
 
 def read_network(text: str, where: str) -> Network:
-    """An address or a prefix. Raises `BadArgument`."""
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
-        raise BadArgument(f"{expected}, got {line(text, 80)!r}", where) from None
-    return network
+    """An address or a prefix. Raises `BadArgument`, whose text may be shown."""
+    return prefixes.read_network(line(text, 80), where)
 
 
 def read_moment(text: str, where: str) -> int:

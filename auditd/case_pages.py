@@ -4,9 +4,9 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from auditd import tell
+from auditd import disclosure, tell
 from auditd.answers import Answer
-from auditd.asking import Query
+from auditd.asking import Query, read_network
 from auditd.cases import Case, State
 from auditd.clean import line
 from auditd.desk import Desk
@@ -65,9 +65,19 @@ class CasePages:
             "token": token,
             "told": told,
             "stage": _TOLD[case.state],
-            "flows": [{**flow, "slice": line(flow["slice"], 64)} for flow in case.flows[:20]],
+            "flows": [{**flow, "slice": line(flow["slice"], 64)} for flow in self._shown(case, owner)],
         }
         return Answer(template="case.html", title=f"Case {case.number}", json=told, facts=facts)
+
+    def _shown(self, case: Case, owner: bool) -> list[dict[str, Any]]:
+        """Flows of a case for its page. A stranger reads of no address that they could not read of anywhere else."""
+        about, network = read_network(case.about, "about"), read_network(case.network, "network")
+        shown = "whole" if owner else disclosure.of_case(self.desk.settings.disclosure, about, network)
+        flows = list(case.flows[:20]) if shown != "nothing" else []
+        if shown == "veiled":
+            named = [flow for flow in flows if flow["destination"] is not None]
+            return [{**flow, "destination": disclosure.veiled(flow["destination"])} for flow in named]
+        return flows
 
     def act(self, token: str, form: Query, wall: int, ending: str) -> SeeOther:
         """What the case's forms do."""

@@ -81,7 +81,6 @@ class Desk:
         flows = tuple(tell.flows(latest, audit.owners))
         slices = dict.fromkeys((flow["slice"], flow["authority"]) for flow in flows if flow["kind"] == "slice")
         day = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d")
-        single = to.prefixlen == to.max_prefixlen
         number = f"{day}-{self.books.opened_since(0.0) + 1:04d}-{token_urlsafe(3)}"
         return Case(
             number=number,
@@ -89,7 +88,7 @@ class Desk:
             owner_token=token_urlsafe(24),
             opened=now,
             network=network,
-            about=str(to.network_address if single else to),
+            about=prefixes.shown(to),
             slices=tuple(slices),
             flows=flows,
             deadline=now + cases.ANSWER_WITHIN,

@@ -20,7 +20,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import File
 
-from auditd import notices
+from auditd import disclosure, notices
 from auditd.answers import PAGE, Answer, Answers
 from auditd.asking import Query
 from auditd.case_pages import CasePages, SeeOther
@@ -47,7 +47,13 @@ FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
 
 
-_STATUS = ((NotFound, 404), (BadArgument, 400), (Forbidden, 403), (Unavailable, 503), (PlanetLabError, 500))
+_STATUS = (
+    (disclosure.Closed, 401), (NotFound, 404), (BadArgument, 400), (Forbidden, 403), (Unavailable, 503),
+    (PlanetLabError, 500),
+)  # fmt: skip
+_TITLES = {
+    400: "That cannot be asked", 401: "Not for everybody", 403: "That is not allowed", 404: "There is no such page",
+}  # fmt: skip
 
 
 @define
@@ -61,6 +67,7 @@ class _Asked:
     page: int = 1
     rows: int = PAGE  # on a page of the table
     posted: bool = False
+    listed: bool = True  # whether lists of everything are for this reader
 
 
 class Pages(Resource):
@@ -69,13 +76,15 @@ class Pages(Resource):
     isLeaf = True
 
     def __init__(
-        self, answers: Answers, clocks: Clocks, cases: CasePages | None = None, log: Log | None = None
-    ) -> None:
+        self, answers: Answers, clocks: Clocks, cases: CasePages | None = None, log: Log | None = None,
+        reader_token: str = "",
+    ) -> None:  # fmt: skip
         super().__init__()
         self._answers = answers
         self._clocks = clocks
         self._cases = cases
         self._log = log
+        self._reader_token = reader_token  # what shows a reader of a closed node; "": nobody is one
         self._lately = Lately()
         can_pause = cases is not None and cases.desk.pauses is not None
         self._renderer = Renderer(answers.settings, cases is not None, can_pause)
@@ -111,6 +120,9 @@ class Pages(Resource):
         bare, ending = _ending(path, request)
         try:
             asked = _read(bare, ending, request)
+            if self._closed(request):
+                asked.listed = False
+                disclosure.admit(asked.path, asked.viewer)
             if ending == "statement":
                 return self._send(request, 200, KINDS[ending], self._stated(asked, steady, wall))
             name = self._shared(asked, request)
@@ -123,22 +135,31 @@ class Pages(Resource):
             return self._pieces(request, name, steady, KINDS[asked.ending], pieces)
         except PlanetLabError as error:
             answer = self._refusal(error, path)
+            if isinstance(error, disclosure.Closed) and self._reader_token:
+                request.setHeader("WWW-Authenticate", 'Basic realm="readers of this page", charset="UTF-8"')
             ending = {"csv": "txt", "xarf": "json", "statement": "txt"}.get(ending, ending)
             asked = _Asked(path="", ending=ending, query={}, viewer="")
             told = "".join(self._told(answer, asked, steady, wall))
         return self._send(request, answer.status, KINDS[asked.ending], told)
 
+    def _closed(self, request: Request) -> bool:
+        """Whether this reader is told of their own address only."""
+        shown = request.getHeader("authorization") or ""
+        return self._answers.settings.disclosure == "closed" and not disclosure.shows(shown, self._reader_token)
+
     def _shared(self, asked: _Asked, request: Request) -> Hashable:
         """The name of an answer that is everybody's for a moment, where the hour holds much; else None."""
         first = asked.path.removeprefix("/").partition("/")[0]
-        if asked.posted or first not in SHARED or len(self._answers.audit.hour) < MUCH:
+        closed = self._answers.settings.disclosure == "closed"
+        if closed or asked.posted or first not in SHARED or len(self._answers.audit.hour) < MUCH:
             return None
-        own = self._answers.settings.disclosure == "closed" or first in ("", "index")
+        own = first in ("", "index")
         return asked.path, asked.ending, *sorted(asked.query.items()), asked.viewer if own else ""
 
     def _pieces(self, request: Request, name: Hashable, steady: int, kind: str, pieces: Iterator[str]) -> Any:
         """Send an answer: a small one at once, a large one in pieces, between which others are answered."""
-        told = "".join(islice(pieces, AT_ONCE)).encode("utf-8", "replace")
+        begun = "".join(islice(pieces, AT_ONCE))
+        told = begun.encode("utf-8", "replace")
         if (more := next(pieces, None)) is None:
             if name is not None:
                 self._lately.put(name, steady, kind, told)
@@ -146,9 +167,8 @@ class Pages(Resource):
         request.setHeader("Content-Type", f"{kind}; charset=utf-8")
         if request.method == b"HEAD":
             return b""
-        sending = Sending(request, chain([more], pieces))
-        request.write(told)
-        request.registerProducer(sending, False)
+        # nothing is written before, or the transport may pause what it does not know yet, and resume what never paused
+        request.registerProducer(Sending(request, chain([begun, more], pieces)), False)
         return NOT_DONE_YET
 
     def _whole(self, request: Request, kind: str, body: bytes) -> bytes:
@@ -166,7 +186,7 @@ class Pages(Resource):
             more = urlencode([(name, asked.query[name][:60]) for name in KEPT if asked.query.get(name)])
             return SeeOther(f"/to/{quote(asked.query['address'].strip()[:100], safe=':/')}{more and '?'}{more}")
         if not rest and first in ("", "index"):
-            return answers.front(*common)
+            return answers.front(*common, listed=asked.listed)
         if not rest and first in ("slices", "destinations", "summary", "health"):
             page: Callable[..., Answer] = getattr(answers, first)
             return page(*common)
@@ -243,9 +263,8 @@ class Pages(Resource):
         got = line(path.rpartition("/")[2], 60) if argument == "address" else ""
         told = {"error": {"argument": argument, "detail": line(error.detail, 300), "status": status}}
         facts: dict[str, Any] = {"argument": argument, "said": line(error.detail, 300), "got": got}
-        titles = {400: "That cannot be asked", 403: "That is not allowed", 404: "There is no such page"}
         return Answer(
-            template="error.html", title=titles.get(status, "No answer"), json=told, facts=facts, status=status,
+            template="error.html", title=_TITLES.get(status, "No answer"), json=told, facts=facts, status=status,
             columns=("argument", "detail"), table=[{"argument": argument, "detail": told["error"]["detail"]}],
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from auditd import rows
+from auditd import disclosure, rows
 from auditd.answers import Answers
 from auditd.audit import Audit
 from auditd.books import Books
@@ -61,12 +61,12 @@ def cgroup_id(path: str) -> int | None:
     return None
 
 
-def _secret(path: str) -> str:
+def _secret(name: str, path: str) -> str:
     """What a secret file has, "" where none is set. Raises `BadSettings`."""
     try:
         return Path(path).read_text(encoding="utf-8").strip() if path else ""
     except (OSError, ValueError) as error:
-        raise BadSettings(f"log_token_file {path}: cannot be read: {error}") from error
+        raise BadSettings(f"{name} {path}: cannot be read: {error}") from error
 
 
 def made(settings: Settings) -> Audit:
@@ -79,7 +79,7 @@ def made(settings: Settings) -> Audit:
         ("capture", settings.capture, ("live", "simulated")),
         ("capture_senders", settings.capture_senders, ("auto", "kernel", "mark", "packet")),
         ("capture_forwarded", settings.capture_forwarded, ("interface", "mark")),
-        ("disclosure", settings.disclosure, ("networks", "open")),
+        ("disclosure", settings.disclosure, disclosure.LEVELS),
     ):
         if value not in allowed:
             raise BadSettings(f"{name}: expected {' or '.join(allowed)}, got {value!r}")
@@ -127,10 +127,13 @@ class Service:
         answers = Answers(self.audit, self.settings, self._aside, self.directory)
         self.desk = self._desk(answers)
         self.log = Log(
-            folder / "log", signing_key(folder / "log.key", "log key"), _secret(self.settings.log_token_file)
+            folder / "log",
+            signing_key(folder / "log.key", "log key"),
+            _secret("log_token_file", self.settings.log_token_file),
         )
         self.sealer = Sealer(self.audit, self.settings, self.log, self.reactor, self.clocks)
-        self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log)
+        token = _secret("reader_token_file", self.settings.reader_token_file)
+        self.pages = Pages(answers, self.clocks, CasePages(self.desk), self.log, token)
 
     def _aside(self, work: Callable[[], Any], told: Callable[[Any], None]) -> None:
         """Do ``work`` in a thread."""

@@ -47,8 +47,11 @@ class Settings:
     active: float = _may(300.0, "Seconds after which a flow goes on as another record.")
     most_flows: int = _may(1_000_000, "Open flows; beyond it new ones are counted without their addresses.")
     disclosure: str = _may(
-        "networks", "networks: lists show /24 and /48 only, an address to who names it. open: every address."
+        "networks",
+        "networks: lists show /24 and /48 only, an address to who names it. open: every address. closed: strangers "
+        "read of their own address only, all else who shows the token of reader_token_file.",
     )
+    reader_token_file: str = _may("", 'File (mode 0600) with what readers of a closed node show; "" admits none.')
     authority_name: str = _may("", "Who runs the testbed, in words for strangers.")
     authority_url: str = _may("", "Web page of the testbed.")
     archive_url: str = _may("", "Where traffic of more than an hour ago can be searched.")

@@ -5,6 +5,7 @@ from attrs import evolve
 from auditd import sums
 from auditd.answers import Answers
 from auditd.asking import Query, asked, read_network
+from planetlab import prefixes
 from planetlab.audit_statements import Statement, listed
 from planetlab.errors import BadArgument
 
@@ -35,9 +36,8 @@ def statement(answers: Answers, text: str, query: Query, steady: int, wall: int)
         gaps.append({"node": settings.node, "lack": "blind", "since": since / 1e6, "until": until / 1e6,
                      "reason": "the capture has not begun"})  # fmt: skip
     by_slice = sums.by_slice(audit, question)
-    single = network.prefixlen == network.max_prefixlen
     return Statement(
-        by=settings.node, node=settings.node, about=str(network.network_address if single else network),
+        by=settings.node, node=settings.node, about=prefixes.shown(network),
         since=since / 1e6, until=until / 1e6, made=wall / 1e6, port=question.port, protocol=question.protocol,
         flows=audit.hour.latest(question, 1)[1], packets=sum(each["packets"] for each in by_slice),
         octets=sum(each["octets"] for each in by_slice),

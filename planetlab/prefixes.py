@@ -6,13 +6,27 @@ from planetlab.errors import BadArgument, Forbidden
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+_MAPPED = IPv6Network("::ffff:0:0/96")
 WIDEST = {4: 24, 6: 48}  # bits of the widest prefix that one address speaks for
 
 
 def read_network(text: str, where: str) -> Network:
-    """An address or a prefix. Raises `BadArgument`."""
+    """An address or a prefix; IPv4 as such also where it is mapped into IPv6. Raises `BadArgument`.
+
+    Brackets around IPv6, and the zone of an address, which names an interface of the writer's own, are dropped.
+
+    >>> read_network("::ffff:192.0.2.7", "to"), read_network("[fe80::1%eth0]", "to")
+    (IPv4Network('192.0.2.7/32'), IPv6Network('fe80::1/128'))
+    """
+    address, slash, length = text.strip().partition("/")
+    bare = address.removeprefix("[").removesuffix("]").partition("%")[0]
     try:
-        return ip_network(text, strict=False)
+        network = ip_network(f"{bare}{slash}{length}", strict=False)
+        if network.version == 6 and network.prefixlen >= 96 and network.network_address in _MAPPED:
+            return ip_network(f"{IPv4Address(int(network.network_address) & 0xFFFFFFFF)}/{network.prefixlen - 96}")
+        if WIDEST[6] <= network.prefixlen < 96 and network.version == 6 and _MAPPED.subnet_of(network):
+            raise ValueError  # in so narrow a prefix of IPv6 all of IPv4 would hide
+        return network
     except ValueError:
         expected = "expected an IPv4 or IPv6 address or prefix, like 192.0.2.7 or 2001:db8::/48"
         raise BadArgument(f"{expected}, got {text[:80]!r}", where) from None

@@ -1,13 +1,13 @@
 """What an archive states of what its nodes sent, to be signed; with every hour that it has no log of."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from attrs import evolve
 
 from planetlab.audit_statements import Statement, listed
 from planetlab.errors import BadArgument
+from planetlab.prefixes import shown
 from web.nodelog import NodeLog
 from web.questions import Question
 from web.store import Archive
@@ -27,15 +27,11 @@ def statement(archive: Archive, question: Question, by: str, now: float) -> Stat
     total = archive.totals(question)
     gaps = [gap for log in logs for gap in _lacking(log, question)]
     return Statement(
-        by=by, node=question.node, about=_shown(to), since=question.since, until=question.until, made=now,
+        by=by, node=question.node, about=shown(to), since=question.since, until=question.until, made=now,
         port=question.port, protocol=question.protocol, flows=total["flows"],
         packets=total["packets"], octets=total["octets"],
         slices=tuple((total["slices"] or [])[:100]), gaps=listed(gaps), rests_on=tuple(_rests(logs, question)),
     )  # fmt: skip
-
-
-def _shown(to: IPv4Network | IPv6Network) -> str:
-    return str(to.network_address if to.prefixlen == to.max_prefixlen else to)
 
 
 def _lacking(log: NodeLog, question: Question) -> Iterator[dict[str, Any]]:

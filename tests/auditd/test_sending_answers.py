@@ -2,12 +2,14 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
 from twisted.internet import reactor as the_reactor
+from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
@@ -45,6 +47,21 @@ class SendingAnswers(TestCase):
         self.assertEqual((6000, 6000), (told["flow_count"], len(told["flows"])))
         _, _, body = await deferToThread(self.get, f"/to/{VICTIM}.csv")
         self.assertEqual(6001, len(body.splitlines()))
+
+    async def test_a_large_answer_comes_whole_to_readers_who_are_slow(self) -> None:
+        def read_slowly() -> bytes:
+            with socket.socket() as reader:
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                reader.settimeout(60)
+                reader.connect(("127.0.0.1", self.port))
+                reader.sendall(b"GET /to/%s.csv HTTP/1.0\r\n\r\n" % VICTIM.encode())
+                got = b""
+                while piece := reader.recv(3000):
+                    got += piece
+                return got
+
+        every = await gatherResults([deferToThread(read_slowly) for _ in range(4)])
+        self.assertEqual([6001] * 4, [len(each.partition(b"\r\n\r\n")[2].splitlines()) for each in every])
 
     async def test_head_tells_the_same_heads_and_no_body(self) -> None:
         for path in (f"/to/{VICTIM}.json", f"/to/{VICTIM}", "/", "/robots.txt", "/nowhere"):
