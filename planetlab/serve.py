@@ -55,7 +55,7 @@ Run = Callable[[Method, Callable[[], Any]], Any]
 FORWARDED = b"x-plfed-forwarded-for"
 """Header of a call that one half of an authority passes to the other: the address of who called."""
 
-_STRETCH = 1 << 17  # octets of an answer; TLS takes a quarter of a millisecond for so many
+_STRETCH = 1 << 16  # octets of an answer that are written before others have their turn
 _UNNAMED = b"local"  # who called over a Unix socket has no address
 _LOCAL = frozenset({"127.0.0.1", "::1", ""})
 

@@ -23,7 +23,7 @@ from planetlab.registry.opening import Connection, connect
 PATIENCE = 20  # seconds without an octet, after which it is given up
 IDLE = 600.0  # seconds without a listing, after which it ends and gives its memory back
 STEPS = 2000  # of SQLite's machine, about 0.1 ms, between two offers of the processor
-PIECE = 1 << 17  # octets that are taken over at once
+PIECE = 1 << 16  # octets that are taken over at once
 _ASKED, _TOLD = struct.Struct("!I"), struct.Struct("!cQ")
 _WRITTEN, _FAILED = b"+", b"-"
 
