@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from auditd.clean import line
 from auditd.rows import Address
@@ -17,22 +17,33 @@ from auditd.rows import Address
 MOST_LINES, MOST_LENGTH = 200, 2000
 
 _FOUR = r"(?:\d{1,3}\.){3}\d{1,3}"
-_SIX = r"(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|" + _FOUR + r")(?!:)"  # more groups are a MAC address
-# An address, perhaps with a port behind it: 192.0.2.1:53, 192.0.2.1.53 (tcpdump), [2001:db8::1]:53, inside:192.0.2.1/53
+_SIX = r"(?:[0-9a-fA-F]{0,4}:){2,7}(?:" + _FOUR + r"|[0-9a-fA-F]{0,4})(?!:)"  # more groups are a MAC address
+# An address, perhaps with a port behind it: 192.0.2.1:53, 192.0.2.1.53 (tcpdump), [2001:db8::1]:53,
+# inside:192.0.2.1/53, 192.0.2.1(53) (Cisco IOS), [fe80::1%eth0]:53
 _ENDPOINT = re.compile(
-    rf"\[?(?P<address>(?<![\w.]){_FOUR}|(?<![\w.:]){_SIX})(?![\w])"
-    r"(?:\]?[:/.](?P<port>\d{1,5})(?![\d./]|:\S))?",
+    rf"\[?(?P<address>(?<![\w.]){_FOUR}|(?<![\w.:]){_SIX})(?![\w])(?:%\w+)?"
+    r"(?:\]?[:/.(](?P<port>\d{1,5})(?![\d./]|:\S))?",
     re.ASCII,
 )
 _PORTS = (
-    (re.compile(r"\b(?:SPT|sport|src_?port|\"src_port\"\s*:)\W{0,3}(\d{1,5})\b", re.I), "source"),
-    (re.compile(r"\b(?:DPT|dport|dst_?port|dest_?port|\"dest_port\"\s*:)\W{0,3}(\d{1,5})\b", re.I), "destination"),
+    (re.compile(r"\b(?:SPT|sport|s_port|src_?port|\"src_port\"\s*:)\W{0,3}(\d{1,5})\b", re.I), "source"),
+    (
+        re.compile(r"\b(?:DPT|dport|service|dst_?port|dest_?port|\"dest_port\"\s*:)\W{0,3}(\d{1,5})\b", re.I),
+        "destination",
+    ),
 )
 _PORT_AFTER = re.compile(r"\bport\s+(\d{1,5})\b", re.I)
+_NEXT = re.compile(r"[\s,;|]+(\d{1,5})(?=[\s,;|]|$)")  # a number by itself, as in tables: one behind each address,
+_NEXT_TWO = re.compile(r"[\s,;|]+(\d{1,5})[\s,;|]+(\d{1,5})(?=[\s,;|]|$)")  # or two behind both
+_EPOCH = re.compile(r"(?<![\d.])(1[5-9]\d{8}|2[01]\d{8})(?:(\d{3})|\.(\d{1,9}))?(?![\d.])")  # 2017 to 2036
 _TWO_PORTS = re.compile(r"\s(\d{1,5})\s+(\d{1,5})(?=\s|$)")
 _PROTOCOL = re.compile(r"\b(tcp|udp|icmpv6|ipv6-icmp|icmp|sctp|gre|esp)6?\b|\bPROTO=(\w+)", re.I)
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})"
 _TIMES = (
+    (  # Fortinet
+        re.compile(rf'date=(\d{{4}}-\d\d-\d\d) time=(\d\d:\d\d:\d\d)()(?:.*?\btz="{_ZONE}")?'),
+        "%Y-%m-%d",
+    ),
     (re.compile(rf"(\d{{4}}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?{_ZONE}?", re.I), "%Y-%m-%d"),
     (re.compile(rf"(\d{{4}}/\d\d/\d\d)[- ](\d\d:\d\d:\d\d)(?:[.,](\d{{1,9}}))?\s?{_ZONE}?", re.I), "%Y/%m/%d"),
     (re.compile(rf"\[?(\d\d/[A-Z][a-z]{{2}}/\d{{4}}):(\d\d:\d\d:\d\d)()\s?{_ZONE}?"), "%d/%b/%Y"),
@@ -96,6 +107,9 @@ def _time(text: str, now: float) -> tuple[float | None, str, str]:
             return None, told.isoformat(" "), rest
         fraction = float(f"0.{found[3]}") if found[3] else 0.0
         return told.replace(tzinfo=_zone(found["zone"])).timestamp() + fraction, "", rest
+    if found := _EPOCH.search(text):
+        fraction = float(f"0.{found[2] or found[3] or 0}")
+        return int(found[1]) + fraction, "", f"{text[: found.start()]} {text[found.end() :]}"
     return None, "", text
 
 
@@ -121,16 +135,31 @@ def _zone(text: str) -> timezone:
 
 
 def _ends(text: str) -> tuple[Endpoint, ...]:
-    found: list[Endpoint] = []
+    found: dict[Address, tuple[int | None, int]] = {}
     for match in _ENDPOINT.finditer(text):
         try:
             address = ip_address(match["address"])
         except ValueError:
             continue
         port = int(match["port"]) if match["port"] else None
-        if all(end.address != address for end in found):
-            found.append(Endpoint(address, port if port is not None and port < 65536 else None))
-    return tuple(found)
+        place = port if port is not None and port < 65536 else None, match.end()
+        found.setdefault(getattr(address, "ipv4_mapped", None) or address, place)
+    ends = tuple(Endpoint(address, port) for address, (port, _) in found.items())
+    if len(ends) < 2 or any(end.port is not None for end in ends[:2]):
+        return ends
+    ports = _in_columns(text, [place for _, place in found.values()][:2])
+    return tuple(evolve(end, port=port) for end, port in zip(ends, ports, strict=False)) + ends[2:] if ports else ends
+
+
+def _in_columns(text: str, behind: list[int]) -> tuple[int, int] | None:
+    """The ports of two addresses that end at ``behind``, where they stand in columns of their own."""
+    if both := _NEXT_TWO.match(text, behind[1]):
+        told = int(both[1]), int(both[2])
+    elif (first := _NEXT.match(text, behind[0])) and (second := _NEXT.match(text, behind[1])):
+        told = int(first[1]), int(second[1])
+    else:
+        return None
+    return told if max(told) < 65536 else None
 
 
 def _with_ports(ends: tuple[Endpoint, ...], text: str) -> tuple[Endpoint, ...]:

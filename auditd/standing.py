@@ -15,6 +15,7 @@ from auditd.shelf import Shelf
 FRESH, LONGEST = 500_000, 1_000_000  # microseconds that a sum is good, the more there is to sum the longer
 SLOWLY = 5  # times as long for the rates of a whole hour, of which each second is a small part
 LATE = 1_000_000  # microseconds that a sum may be shown beyond that while a thread makes the next
+LATEST = 10_000_000  # that it may be shown at most while a thread is already at it, but the machine is busy
 MUCH = 50_000  # records; less is summed while the reader waits
 _MOST_KEPT = 200  # sums
 _T = TypeVar("_T")
@@ -86,7 +87,7 @@ class Standing:
     def sum(self, name: Hashable, steady: int, make: Callable[[], _T], times: int = 1) -> _T:
         """A sum: the last one while it is good, or a little longer while a thread makes the next; else a new one."""
         kept: _Made | None = self._kept.seen(name)
-        late = 0 if self.aside is None or self._little() else LATE
+        late = 0 if self.aside is None or self._little() else LATEST if name in self._in_work else LATE * times
         if kept is None or not kept.good(steady, late):
             value = make()
             self._keep(name, steady, times, value)

@@ -19,6 +19,7 @@ import numpy as np
 from twisted.web.server import Site
 
 from auditd import rows
+from auditd.__main__ import TURN
 from auditd.answers import Answers
 from auditd.pages import Pages
 from auditd.rows import Rows
@@ -39,6 +40,7 @@ def serve(count: int) -> None:
 
     reactor: Any = found_reactor  # a module by its type
 
+    sys.setswitchinterval(TURN)
     world, found, some = a_full_hour(count)
     began, (steady, wall) = time.monotonic(), world.clocks()
 

@@ -46,6 +46,33 @@ LINES = {
         "2027-01-15T07:59:00.000Z RT_FLOW: session denied 192.0.2.10/5555->198.51.100.7/22 junos-ssh 6(0) udp",
         ("udp", 5555, 22, NOON),
     ),
+    "ios": (
+        "Jan 15 07:59:00 UTC: %SEC-6-IPACCESSLOGP: list 101 denied tcp 192.0.2.10(5555) -> 198.51.100.7(22), 1 packet",
+        ("tcp", 5555, 22, NOON),
+    ),
+    "pfsense": (
+        "<134>1 2027-01-15T07:59:00+00:00 fw filterlog 123 - - 5,,,1000000103,em0,match,block,in,4,0x0,,48,1,0,DF,6,"
+        "tcp,60,192.0.2.10,198.51.100.7,5555,22,0,S,123,,64240,,mss",
+        ("tcp", 5555, 22, NOON),
+    ),
+    "fortinet": (
+        'date=2027-01-15 time=07:59:00 devname="fw" tz="+0000" srcip=192.0.2.10 srcport=5555 dstip=198.51.100.7 '
+        'dstport=22 proto=6 action="deny"',
+        ("6", 5555, 22, NOON),
+    ),
+    "zeek": ("1799999940.000000\tCAbc\t192.0.2.10\t5555\t198.51.100.7\t22\ttcp\t-\t-", ("tcp", 5555, 22, NOON)),
+    "cloud": (
+        "2 123456789010 eni-1235 192.0.2.10 198.51.100.7 5555 22 6 20 4249 1799999940 1800000000 REJECT OK",
+        ("", 5555, 22, NOON),
+    ),
+    "checkpoint": (
+        "time=1799999940|src=192.0.2.10|dst=198.51.100.7|proto=tcp|s_port=5555|service=22|action=Drop",
+        ("tcp", 5555, 22, NOON),
+    ),
+    "mapped": ("2027-01-15T07:59:00Z from [::ffff:192.0.2.10]:5555 to [::ffff:198.51.100.7]:22", ("", 5555, 22, NOON)),
+    "milliseconds": (
+        '{"ts":1799999940000,"src":"192.0.2.10","sport":5555,"dst":"198.51.100.7","dport":22}', ("", 5555, 22, NOON),
+    ),
 }  # fmt: skip
 
 
@@ -91,3 +118,7 @@ class ReadingLines(SynchronousTestCase):
             "2027-01-15 00:00:00+9999",
         ):
             self.assertEqual(1, len(read(text, NOW)))
+
+    def test_an_address_with_a_zone_keeps_its_port(self) -> None:
+        (told,) = read("2027-01-15T07:59:00Z conn from [fe80::1%eth0]:40001 to [2001:db8:1::7]:22", NOW)
+        self.assertEqual([("fe80::1", 40001), ("2001:db8:1::7", 22)], [(str(e.address), e.port) for e in told.ends])

@@ -113,6 +113,15 @@ class Verifying(SynchronousTestCase):
             if bytes(bad) != data:
                 self.assertRaises(Unproven, statements.verified, bytes(bad), KEY.public_key())
 
+    def test_no_character_of_a_signature_may_be_another_even_one_that_no_decoder_looks_at(self) -> None:
+        for _ in range(6):  # signatures differ in length, and so in the bits that are left over
+            text, signature, _ = statements.signed(NOTHING, KEY).split(b"\n")
+            for at in range(len(signature)):
+                for bit in (1, 2, 4):
+                    bent = signature[:at] + bytes([signature[at] ^ bit]) + signature[at + 1 :]
+                    told = text + b"\n" + bent + b"\n"
+                    self.assertRaises(Unproven, statements.verified, told, KEY.public_key())
+
     def test_very_many_gaps_are_told_without_hiding_any(self) -> None:
         gaps = [{"node": "n", "lack": "loss", "since": n, "until": n + 0.5, "reason": "x"} for n in range(2000)]
         told = statements.listed(gaps)
