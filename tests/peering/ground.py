@@ -148,7 +148,7 @@ _POPULATED: dict[Hrn, bytes] = {}
 class Peered(TestCase):
     """``plc`` and ``epfl`` with a site and a node each, not yet known to each other."""
 
-    timeout = 90
+    timeout = 300
 
     async def setUp(self) -> None:
         self.patch(federation, "LOOK_EVERY", 0.02)

@@ -12,7 +12,7 @@ from tests.peering.ground import PASSWORD, Peered, Served
 
 
 class Commands(Peered):
-    timeout = 120
+    timeout = 300
 
     async def plfed(self, one: Served, *said: str, code: int = 0) -> Any:
         """What a command about one authority answers to a program; its last words when it fails."""
