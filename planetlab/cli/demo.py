@@ -63,7 +63,7 @@ def _run(
         finally:
             await federation.end()
 
-    with place.held(path):
+    with place.held(path, place.PASSAGE):
         run(work)
 
 

@@ -25,6 +25,7 @@ PLACES_OF_NODE = (
     "audit_operator",
     "ssh",
 )
+PAGES_OF_NODE = ("nm", "keys", "sensors", "slicestat", "audit")  # what answers on a node beside pl_conf
 Ports = dict[str, int]
 
 
@@ -65,7 +66,7 @@ def has_sshd() -> bool:
 
 def node(plan: NodePlan, ports: Ports, socket: pathlib.Path, node_id: int, key: str, driver: str) -> dict[str, Any]:
     """The facts of one node."""
-    at = {name: f"http://{HOST}:{ports[name]}/" for name in ("pl_conf", "nm", "keys", "sensors", "slicestat", "audit")}
+    at = {name: f"http://{HOST}:{ports[name]}/" for name in ("pl_conf", *PAGES_OF_NODE)}
     return {
         "authority": str(plan.authority),
         "node_id": node_id,

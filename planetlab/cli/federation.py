@@ -6,12 +6,16 @@ import pathlib
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.utils import getProcessOutputAndValue
 
@@ -86,7 +90,7 @@ class Federation:
 
     async def start(self) -> None:
         """Bring everything up; when this returns, everything has answered and the facts are written."""
-        place.folder(self.wishes.path)
+        place.folder(self.wishes.path, place.PASSAGE)
         self.wishes.facts_file.unlink(missing_ok=True)
         self.was_killed = bool(place.remembered(self.wishes.path))
         place.end_leftovers(self.wishes.path)
@@ -253,14 +257,24 @@ class Federation:
         for each in self.nodes.values():
             url = f"http://127.0.0.1:{each.ports['pl_conf']}/"
             await self._answers(Ask(url, reactor=self.reactor, tries=1), "version", each.hostname)
+            for name in told.PAGES_OF_NODE:
+                await self._until(partial(self._connected, each.ports[name]), each.hostname)
+
+    async def _connected(self, port: int) -> None:
+        where = TCP4ClientEndpoint(self.reactor, told.HOST, port, timeout=5)
+        connection: Any = await where.connect(Factory.forProtocol(Protocol))
+        connection.transport.abortConnection()
 
     async def _answers(self, ask: Ask, method: str, who: object) -> None:
+        await self._until(lambda: ask.call(method), who)
+
+    async def _until(self, attempt: Callable[[], Awaitable[Any]], who: object) -> None:
         deadline = time.monotonic() + UP_WITHIN
         while True:
             try:
-                await ask.call(method)
+                await attempt()
                 return
-            except PeerError as error:
+            except (PeerError, ConnectError) as error:
                 ends = [
                     child.last_end for child in self.supervisor.children.values() if child.starts > 2 or child.given_up
                 ]

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from planetlab.cli.authority import service
 from planetlab.cli.facts import has_sshd
-from planetlab.cli.place import folder, socket_path, write
+from planetlab.cli.place import PASSAGE, folder, socket_path, write
 from planetlab.cli.processes import Program
 from planetlab.cli.toml import dumps
 from planetlab.names import Hostname, Hrn
@@ -106,7 +106,8 @@ class NodePlace:
 
     def write(self) -> None:
         """Write the settings of all services; secrets are for their owner alone."""
-        for name in ("", "state", "slivers", "audit"):
+        folder(self.path, PASSAGE)  # the sockets are for every user of the node
+        for name in ("state", "slivers", "audit"):
             folder(self.path / name)
         write(self.path / "node.key", self.key)
         if self.initscript:

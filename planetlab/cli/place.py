@@ -34,16 +34,19 @@ def write(path: pathlib.Path, content: bytes | str, mode: int = 0o600) -> None:
         new.unlink(missing_ok=True)
 
 
-def folder(path: pathlib.Path) -> pathlib.Path:
-    """The folder ``path``, made for its owner alone if it was not there."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+ALONE, PASSAGE = 0o700, 0o711  # of folders: for their owner; others may go through to what stands open inside
+
+
+def folder(path: pathlib.Path, mode: int = ALONE) -> pathlib.Path:
+    """The folder ``path``, made if it was not there."""
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
     return path
 
 
 @contextlib.contextmanager
-def held(path: pathlib.Path) -> Iterator[None]:
+def held(path: pathlib.Path, mode: int = ALONE) -> Iterator[None]:
     """Keep the folder for ourselves. Raises `Unavailable`, which names who has it."""
-    with (folder(path) / "lock").open("a+") as lock:
+    with (folder(path, mode) / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -209,7 +209,7 @@ def node_init(
         Voice(as_json).result(value, [f"{hostname} is node {node_id} of {hrn}; next: plfed up {there.path}"])
         return 0
 
-    with place.held(directory.absolute()):
+    with place.held(directory.absolute(), place.PASSAGE):
         run(work)
 
 

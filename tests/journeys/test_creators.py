@@ -18,6 +18,7 @@ from xmlrpc.client import Binary, Fault, ServerProxy, dumps, loads
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from node_manager import forward
 from planetlab import keys, tls
 from planetlab.cli.toml import dumps as toml
 from planetlab.names import Hrn
@@ -338,6 +339,44 @@ class ItsModuleOf2003(ACreator):
             done = try_xmlrpc_cmd(self.call, ("node_tls", "deletelease", {"slice": "utah_dsl"}), ok=gone)
             self.assertEqual(expected, done)
         self.assertFalse(any("utah" in name for name in self.slivers()))
+
+
+class AProgramOfASlice(ACreator):
+    """It finds the node's socket open, and the kernel says which slice calls."""
+
+    def as_user(self, uid: int, method: str, *args: Any) -> Any:
+        """What the socket answers to a process of this user."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(uid)
+                os.setuid(uid)
+                said = forward.answer(self.node["nm_socket"], dumps(args, method).encode())
+                os.write(writing, said)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read()
+        os.waitpid(child, 0)
+        return loads(said)[0][0]
+
+    def test_is_known_by_its_user_id_and_others_are_refused_by_it(self) -> None:
+        if os.getuid() != 0:
+            raise SkipTest("needs root, to call as another user")
+        self.folder.chmod(0o711)  # it is the test's own
+        with ServerProxy(self.node["nm"]) as manager:
+            uids: Any = manager.GetXIDs()
+        mine = uids["princeton_codeen"]
+        self.assertEqual("princeton_codeen", self.as_user(mine, "GetRecord")["name"])
+        fault = self.assertRaises(Fault, self.as_user, mine + 999_999, "GetRSpec", "princeton_codeen")
+        self.assertEqual(108, fault.faultCode)
+        self.assertIn("princeton_codeen", self.as_user(mine + 999_999, "GetXIDs"))
+        for secret in ("state/books.db", "node.key"):
+            path = Path(self.node["nm_socket"]).parent / secret
+            self.assertEqual(0, (path.stat().st_mode & path.parent.stat().st_mode) & 0o044, secret)
 
 
 class ItsEnd(ACreator):
