@@ -33,6 +33,7 @@ from auditd.stream import END, HAVE, WORD, BadStream, Kind, Message, Reader
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0  # seconds before another start
 GOOD_RUN = 1.0  # seconds after which a start counts as having worked
 START = 20.0  # seconds that a capture may take to say hello
+START_RANK = 2  # of real-time priority, as `auditd.capture_priority` takes it
 LOOK = 0.02  # seconds between two looks whether it listens
 END_IN = 2.0  # seconds that it may take to end when asked to
 _log = Logger()
@@ -188,7 +189,10 @@ class Collector:
             descriptors |= {3 + at: number for at, (number, _) in enumerate(self._kept)}  # type: ignore[misc]  # pipes by letter, descriptors by number
             told += ["--adopt", json.dumps([[*what, 3 + at] for at, (_, what) in enumerate(self._kept)])]
             told += ["--told", json.dumps(self.audit.blocks)]
-        self.reactor.spawnProcess(self._child, told[0], told, env=None, childFDs=descriptors)
+        process = self.reactor.spawnProcess(self._child, told[0], told, env=None, childFDs=descriptors)
+        if self.settings.capture_priority == "auto":  # a busy machine takes longer to begin it than a ring lasts
+            with contextlib.suppress(OSError):  # it asks by itself once it has begun, and says what came of it
+                os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(START_RANK))
 
     def take(self, message: Message, said_by: _Line) -> None:
         """One message of the capture."""
