@@ -42,7 +42,7 @@ ROWS = ("40", "20", "10", "5")  # on a page; fewer where they are long
 MOST_FORM = 64 << 10  # bytes
 _LOG_FILE = re.compile(r"\d{6}(-[0-9TZ]{10,20})?\.(manifest|parquet)", re.ASCII)
 SHARED = ("", "index", "slices", "destinations", "summary", "health", "to", "slice")  # what all readers see alike
-AT_ONCE = 8  # pieces of an answer
+AT_ONCE = 4  # pieces of an answer
 FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
 

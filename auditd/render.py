@@ -24,7 +24,7 @@ KINDS = {
 
 BUDGET = 30_000  # bytes of a page for people
 FEWEST = 5  # rows of a table that it shows at least
-PIECE = 200  # rows that are told at once, in some milliseconds
+PIECE, FLOWS = 500, 1000  # rows, flows that are told at once, in some milliseconds
 KEPT = ("from", "until", "skew", "slice", "port", "protocol", "zone")  # of a query: what links to the same page keep
 
 
@@ -86,8 +86,9 @@ class Renderer:
             return
         yield f'{told[:-1]},"{answer.rows_name}":[' if answer.rows_name else "["
         most = min(len(answer.rows), answer.most_rows)
-        for begin in range(0, most, PIECE):
-            at = slice(begin, min(begin + PIECE, most))
+        step = FLOWS if isinstance(answer.rows, tell.Flows) else PIECE
+        for begin in range(0, most, step):
+            at = slice(begin, min(begin + step, most))
             if isinstance(answer.rows, tell.Flows):
                 piece = ",".join(written.flows(*answer.rows.rows(at)))
             else:

@@ -235,7 +235,7 @@ class Large(SynchronousTestCase):
     def test_a_large_answer_is_made_in_pieces_that_are_whole_together(self) -> None:
         answer = self.world.pages._answers.to(VICTIM, "", {}, *self.world.clocks())
         pieces = list(self.world.pages._renderer.json(answer))
-        self.assertGreater(len(pieces), 20)
+        self.assertGreater(len(pieces), 5)
         told = json.loads("".join(pieces))
         self.assertEqual((5000, 5000), (told["flow_count"], len(told["flows"])))
         lines = "".join(self.world.pages._renderer.csv(answer)).split("\r\n")
