@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,11 @@ class Bounds(Ground):
         count = "my @f; while (open(my $f, '<', '/dev/null')) { push @f, $f } print $!"
         self.assertEqual("Too many open files", self.node.enter(CODEEN, ("perl", "-e", count)).output)
         self.assertIn("not permitted", self.said(self.node, "ulimit -n 64"))
+
+    def test_few_files_are_enough_to_start_with_and_bind_the_first_process_too(self) -> None:
+        self.limited(nofile_hard=8)
+        first = int(next(self.top.glob(f"*/slivers/{CODEEN}/init.pid")).read_text("ascii"))
+        self.assertEqual((8, 8), resource.prlimit(first, resource.RLIMIT_NOFILE))
 
     def test_shared_memory_is_small(self) -> None:
         self.running(self.node)

@@ -243,6 +243,7 @@ class Builder:
                 console.opened(files, words, self.now(), self.settings.console) as said,
             ):
                 self.runtime.start(name, folder, self.groups.door(record.group), said)
+        self._hold(record, bound)
 
     def trim(self, names: Iterable[SliceName]) -> None:
         """Keep slivers' consoles small. What a slice made of its own is no reason to fail."""
@@ -264,11 +265,15 @@ class Builder:
             firewall.reserve(self.settings, record.slot, bound.ports, before.ports)
         unheld = self.sharing.enter(record.sliver.slice, record.group, bound.bounds, bound.asks)
         self.tree.bind(record.slot, bound.ordinary, bound.exempt)
+        self._hold(record, bound)
+        return unheld
+
+    def _hold(self, record: Record, bound: Limits) -> None:
+        """Bind the limits of each process that runs."""
         for pid in self.groups.pids(record.group):
             for name, soft, hard in bound.rlimits:
                 with suppress(ProcessLookupError, PermissionError):  # gone; or raising needs what we lack
                     resource.prlimit(pid, getattr(resource, name), (soft, hard))
-        return unheld
 
     def _end(self, record: Record) -> None:
         """Leave nothing that runs or that packets could use; each part that is gone already is fine."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from node_manager.drivers.container import seccomp
 from node_manager.drivers.container.capabilities import KEPT
@@ -14,6 +14,7 @@ INIT = "/dev/init"  # bound over the runtime's own /dev, where the sliver's file
 API = "/run/plfed"
 HOME = "/root"
 
+_RUNTIMES = 256  # files that the runtime may have open while it starts a sliver
 _MASKED = (
     "/proc/acpi",
     "/proc/asound",
@@ -80,7 +81,7 @@ def config(place: Place, limits: Limits) -> dict[str, Any]:
     return {
         "ociVersion": "1.0.0",
         "hostname": place.hostname,
-        "process": process(limits, (INIT, "-P"), Who(home="/")),
+        "process": process(evolve(limits, rlimits=_to_start(limits)), (INIT, "-P"), Who(home="/")),
         "root": {"path": place.root, "readonly": False},
         "mounts": _mounts(place),
         "linux": {
@@ -92,6 +93,14 @@ def config(place: Place, limits: Limits) -> dict[str, Any]:
             "seccomp": _seccomp(),
         },
     }
+
+
+def _to_start(limits: Limits) -> tuple[tuple[str, int, int], ...]:
+    """The runtime opens each thing that it mounts under the limits of the first process, which are bound after it."""
+    return tuple(
+        (name, max(soft, _RUNTIMES), max(hard, _RUNTIMES)) if name == "RLIMIT_NOFILE" else (name, soft, hard)
+        for name, soft, hard in limits.rlimits
+    )
 
 
 @cache
