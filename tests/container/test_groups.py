@@ -60,7 +60,8 @@ class VersionTwoAlone(SynchronousTestCase):
         names = ("cpu.weight", "cpu.max", "cpuset.cpus", "memory.max", "memory.swap.max", "pids.max")
         self.assertEqual(["300", "50000 100000", "1-2", "1048576", "0", "50"], [self.written(name) for name in names])
         self.groups.bind(GROUP, Bounds(weight=1_000_000))
-        self.assertEqual(["10000", "max 100000", "", "max", "max", "max"], [self.written(name) for name in names])
+        unbound = ["10000", "max 100000", "0-3", "max", "max", "max"]  # processors of their own are not taken away, but
+        self.assertEqual(unbound, [self.written(name) for name in names])  # all given: a group may not have none
 
     def test_processes_are_held_and_let_go(self) -> None:
         self.groups.freeze(GROUP, True)

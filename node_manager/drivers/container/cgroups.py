@@ -124,11 +124,17 @@ class Groups:
         with suppress(FileNotFoundError):
             if self.v2_only:
                 self._write(path, "cpu.weight", max(1, min(10_000, weight)))
-                self._write(path, "cpuset.cpus", cpus or "\n", optional=not cpus)
+                self._put_on(path, cpus)
                 return
             self._write_v1("cpu", path, "cpu.shares", max(2, min(_MOST_SHARES, weight * 1024 // 100)))
             if "cpuset" in self.v1:
                 self._write_v1("cpuset", path, "cpuset.cpus", cpus or self.online())
+
+    def _put_on(self, path: str, cpus: str) -> None:
+        """Processors of a version 2 group; "" for all, which no group with processes in it may be told by no word."""
+        file = f"{self._top}{path}/cpuset.cpus"
+        if cpus or (os.path.exists(file) and _read(file)):
+            _write_file(file, cpus or self.online())
 
     def online(self) -> str:
         """The processors there are to give, as the kernel lists them."""
