@@ -197,7 +197,7 @@ def speed() -> Iterator[Figure]:
     for name, read in sorted(best.items(), key=lambda pair: -pair[1].rate):
         yield Figure(f"read a packet of a pcap file into a flow: {name}", 1e6 / read.rate)
         beside = f"{read.rate / peers[fastest]:6.2f} x {fastest}" if fastest else ""
-        more = f"; {read.flows} flows, {read.memory >> 10} MiB" if read.memory else ""
+        more = f"; {read.flows} flows, {read.memory >> 10} MiB more than at its start" if name in LEAST else ""
         if fastest and name in LEAST:
             more += f" ({'met' if read.rate >= LEAST[name] * peers[fastest] else 'MISSED'}: {LEAST[name]} x)"
         print(f"         {name:<24} {read.rate:>12,.0f} packets per CPU second {beside}{more}", file=sys.stderr)
