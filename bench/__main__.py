@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import asdict
 
 from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, readers, sfa, wire
+from bench.measure import Amount, Figure
 
-PARTS = {
+PARTS: dict[str, Callable[[], Iterable[Figure | Amount]]] = {
     "archive": archive.figures,
     "audit": audit.figures,
     "edge": edge.figures,

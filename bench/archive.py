@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from attrs import frozen
+from attrs import evolve, frozen
 
 from auditd import rows
 from bench import archive_cluster, archive_peers, made_flows
@@ -140,8 +140,8 @@ def questions(archive: Archive) -> Asked:
     ).fetchall()[0][0]  # fmt: skip
     address = rows.address(0, lo)
     who = Question(since=six.since, until=six.until, skew=0.0, to=ip_network(str(address)))
-    day = {"since": BEGIN, "until": BEGIN + 24 * HOUR, "skew": 0.0}
-    return Asked(who, Question(**day), Question(**day, slice=made_flows.slice_name(made_flows.FIRST_SLICE + 7)))
+    day = Question(since=BEGIN, until=BEGIN + 24 * HOUR, skew=0.0)
+    return Asked(who, day, evolve(day, slice=made_flows.slice_name(made_flows.FIRST_SLICE + 7)))
 
 
 def best(ask: Callable[[], Any], rounds: int = 3, most: float = 60.0) -> tuple[float, Any]:

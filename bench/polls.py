@@ -26,13 +26,13 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.threads import deferToThread
 
-from bench.forked import free_port
 from bench.measure import Figure
 from planetlab import xmlrpc
 from planetlab.ask import Ask, NodeKey, Password, Session, each
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY
 from planetlab.names import Hrn
+from tests.ports import free_port
 
 NODES, SLICES, EVERY = 1000, 20, 60.0  # nodes, slices on each, seconds between two polls of a node
 ADMIN = "root@plc.example"

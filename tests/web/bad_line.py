@@ -1,7 +1,7 @@
 """A line between a node and the archive that breaks off, says things twice or mixes them up, at every 64 kB of a file.
 
-``python -m tests.web.bad_line NODE URL TOKEN LOG [BYTES]`` pulls what the pages of NODE at URL seal, through such a line,
-once for each harm and place, into an archive that is made anew each time, and holds it against the files in LOG.
+``python -m tests.web.bad_line NODE URL TOKEN LOG [BYTES]`` pulls what the pages of NODE at URL seal, through such a
+line, once for each harm and place, into an archive that is made anew each time, and holds it against the files in LOG.
 """
 
 import http.client

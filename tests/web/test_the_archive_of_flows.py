@@ -246,7 +246,8 @@ class Merging(Sealed):
         ]
 
     def hours(self) -> list[str]:
-        return sorted(str(path.relative_to(self.archive.folder)) for path in self.archive.folder.glob("hours/*/*/*.parquet"))
+        folder = self.archive.folder
+        return sorted(str(path.relative_to(folder)) for path in folder.glob("hours/*/*/*.parquet"))
 
     async def test_a_merged_hour_answers_what_the_nodes_own_files_did(self) -> None:
         await self.pull()
