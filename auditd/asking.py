@@ -1,7 +1,5 @@
 """What stands in an address and after its ``?``, read: prefixes, moments, ports, protocols. Pure."""
 
-from datetime import datetime
-
 from attrs import evolve
 
 from auditd import tell
@@ -10,6 +8,7 @@ from auditd.owners import Owners
 from auditd.question import Network, Question
 from planetlab import prefixes
 from planetlab.errors import BadArgument
+from planetlab.units import parse_moment
 
 MOST_SKEW = 3600  # seconds that a reader's clock may differ
 Query = dict[str, str]
@@ -49,22 +48,8 @@ def read_network(text: str, where: str) -> Network:
 
 
 def read_moment(text: str, where: str) -> int:
-    """A moment: RFC 3339 with a zone, or seconds since the epoch. Raises `BadArgument`."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _read_date(text, where)
+    """A moment of this age, in microseconds: RFC 3339 with a zone, or seconds since the epoch. Raises `BadArgument`."""
+    seconds = parse_moment(text, where)
     if not 0 <= seconds < 1e11:
         raise BadArgument(f"expected a moment after 1970, got {line(text, 40)!r}", where)
     return round(seconds * 1e6)
-
-
-def _read_date(text: str, where: str) -> float:
-    try:
-        told = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign in a query arrives as a space
-    except ValueError:
-        told = None
-    if told is None or told.tzinfo is None:
-        expected = "expected a time with its zone, like 2026-01-31T12:00:00Z, or seconds since the epoch"
-        raise BadArgument(f"{expected}, got {line(text, 40)!r}", where)
-    return told.timestamp()

@@ -1,9 +1,10 @@
-"""Rates, sizes and durations: numbers inside, text with a suffix at the door.
+"""Rates, sizes, durations and moments: numbers inside, text with a suffix at the door.
 
 Inside a rate is in bits per second, a size in bytes, a duration in seconds. The v4 interfaces speak kbit/s and KiB.
 """
 
 import re
+from datetime import datetime
 
 from planetlab.errors import BadArgument
 
@@ -81,6 +82,28 @@ def print_duration(seconds: float) -> str:
         if seconds and seconds % _DURATIONS[suffix] == 0:
             return f"{seconds / _DURATIONS[suffix]:.0f}{suffix}"
     return f"{seconds:.0f}s"
+
+
+def parse_moment(text: str, where: str) -> float:
+    """Read a time with its zone (RFC 3339), or seconds since the epoch, into the latter. Raises `BadArgument`.
+
+    A plus sign in a query arrives as a space.
+
+    >>> parse_moment("2026-01-31T13:00:00 01:00", "from")
+    1769860800.0
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        told = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        told = None
+    if told is None or told.tzinfo is None:
+        expected = "expected a time with its zone, like 2026-01-31T12:00:00Z, or seconds since the epoch"
+        raise BadArgument(f"{expected}, got {text[:40]!r}", where)
+    return told.timestamp()
 
 
 def kbit(rate: float) -> int:

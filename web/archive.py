@@ -5,7 +5,6 @@ destination no wider than a /24 or a /48, or a slice, and then destinations are 
 """
 
 import json
-from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -23,6 +22,7 @@ from planetlab import keys
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, PlanetLabError
 from planetlab.prefixes import read_network
+from planetlab.units import parse_moment
 from web import render, stating
 from web.pages import Column, stamp
 from web.questions import Question
@@ -74,20 +74,7 @@ def read(query: dict[str, str], now: float) -> Asked | None:
 
 def _moment(query: dict[str, str], name: str, otherwise: float) -> float:
     text = query.get(name, "").strip()
-    if not text:
-        return otherwise
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        told = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        told = None
-    if told is None or told.tzinfo is None:
-        expected = "expected a time with its zone, like 2026-01-31T12:00:00Z, or seconds since the epoch"
-        raise BadArgument(f"{expected}, got {text[:40]!r}", name)
-    return told.timestamp()
+    return parse_moment(text, name) if text else otherwise
 
 
 def _number(query: dict[str, str], name: str, most: int) -> int | None:
