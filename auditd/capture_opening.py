@@ -94,7 +94,7 @@ def opened(options: argparse.Namespace) -> Opened:
     mine = [each for each in options.adopt if indices.get(each[0]) == each[1]]
     asked_anew = [_ask(name, index, mine, options, found) for name, index in indices.items()]
     if any(asked_anew):
-        time.sleep(SETTLE / 1e6)
+        time.sleep(SETTLE / 1e6)  # until the interface's queue holds nothing that was sent before
     for name, anew in zip(indices, asked_anew, strict=True):
         # a ring that an earlier run filled without senders has nothing but hashes
         ring = next((number for at, _, kind, number in mine if (at, kind) == (name, "ring") and not anew), None)

@@ -70,9 +70,9 @@ class StepsForOne(SynchronousTestCase):
                 self.assertEqual([], steps_of(wish, there), f"{state} {runs}")
 
 
-def _after(found: Found | None, todo: list[Any]) -> Found:
+def _after(found: Found | None, steps: list[Any]) -> Found:
     """What a faithful driver would then find."""
-    for step in todo:
+    for step in steps:
         match step:
             case Create(wanted):
                 found = Found(slice=wanted.slice, state=State.STOPPED, sliver=wanted)
