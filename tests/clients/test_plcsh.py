@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -182,9 +183,9 @@ class AtThePrompt(Commands):
         self.addCleanup(process.wait, 30)
         self.until(master, "plcsh> ")
         os.write(master, b"AuthChe\t) + 41\n")
-        self.until(master, "42")
+        self.until(master, "42", "plcsh> ")
         os.write(master, b"DeleteSite('nowhere')\n")
-        shown = self.until(master, "fault 102)")
+        shown = self.until(master, "fault 102)", "plcsh> ")
         self.assertNotIn("Traceback", shown)
         os.write(master, b"GetSit\x15\x04")
         self.assertEqual(0, process.wait(60))
@@ -192,14 +193,18 @@ class AtThePrompt(Commands):
         self.assertIn("DeleteSite('nowhere')", history.read_text())
         self.assertEqual(0o600, history.stat().st_mode & 0o777)
 
-    def until(self, terminal: int, text: str) -> str:
-        """What the terminal shows up to ``text``."""
+    def until(self, terminal: int, *texts: str) -> str:
+        """What the terminal shows up to the last of ``texts``, one after the other.
+
+        A key such as Ctrl-D means what it says only once the prompt is there: before it the terminal itself
+        takes the key, as in any shell.
+        """
         shown, deadline = "", time.monotonic() + 60
-        while text not in shown:
+        while not re.search(".*".join(map(re.escape, texts)), shown, re.DOTALL):
             ready, _, _ = select.select([terminal], [], [], 1.0)
             if ready:
                 shown += os.read(terminal, 4096).decode(errors="replace")
-            self.assertLess(time.monotonic(), deadline, f"no {text!r} in {shown!r}")
+            self.assertLess(time.monotonic(), deadline, f"no {texts!r} in {shown!r}")
         return shown
 
 
