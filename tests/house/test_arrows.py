@@ -41,7 +41,7 @@ LAYERS = {
             "tls",
             "visitors",
         ),
-        *("xmlrpc", "xml_rows"),
+        *("xmlrpc", "xmlrpc_reading", "xml_rows"),
     },
 }
 ORDER = ("words", "papers", "calls", "edge")
