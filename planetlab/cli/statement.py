@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,10 +15,30 @@ from planetlab.cli.run import errors_told
 from planetlab.cli.say import Voice
 from planetlab.errors import BadSettings
 
+KEY_FILE = click.Path(path_type=pathlib.Path, exists=True, dir_okay=False)
+
 
 @click.group("statement")
 def group() -> None:
     """Check signed answers of nodes and archives."""
+
+
+def _check(name: str, of: str, key: str) -> Callable[[Callable[..., None]], click.Command]:
+    """The frame of a check ``name``: of a ``file`` or a ``folder``, against a key, told to people or programs."""
+    kinds = {"file_okay": of == "file", "dir_okay": of == "folder"}
+    options = (
+        click.argument(of, type=click.Path(path_type=pathlib.Path, exists=True, **kinds)),
+        click.option("--key", "key_file", required=True, type=KEY_FILE, help=f"PEM file: {key}."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output."),
+    )
+
+    def framed(check: Callable[..., None]) -> click.Command:
+        command = errors_told(check)
+        for option in reversed(options):
+            command = option(command)
+        return group.command(name)(command)
+
+    return framed
 
 
 def _p256(file: pathlib.Path) -> ec.EllipticCurvePublicKey:
@@ -27,12 +48,7 @@ def _p256(file: pathlib.Path) -> ec.EllipticCurvePublicKey:
     return key
 
 
-@group.command("verify")
-@click.argument("file", type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False))
-@click.option("--key", "key_file", required=True, type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False),
-              help="PEM file: the public key of who states it, as its /key.pem gives it.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
-@errors_told
+@_check("verify", "file", "the public key of who states it, as its /key.pem gives it")
 def verify(file: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
     """Check that FILE is what the holder of the key has stated, and say what that is and what was not seen.
 
@@ -52,12 +68,7 @@ def verify(file: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
     Voice(as_json).result(whole, [f"Signed by {told.by}: {told.sentence}", *gaps])
 
 
-@group.command("hours")
-@click.argument("folder", type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False))
-@click.option("--key", "key_file", required=True, type=click.Path(path_type=pathlib.Path, exists=True, dir_okay=False),
-              help="PEM file: the archive's public key, as its /archive.pem gives it.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
-@errors_told
+@_check("hours", "folder", "the archive's public key, as its /archive.pem gives it")
 def hours(folder: pathlib.Path, key_file: pathlib.Path, as_json: bool) -> None:
     """Check every merged hour in an archive's FOLDER: its file, its seal, and the nodes' manifests that it was made of.
 
