@@ -9,17 +9,22 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from typing import Any
 
 import treq
 from attrs import frozen
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
 from planetlab.errors import Unavailable
+
+log = Logger()
 
 REBOOT_PORT = 664
 PACKETS = 10
@@ -49,8 +54,14 @@ class Power:
     reactor: Any
     reboot_port: int = REBOOT_PORT
 
-    def wake(self, address: str, payload: bytes) -> int:
-        """Send the packet that a node reboots by, ten times; what becomes of them is not known. Always 1."""
+    async def wake(self, host: str, payload: bytes) -> int:
+        """Send the packet that a node reboots by, ten times; what becomes of them is not known. Always 1.
+
+        ``host`` is an address, or a name that is looked up; where there is none, nothing is sent.
+        """
+        address = await self._address(host)
+        if address is None:
+            return 1
         protocol = DatagramProtocol()
         port = self.reactor.listenUDP(0, protocol, interface="::" if ":" in address else "")
         try:
@@ -60,6 +71,19 @@ class Power:
         finally:
             port.stopListening()
         return 1
+
+    async def _address(self, host: str) -> str | None:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            pass
+        waiting: Deferred[list[Any]] = deferToThread(socket.getaddrinfo, host, None, type=socket.SOCK_DGRAM)
+        try:
+            found = await waiting.addTimeout(PATIENCE, self.reactor)
+        except (OSError, ValueError, Late) as error:
+            log.info("no address of {host} to wake it at: {error}", host=host, error=error)
+            return None
+        return str(found[0][4][0])
 
     async def cycle(self, unit: Unit, only_look: bool) -> int | str:
         """Switch what hangs on the unit's port off and on, or only look whether that could be done.

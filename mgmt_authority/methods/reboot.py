@@ -25,7 +25,7 @@ STAFF = (Role.ADMIN, Role.PI, Role.TECH)
 def RebootNode(call: Call, node_id_or_hostname: NodeKey) -> int:
     """Send the packet that a node reboots by, signed with its session; 1 whatever becomes of it.
 
-    The node must have a session (102) and a primary interface with an address.
+    The node must have a session (102). The packet goes to its primary address, or where its name leads to.
     """
     node = ours(call.store, node_id_or_hostname)
     rights.must_be_at_site(call, node["site_id"], "reboot nodes")
@@ -33,15 +33,10 @@ def RebootNode(call: Call, node_id_or_hostname: NodeKey) -> int:
         raise BadArgument(f"node {node['hostname']} has no session; it must boot once by hand", "node_id_or_hostname")
     primary = both(Compare("node_id", "=", node["node_id"]), Compare("is_primary", "=", 1))
     interface = call.store.row(INTERFACE, primary, ("ip",))
-    if interface is None or not interface["ip"]:
-        raise BadArgument(f"node {node['hostname']} has no primary address to send to", "node_id_or_hostname")
     call.store.note(f"RebootNode called for node {node['node_id']}", Node=node["node_id"])
-    sender, address, payload = _power(call), interface["ip"], node["session"].encode()
-
-    async def wake() -> int:
-        return sender.wake(address, payload)
-
-    return afterwards(wake)
+    host = (interface and interface["ip"]) or node["hostname"]
+    sender, payload = _power(call), node["session"].encode()
+    return afterwards(lambda: sender.wake(host, payload))
 
 
 @api.method(*STAFF)

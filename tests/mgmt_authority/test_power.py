@@ -14,6 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from mgmt_authority.power import PACKETS, Power, Unit, must_be_known
+from planetlab.both.afterwards import Afterwards
 from planetlab.errors import Unavailable
 from tests.registry.world import Princeton
 
@@ -28,10 +29,11 @@ class Refusing(SynchronousTestCase):
     def code(self, name, *args, by=None):
         return self.world.refused(name, by or self.world.tech, self.world.node_id, *args)[0]
 
-    def test_a_node_that_never_booted_and_one_without_address_get_no_packet(self):
+    def test_a_node_that_never_booted_is_refused_and_one_without_address_is_not(self):
         self.assertEqual(102, self.code("RebootNode"))
         self.world.by_node(self.world.node_id, "GetSession")
-        self.assertEqual(102, self.code("RebootNode"))
+        answer = self.world.call("RebootNode", self.world.tech, self.world.node_id)
+        self.assertIsInstance(answer, Afterwards)  # what it awaits is sent where the node's name leads to
         self.assertEqual(103, self.code("RebootNode", by=self.world.user))
 
     def test_without_a_power_unit_or_a_control_for_it_nothing_is_done(self):
@@ -85,7 +87,18 @@ class Waking(TestCase):
         self.assertEqual([session.encode()] * PACKETS, node.seen)
 
     async def test_a_node_that_is_not_there_is_no_error(self):
-        self.assertEqual(1, Power(reactor, 9).wake("127.0.0.1", b"x"))
+        self.assertEqual(1, await Power(reactor, 9).wake("127.0.0.1", b"x"))
+
+    async def test_a_name_in_place_of_an_address_is_looked_up(self):
+        node = Packets()
+        port = reactor.listenUDP(0, node, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.assertEqual(1, await Power(reactor, port.getHost().port).wake("127.1", b"session"))
+        await node.all
+        self.assertEqual([b"session"] * PACKETS, node.seen)
+
+    async def test_a_name_that_leads_nowhere_is_no_error(self):
+        self.assertEqual(1, await Power(reactor, 9).wake("n" * 300, b"x"))
 
 
 class Redfish(Resource):
