@@ -53,8 +53,9 @@ def changed(there: dict[str, Any], said: dict[str, Any], grid: int) -> tuple[int
         raise BadArgument("expected at most two of t_from, t_until and duration, got all three", "input_fields")
     start = read(said["t_from"], "input_fields['t_from']") if "t_from" in said else there["t_from"]
     end = read(said["t_until"], "input_fields['t_until']") if "t_until" in said else there["t_until"]
+    length = said.get("duration") or there["t_until"] - there["t_from"]  # 0 keeps it, as in the original
     if "duration" in said and "t_until" in said:
-        start = end - said["duration"]
+        start = end - length
     elif "duration" in said:
-        end = start + said["duration"]
+        end = start + length
     return later(start, grid), earlier(end, grid)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from planetlab.both import forms, getting, rights
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
-from planetlab.filters import AmongValues, Query, by_keys, query
+from planetlab.filters import Query, by_keys, query
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.slices import LEASE, SLICE
@@ -57,7 +57,8 @@ def AddLeases(
 ) -> Told:
     """Reserve nodes for a slice; gives ``new_ids``, and ``errors`` with a sentence for each node it could not have.
 
-    The begin is moved up and the end down to the granularity. Every node must be reservable (102).
+    The begin is moved up and the end down to the granularity. Every node must be reservable (102); keys that match
+    none are ignored, unless all are.
     """
     nodes = _nodes(call, node_id_or_hostname_s)
     one = _slice(call, slice_id_or_name)
@@ -79,10 +80,16 @@ def AddLeases(
 
 @api.method(Role.ADMIN, Role.PI, Role.TECH, Role.USER)
 def UpdateLeases(call: Call, lease_ids: LeaseIds, input_fields: Changes) -> Told:
-    """Move leases by any two of ``t_from``, ``t_until`` and ``duration``; gives ``updated_ids`` and ``errors``."""
+    """Move leases by any two of ``t_from``, ``t_until`` and ``duration``; gives ``updated_ids`` and ``errors``.
+
+    A duration of 0 is the one that a lease has. Numbers that are no lease are ignored, unless all are (102).
+    """
     grid = call.store.plc.lease_granularity
     updated, errors = [], []
-    for lease in _own(call, lease_ids):
+    found = _found(call, lease_ids)
+    if not found:
+        raise NotFound("No such lease", "lease_ids")
+    for lease in _own(call, found):
         start, end = lease_times.changed(lease, input_fields, grid)
         wrong = _refusal(call, lease, start, end, lease["lease_id"])
         if wrong:
@@ -98,7 +105,12 @@ def UpdateLeases(call: Call, lease_ids: LeaseIds, input_fields: Changes) -> Told
 @api.method(Role.ADMIN, Role.PI, Role.TECH, Role.USER)
 def DeleteLeases(call: Call, lease_ids: LeaseIds) -> int:
     """Give leases back; every one must be there (102) and be one that the caller may give back."""
-    gone = [lease["lease_id"] for lease in _own(call, lease_ids)]
+    numbers = lease_ids if isinstance(lease_ids, list) else [lease_ids]
+    found = _found(call, numbers)
+    if len(found) != len(numbers):  # as the original, which also refuses one that is named twice
+        missing = set(numbers) - {lease["lease_id"] for lease in found}
+        raise NotFound(f"No such lease: {min(missing)}" if missing else "expected each lease once", "lease_ids")
+    gone = [lease["lease_id"] for lease in _own(call, found)]
     for number in gone:
         call.store.remove(LEASE, number)
     call.store.note(f"Leases {gone[:50]} deleted", Lease=gone)
@@ -106,13 +118,11 @@ def DeleteLeases(call: Call, lease_ids: LeaseIds) -> int:
 
 
 def _nodes(call: Call, said: Any) -> list[Row]:
-    keys = list(dict.fromkeys(said if isinstance(said, list) else [said]))
-    keys = [key.lower() if isinstance(key, str) else key for key in keys]
+    keys = said if isinstance(said, list) else [said]
     fields = ("node_id", "hostname", "node_type", "peer_id")
     found: list[Row] = call.store.rows(NODE, by_keys(NODE, keys), fields)
-    there = {name for node in found for name in (node["node_id"], node["hostname"])}
-    if missing := [key for key in keys if key not in there]:
-        raise NotFound(f"No such node: {missing[0]!r}", "node_id_or_hostname_s")
+    if not found:
+        raise NotFound(f"No such node: {', '.join(map(repr, keys[:3]))}", "node_id_or_hostname_s")
     shared = [node["hostname"] for node in found if node["node_type"] != "reservable"]
     if shared:
         raise BadArgument(f"not reservable: {', '.join(shared[:10])}", "node_id_or_hostname_s")
@@ -125,12 +135,13 @@ def _slice(call: Call, key: int | str) -> Row:
     return one
 
 
-def _own(call: Call, said: Any) -> list[Row]:
-    numbers = list(dict.fromkeys(said if isinstance(said, list) else [said]))
-    found = call.store.rows(LEASE, AmongValues("lease_id", tuple(numbers)), _FIELDS)
-    if len(found) != len(numbers):
-        missing = sorted(set(numbers) - {lease["lease_id"] for lease in found})
-        raise NotFound(f"No such lease: {missing[0]}", "lease_ids")
+def _found(call: Call, said: Any) -> list[Row]:
+    numbers = said if isinstance(said, list) else [said]
+    found: list[Row] = call.store.rows(LEASE, by_keys(LEASE, numbers), _FIELDS)
+    return found
+
+
+def _own(call: Call, found: list[Row]) -> list[Row]:
     for number in {lease["slice_id"] for lease in found}:
         _slice(call, number)
     return found

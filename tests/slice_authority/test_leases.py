@@ -43,6 +43,8 @@ class Times(SynchronousTestCase):
         self.assertEqual((3600, 9000), lease_times.changed(there, {"duration": 5400}, 1800))
         self.assertEqual((1800, 5400), lease_times.changed(there, {"t_from": 1800, "duration": 3600}, 1800))
         self.assertEqual((7200, 9000), lease_times.changed(there, {"t_until": 9000, "duration": 1800}, 1800))
+        self.assertEqual((5400, 9000), lease_times.changed(there, {"t_until": 9000, "duration": 0}, 1800))
+        self.assertEqual((3600, 7200), lease_times.changed(there, {"duration": 0}, 1800))
         whole = {"t_from": 0, "t_until": 3600, "duration": 3600}
         self.assertRaises(BadArgument, lease_times.changed, there, whole, 1800)
 
@@ -68,9 +70,14 @@ class Leasing(SynchronousTestCase):
 
     def test_a_shared_node_and_one_that_is_not_there_are_refused(self):
         self.assertEqual(102, self.code("AddLeases", [self.world.node_id], self.one, NOON, NOON + HALF))
-        self.assertEqual(102, self.code("AddLeases", [*self.nodes, 99], self.one, NOON, NOON + HALF))
+        for none in (99, [99, 98], [], "LAB0.princeton.example"):
+            self.assertEqual(102, self.code("AddLeases", none, self.one, NOON, NOON + HALF))
         self.assertEqual(102, self.code("AddLeases", self.nodes, self.one, "soon", NOON + HALF))
         self.assertEqual([], self.world.call("GetLeases", self.world.user))
+
+    def test_of_many_nodes_those_that_are_there_are_leased(self):
+        told = self.add([*self.nodes[:2], 99, self.nodes[0]])
+        self.assertEqual((2, []), (len(told["new_ids"]), told["errors"]))
 
     def test_what_overlaps_is_an_error_of_its_node_and_the_next_node_is_not_skipped(self):
         self.add([self.nodes[0]])
@@ -102,7 +109,10 @@ class Leasing(SynchronousTestCase):
         told = self.world.call("UpdateLeases", self.world.user, first, {"duration": 3 * HALF})
         self.assertEqual(([], 1), (told["updated_ids"], len(told["errors"])))
         self.assertEqual(102, self.code("UpdateLeases", first, {"t_from": 0, "t_until": 1, "duration": 1}))
-        self.assertEqual(102, self.code("UpdateLeases", [*first, 99], {"duration": HALF}))
+        for none in (99, [99], []):
+            self.assertEqual(102, self.code("UpdateLeases", none, {"duration": HALF}))
+        told = self.world.call("UpdateLeases", self.world.user, [*first, 99], {"duration": HALF})
+        self.assertEqual({"updated_ids": first, "errors": []}, told)
         told = self.world.call(
             "UpdateLeases", self.world.user, second[0], {"t_until": NOON + 9 * HALF, "duration": HALF}
         )
@@ -116,7 +126,9 @@ class Leasing(SynchronousTestCase):
 
     def test_leases_go_all_or_none_and_a_number_alone_will_do(self):
         numbers = self.add()["new_ids"]
-        self.assertEqual(102, self.code("DeleteLeases", [numbers[0], 99]))
+        for wrong in ([numbers[0], 99], [numbers[0]] * 2, 99):
+            self.assertEqual(102, self.code("DeleteLeases", wrong))
+        self.assertEqual(1, self.world.call("DeleteLeases", self.world.user, []))
         self.assertEqual(3, len(self.world.call("GetLeases", self.world.user)))
         self.assertEqual(1, self.world.call("DeleteLeases", self.world.user, numbers[0]))
         self.assertEqual(1, self.world.call("DeleteLeases", self.world.user, numbers[1:]))
