@@ -1,14 +1,15 @@
 """What an interface must say, by its type and method, and making one."""
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from planetlab.both import tagging, writing
+from planetlab.both.writing import Given
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict
 from planetlab.filters import Compare, Every
 from planetlab.records.nodes import INTERFACE, NODE
+from planetlab.records.rules import ipv4
 from planetlab.registry.store import Row, Store
 
 FIELDS = INTERFACE.settable("node_id")
@@ -44,24 +45,26 @@ def _is_consistent(fields: Mapping[str, Any]) -> None:
     """Each address given is on the network, as far as the netmask reaches; as the original, no more is asked."""
     network, netmask = fields["network"], fields["netmask"]
     mask, there = _number(netmask, "netmask"), _number(network, "network")
-    if (mask | mask - 1) != 2**32 - 1:
-        raise BadArgument(f"expected a netmask like 255.255.255.0, got {netmask}", "interface_fields['netmask']")
     for name in ("ip", "broadcast", "gateway"):
         if fields.get(name) and (_number(fields[name], name) ^ there) & mask:
             raise BadArgument(f"{fields[name]} is not on {network} by {netmask}", f"interface_fields[{name!r}]")
 
 
 def _number(text: str, name: str) -> int:
-    try:
-        return int(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise BadArgument(f"expected an IPv4 address, got {text!r}", f"interface_fields[{name!r}]") from None
+    number = ipv4(text)
+    if number is None:
+        raise BadArgument(f"expected an IPv4 address, got {text!r}", f"interface_fields[{name!r}]")
+    return number
 
 
-def make(call: Call, node: Row, said: Row) -> int:
+def read(said: Row) -> Given:
+    """The fields of an interface sorted out; what is none is refused, before it is asked whose interface it is."""
+    return writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
+
+
+def make(call: Call, node: Row, given: Given) -> int:
     """Add an interface to a node; the first one becomes the primary one, and there is only one of those."""
     store: Store = call.store
-    given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
     values = {name: value for name, value in given.native.items() if name in FIELDS}
     if not store.list_of(NODE, "interface_ids", node["node_id"]):
         values["is_primary"] = True
@@ -75,10 +78,9 @@ def make(call: Call, node: Row, said: Row) -> int:
     return number
 
 
-def change(call: Call, there: Row, said: Row) -> None:
+def change(call: Call, there: Row, given: Given) -> None:
     """Change an interface; only what is named is written, and the whole must work."""
     store: Store = call.store
-    given = writing.sort_out(INTERFACE, said, OFFERED, where="interface_fields")
     values = {name: value for name, value in given.native.items() if name in FIELDS}
     row = writing.checked(store, INTERFACE, values, there["interface_id"], "interface_fields")
     becomes = values.get("is_primary") and not there["is_primary"]

@@ -76,39 +76,37 @@ def BootUpdateNode(call: Call, node_fields: Said) -> int:
     Without a boot state and key it means "I have just booted", and the times are set.
     """
     node = _me(call)
-    changes: Row = {}
-    if "boot_state" in node_fields:
-        changes["boot_state"] = node_fields["boot_state"]
-    key = node_fields.get("ssh_rsa_key", node_fields.get("ssh_host_key"))
-    if "ssh_rsa_key" in node_fields or ("ssh_host_key" in node_fields and "boot_state" in node_fields):
-        changes["ssh_rsa_key"] = key
-    if not {"boot_state", "ssh_rsa_key"} & node_fields.keys():
-        changes = boot.booted(node, int(call.now))
-        if key is not None:
-            changes["ssh_rsa_key"] = key
+    changes: Row = {name: node_fields[name] for name in ("boot_state", "ssh_rsa_key") if name in node_fields}
+    if "ssh_host_key" in node_fields:
+        changes.setdefault("ssh_rsa_key", node_fields["ssh_host_key"])
+    if not (node_fields.get("boot_state") or node_fields.get("ssh_rsa_key")):
+        changes |= boot.booted(node, int(call.now))
     changes = writing.checked(call.store, NODE, changes, node["node_id"], "node_fields")
     call.store.update(NODE, node["node_id"], changes)
+    other: list[str] = sorted(name for name, value in changes.items() if node[name] != value)
     if "primary_network" in node_fields:
-        _update_primary(call, node, node_fields["primary_network"])
-    call.store.note(f"Node {node['node_id']} updated by itself", Node=node["node_id"])
+        other += _update_primary(call, node, node_fields["primary_network"])
+    if other:  # as the original: what changed nothing is no event
+        call.store.note(f"Boot updated: {', '.join(other)}", Node=node["node_id"])
     return 1
 
 
 @api.method(Role.NODE, Role.ADMIN, auth=("hmac", "session", "any"))
 def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: MaybeNodeKey = None) -> int:
-    """Hear what a node runs: boot, safeboot, failboot or reinstall. An admin may say it of any node."""
+    """Hear what a node runs: boot, safeboot, failboot or reinstall. An admin may say it of any node.
+
+    Without ``run_level`` the node has only shown that it is there.
+    """
     if isinstance(call.caller, NodeCaller):
         number = call.caller.node_id
     elif node_id_or_hostname is None:
         raise BadArgument("say which node: its number or host name", "node_id_or_hostname")
     else:
         number = call.store.find(NODE, node_id_or_hostname, ("node_id",))["node_id"]
-    level = report_fields.get("run_level")
-    if level is None:
-        raise BadArgument("run_level must be specified", "report_fields")
-    if level not in RUN_LEVELS:
-        raise DatabaseError(f"{level!r} is no run level; known are {', '.join(RUN_LEVELS)}")
-    call.store.update(NODE, number, {"run_level": level, "last_contact": int(call.now)})
+    said = {name: report_fields[name] for name in ("run_level",) if name in report_fields}
+    if said and said["run_level"] not in RUN_LEVELS:
+        raise DatabaseError(f"{said['run_level']!r} is no run level; known are {', '.join(RUN_LEVELS)}")
+    call.store.update(NODE, number, {**said, "last_contact": int(call.now)})
     return 1
 
 
@@ -168,7 +166,8 @@ def _me(call: Call) -> Row:
     return me
 
 
-def _update_primary(call: Call, node: Row, said: Row) -> None:
+def _update_primary(call: Call, node: Row, said: Row) -> list[str]:
+    """Write what a node says of its primary interface; the names of what is now otherwise."""
     primary = both(AmongValues("interface_id", tuple(node["interface_ids"])), Compare("is_primary", "=", 1))
     there = call.store.row(INTERFACE, primary)
     if there is None or said.get("interface_id") != there["interface_id"]:
@@ -177,4 +176,7 @@ def _update_primary(call: Call, node: Row, said: Row) -> None:
     row = writing.checked(call.store, INTERFACE, values, there["interface_id"], "node_fields['primary_network']")
     interfaces.fits({**there, **row})
     call.store.update(INTERFACE, there["interface_id"], row)
-    call.store.note(Interface=there["interface_id"])
+    other = [f"Interface.{name}" for name, value in row.items() if there[name] != value]
+    if other:
+        call.store.note(Interface=there["interface_id"])
+    return other

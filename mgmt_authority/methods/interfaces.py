@@ -32,16 +32,18 @@ getting.declare(
 @api.method(*STAFF)
 def AddInterface(call: Call, node_id_or_hostname: NodeKey, interface_fields: InterfaceFields) -> int:
     """Add an interface to a node; the first one is its primary one. PIs and techs do so at their sites."""
+    given = interfaces.read(interface_fields)
     node = call.store.find(NODE, node_id_or_hostname, ("node_id", "hostname", "site_id", "peer_id"))
     writing.must_be_ours(NODE, node)
     rights.must_be_at_site(call, node["site_id"], "add interfaces")
-    return interfaces.make(call, node, interface_fields)
+    return interfaces.make(call, node, given)
 
 
 @api.method(*STAFF)
 def UpdateInterface(call: Call, interface_id: InterfaceId, interface_fields: InterfaceFields) -> int:
     """Change an interface. PIs and techs do so at their sites."""
-    interfaces.change(call, _own(call, interface_id, "update interfaces"), interface_fields)
+    given = interfaces.read(interface_fields)
+    interfaces.change(call, _own(call, interface_id, "update interfaces"), given)
     return 1
 
 

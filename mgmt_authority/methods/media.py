@@ -32,7 +32,7 @@ def GenerateNodeConfFile(call: Call, node_id_or_hostname: NodeKey, regenerate_no
 
     The node needs a primary interface. PIs and techs ask for nodes of their sites.
     """
-    about = _about(call, node_id_or_hostname, "make configuration files for nodes")
+    about = _about(call, _own(call, node_id_or_hostname, "make configuration files for nodes"))
     if regenerate_node_key or not about.node["key"]:
         return plnode.text(about, _renew(call, about.node, {}))
     return plnode.text(about, about.node["key"])
@@ -52,9 +52,9 @@ def GetBootMedium(
     the work directory. In it %d is that directory, %n the node, %s the suffix, %p the PLC, %f the node's family,
     %a its processor, %v the version of the boot CD. All but preview and generic ones come with a new key.
     """
-    about = _about(call, node_id_or_hostname, "make boot media for nodes")
-    said = media.action(action, about.node["node_type"])
-    number = about.node["node_id"]
+    node = _own(call, node_id_or_hostname, "make boot media for nodes")
+    said = media.action(action, node["node_type"])
+    number = node["node_id"]
     tags = call.store.rows(NODE_TAG, Compare("node_id", "=", number), ("tagname", "value"))
     given = media.options(options, said, {tag["tagname"]: tag["value"] for tag in tags})
     shop: Workshop = call.store.plc.media or Workshop()
@@ -63,11 +63,11 @@ def GetBootMedium(
     parts: tuple[str, ...] = ()
     if filename:
         family = flavours.flavour(call.store, number)
-        name = secrets.token_hex(8) if said.generic else about.node["hostname"]
+        name = secrets.token_hex(8) if said.generic else node["hostname"]
         known = media.markers(str(shop.work or ""), name, said, call.store.plc, family, shop.version())
         parts = media.file_name(filename, known)
         shop.must_be_free(parts, call.now)
-    text = None if said.generic else _text(call, about, said.key)
+    text = None if said.generic else _text(call, _about(call, node), said.key)
     if not said.image:
         return shop.keep(parts, (text or "").encode()) if parts else text or ""
     return in_thread_afterwards(lambda: _made(shop, said.image, text, given, parts))
@@ -78,9 +78,13 @@ def _made(shop: Workshop, kind: str, text: str | None, given: dict[str, str], pa
     return shop.keep(parts, data) if parts else base64.b64encode(data).decode()
 
 
-def _about(call: Call, key: int | str, what: str) -> plnode.About:
+def _own(call: Call, key: int | str, what: str) -> Row:
     node = ours(call.store, key)
     rights.must_be_at_site(call, node["site_id"], what)
+    return node
+
+
+def _about(call: Call, node: Row) -> plnode.About:
     interfaces = call.store.rows(INTERFACE, Compare("node_id", "=", node["node_id"]))
     primary = plnode.primary(interfaces, node["hostname"])
     return plnode.About(node, primary, tuple(interfaces))

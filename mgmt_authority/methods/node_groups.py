@@ -4,9 +4,11 @@ from typing import Annotated
 
 from planetlab.both import forms, getting, writing
 from planetlab.calls import Call
+from planetlab.errors import DatabaseError
+from planetlab.filters import Compare
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import NODE_GROUP
-from planetlab.records.tags import NODE_TAG, TAG_TYPE
+from planetlab.records.tags import NODE_TAG, SLICE_TAG, TAG_TYPE
 from planetlab.registry.store import Row
 
 api = Api()
@@ -56,7 +58,13 @@ def UpdateNodeGroup(
 
 @api.method(Role.ADMIN)
 def DeleteNodeGroup(call: Call, node_group_id_or_name: GroupKey) -> int:
-    """Delete a group, its links to configuration files and the slice tags for it; the nodes keep their tags."""
+    """Delete a group and its links to configuration files; the nodes keep their tags.
+
+    Refused (106) while a slice has tags for the group.
+    """
     group = call.store.find(NODE_GROUP, node_group_id_or_name, ("nodegroup_id",))
+    tag = call.store.row(SLICE_TAG, Compare("nodegroup_id", "=", group["nodegroup_id"]), ("slice_tag_id",))
+    if tag is not None:
+        raise DatabaseError(f"it is in use: slice tag {tag['slice_tag_id']} refers to it")
     writing.remove(call.store, NODE_GROUP, group["nodegroup_id"])
     return 1

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from mgmt_authority import interfaces
+from mgmt_authority.methods.interfaces import UpdateInterface
 from planetlab.both import forms, getting, hrns, rights, tagging, writing
 from planetlab.both.callers import NodeCaller, PersonCaller, slices_of, slices_on
 from planetlab.both.methods.sites import SiteKey
 from planetlab.both.methods.sites import ours as our_site
 from planetlab.calls import Call
-from planetlab.errors import BadArgument
-from planetlab.filters import ALL, AmongValues, Condition, HasAny, Not, Some, both, by_keys, query
+from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Not, Some, both, by_keys, query
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import CONF_FILE, INTERFACE, NODE
 from planetlab.records.sites import SITE
@@ -101,9 +101,9 @@ def GetWhitelist(
 @api.method(Role.ADMIN, Role.PI, Role.TECH)
 def AddNode(call: Call, site_id_or_login_base: SiteKey, node_fields: NewNode) -> int:
     """Add a node to a site; PIs and techs add to their own. It will install itself at its first boot."""
+    given = writing.sort_out(NODE, node_fields, _NEW, where="node_fields")
     site = our_site(call.store, site_id_or_login_base)
     rights.must_be_at_site(call, site["site_id"], "add nodes")
-    given = writing.sort_out(NODE, node_fields, _NEW, where="node_fields")
     number = writing.add(call.store, NODE, given.native, "node_fields", site_id=site["site_id"])
     hostname = call.store.find(NODE, number, ("hostname",))["hostname"]
     hrns.name_node(call.store, number, hostname, site["login_base"])
@@ -118,12 +118,12 @@ def UpdateNode(call: Call, node_id_or_hostname: NodeKey, node_fields: NodeChange
     ``key``, ``session``, ``boot_nonce`` and ``site_id`` are the admins', and dropped from others' structs. The lists
     ``interfaces``, ``conf_files``, ``slices`` and ``slices_whitelist`` are full lists.
     """
+    given = writing.sort_out(NODE, node_fields, _CHANGES, _RELATED, "node_fields")
     node = ours(call.store, node_id_or_hostname)
     rights.must_be_at_site(call, node["site_id"], "update nodes")
-    given = writing.sort_out(NODE, node_fields, _CHANGES, _RELATED, "node_fields")
     native = {k: v for k, v in given.native.items() if k != "session" and (call.is_admin or k not in _ADMINS_ONLY)}
-    if "site_id" in native:
-        our_site(call.store, native["site_id"])
+    if (site := call.store.row(SITE, Compare("site_id", "=", native.get("site_id")))) is not None:
+        writing.must_be_ours(SITE, site)  # one that is not there is for the registry to refuse (106)
     writing.update(call.store, NODE, node["node_id"], native, "node_fields")
     if {"hostname", "site_id"} & native.keys():
         now = call.store.find(NODE, node["node_id"], ("hostname", "site_id"))
@@ -176,7 +176,7 @@ def _whitelist(call: Call, change: Callable[..., object], slice_id: int, nodes: 
 
 def ours(store: Store, key: int | str) -> Row:
     """A node of this PLC."""
-    node = store.find(NODE, key.lower() if isinstance(key, str) else key)
+    node = store.find(NODE, key)
     writing.must_be_ours(NODE, node)
     return node
 
@@ -192,25 +192,23 @@ def _listed(store: Store, slice_key: int | str, node_keys: list[Any]) -> tuple[R
 
 def _set_interfaces(call: Call, node: Row, said: list[Any]) -> None:
     kept, new, changed = writing.by_number(INTERFACE, said)
-    if not kept <= set(node["interface_ids"]):
-        raise BadArgument("names an interface that the node does not have", "node_fields['interfaces']")
     for number in sorted(set(node["interface_ids"]) - kept):
         writing.remove(call.store, INTERFACE, number)
     for item in new:
-        interfaces.make(call, node, item)
+        interfaces.make(call, node, interfaces.read(item))
     for number, item in changed.items():
-        interfaces.change(call, call.store.find(INTERFACE, number), item)
+        UpdateInterface(call, number, item)
 
 
 def _set_links(
     call: Call, node: Row, record: Any, field: str, table: str, said: list[Any], needs: tuple[Any, ...]
 ) -> None:
     """Make a list of links the wanted one; ``needs`` is the method that adds one by itself, and its roles."""
-    wanted = [call.store.find(record, key, (record.key,))[record.key] for key in said]
-    new, gone = writing.relink(call.store, node[field], wanted)
+    new, gone = writing.relink(call.store, node[field], writing.numbers(call.store, record, said))
     if new or gone:
         rights.must_call(call, *needs)
     for number in new:
+        writing.must_be_ours(record, call.store.find(record, number))
         call.store.link(table, **{record.key: number, "node_id": node["node_id"]})
     for number in gone:
         call.store.unlink(table, **{record.key: number, "node_id": node["node_id"]})
@@ -227,8 +225,7 @@ def _set_whitelist(call: Call, node: Row, said: list[Any]) -> None:
 
 
 def _set_slices(call: Call, node: Row, said: list[Any]) -> None:
-    wanted = [call.store.find(SLICE, key) for key in said]
-    new, gone = writing.relink(call.store, node["slice_ids"], (one["slice_id"] for one in wanted))
+    new, gone = writing.relink(call.store, node["slice_ids"], writing.numbers(call.store, SLICE, said))
     needs = ("AddSliceToNodes", Role.ADMIN, Role.PI, Role.USER)
     if new or gone:
         rights.must_call(call, *needs)

@@ -90,6 +90,7 @@ def AddNodeToPCU(call: Call, node_id_or_hostname: NodeKey, pcu_id: PcuId, port: 
         raise BadArgument(f"node {node['hostname']} and the power unit are at different sites", "node_id_or_hostname")
     if port in unit["ports"]:
         raise Conflict(f"port {port} is taken by another node", "port")
+    writing.must_be_kept(port, "port")
     call.store.link("pcu_node", pcu_id=pcu_id, node_id=node["node_id"], port=int(port))
     call.store.note(f"Node {node['node_id']} on port {port} of PCU {pcu_id}", Node=node["node_id"], PCU=pcu_id)
     return 1
@@ -111,6 +112,6 @@ def _own(call: Call, pcu_id: int, what: str) -> Row:
 
 
 def _pair(call: Call, node_key: int | str, pcu_id: int) -> tuple[Row, Row]:
-    node = call.store.find(NODE, node_key.lower() if isinstance(node_key, str) else node_key)
+    node = call.store.find(NODE, node_key)
     writing.must_be_ours(NODE, node)
     return node, _own(call, pcu_id, "change power units")

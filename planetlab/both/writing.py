@@ -6,6 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from planetlab.errors import BadArgument, DatabaseError
+from planetlab.filters import both, by_keys
 from planetlab.records.fields import Field, Record
 from planetlab.registry.store import Row, Store, unique
 
@@ -58,20 +59,26 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
     if value is None:
         return None
     path = f"{where}[{said.name!r}]"
-    if said.kind is int and type(value) is bool:  # passes as an int on the wire, and the original's database refused it
-        raise DatabaseError(f"{path}: a boolean cannot be kept as a number")
-    if said.kind is int and not -MOST - 1 <= value <= MOST:
-        raise DatabaseError(f"{path}: {value} is out of range, which ends at {MOST}")
     if said.rule:
         try:
             value = said.rule(value)
         except BadArgument as wrong:
             raise BadArgument(wrong.detail, path) from wrong
+    if said.kind is int:
+        must_be_kept(value, path)
     if said.refers and not store.word(said.refers, value):
         raise BadArgument(f"{value!r} is no registered {said.name.replace('_', ' ')}", path)
     if said.unique:
         unique(store, record, said.name, value, key)
     return value
+
+
+def must_be_kept(value: int, where: str) -> None:
+    """Refuse as the original's database did what its int columns did not hold."""
+    if type(value) is bool:  # passes as an int on the wire
+        raise DatabaseError(f"{where}: a boolean cannot be kept as a number")
+    if not -MOST - 1 <= value <= MOST:
+        raise DatabaseError(f"{where}: {value} is out of range, which ends at {MOST}")
 
 
 def add(store: Store, record: Record, values: Mapping[str, Any], where: str = "fields", **set_by_us: Any) -> int:
@@ -117,6 +124,20 @@ def by_number(record: Record, said: Iterable[Any]) -> tuple[set[int], list[Row],
 
 def _without(row: Row, name: str) -> Row:
     return {key: value for key, value in row.items() if key != name}
+
+
+def numbers(store: Store, record: Record, said: Iterable[Any]) -> set[int]:
+    """The numbers that a full list of numbers and names means.
+
+    Names are looked up by a filter, as the original did it: a pattern means many, and what nothing is called, nothing.
+    A number stays, whether there is such a thing or not: whoever adds it will say.
+    """
+    items = list(said)
+    if any(type(item) is bool for item in items):
+        raise DatabaseError("a boolean is no identifier")
+    names = [item for item in items if isinstance(item, str)]
+    found = store.rows(record, both(by_keys(record, names), store.live(record)), (record.key,)) if names else []
+    return {item for item in items if isinstance(item, int)} | {row[record.key] for row in found}
 
 
 def relink(store: Store, now: Iterable[int], wanted: Iterable[int]) -> tuple[list[int], list[int]]:

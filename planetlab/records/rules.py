@@ -2,21 +2,30 @@
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from planetlab.errors import BadArgument
 from planetlab.names import Email, Hostname, LoginBase, SliceName
 
 _MAIL = re.compile(r"[a-z0-9._%+-]+@[a-z0-9._-]+\.[a-z]+", re.ASCII)
 _HEX_PAIR = re.compile(r"[0-9a-fA-F]{1,2}", re.ASCII)
-_SSH_KEY = re.compile(r"ssh-(rsa|dss|ed25519)\s+[A-Za-z0-9+/=]+|ecdsa-sha2-\S+\s+[A-Za-z0-9+/=]+", re.IGNORECASE)
+_SSH_KEY = re.compile(r".*(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) +[a-z0-9+/=]+(?: .*)?\n?", re.IGNORECASE)
 _BLANK = re.compile(r"\s*")
+_OLD_PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*", re.ASCII)
 
 LEAST_BANDWIDTH = 500_000  # bits per second, the least that an interface may be capped to
 
 
 def not_blank(value: str) -> str:
-    """Text with something in it."""
+    """Text with something in it beside blanks."""
     if _BLANK.fullmatch(value):
+        raise BadArgument("expected some text, got none")
+    return value
+
+
+def not_empty(value: str) -> str:
+    """Text of any letters, blanks too."""
+    if not value:
         raise BadArgument("expected some text, got none")
     return value
 
@@ -45,17 +54,41 @@ def hostname(value: str) -> str:
 
 
 def hostname_or_none(value: str) -> str:
-    """An interface's DNS name, or nothing."""
-    return hostname(value) if value else value
+    """An interface's DNS name, in the case that it is written in, or nothing."""
+    if value:
+        hostname(value)
+    return value
 
 
 def address(value: str) -> str:
-    """An IPv4 or IPv6 address, as written."""
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        raise BadArgument(f"{value!r} is no address: expected IPv4 or IPv6 text, like 192.0.2.17") from None
+    """An IPv4 or IPv6 address, as written; an IPv4 one in any form that ``inet_aton`` takes."""
+    if ipv4(value) is None:
+        try:
+            if "%" in value:  # a scope means nothing elsewhere
+                raise ValueError
+            ipaddress.IPv6Address(value)
+        except ValueError:
+            raise BadArgument(f"{value!r} is no address: expected IPv4 or IPv6 text, like 192.0.2.17") from None
     return value
+
+
+def ipv4(text: str) -> int | None:
+    """The number of an IPv4 address, or None for a text that is none.
+
+    As ``inet_aton`` reads it, which the original asked: one to four parts, each decimal, octal or hexadecimal, of which
+    the last fills what the others leave. What may stand after a space there is refused.
+
+    >>> ipv4("192.0.2.17") == ipv4("192.0.529") == ipv4("0300.0.2.0x11")
+    True
+    """
+    parts = text.split(".")
+    if not all(map(_OLD_PART.fullmatch, parts)) or len(text) > 64:
+        return None
+    *first, last = [int(part, 8 if part[0] == "0" and part[1:2] not in ("x", "X") else 0) for part in parts]
+    left = 4 - len(first)
+    if left < 1 or last >> 8 * left or any(number > 255 for number in first):
+        return None
+    return (int.from_bytes(bytes(first), "big") << 8 * left) + last
 
 
 def address_or_none(value: str) -> str:
@@ -80,14 +113,18 @@ def bandwidth(value: int) -> int:
 
 def peer_url(value: str) -> str:
     """Another PLC's API: https, and the path ends in a slash."""
-    if not (value.startswith("https://") and value.endswith("/") and len(value) > len("https:///")):
+    try:
+        said = urlsplit(value)
+    except ValueError:  # brackets that are no IPv6 address
+        said = urlsplit("")
+    if said.scheme != "https" or not said.path.endswith("/"):
         raise BadArgument(f"{value!r} is no peer's address: expected https://host/PLCAPI/, with the slash at its end")
     return value
 
 
 def is_ssh_key(material: str) -> bool:
-    """Whether the text holds an SSH public key; options may stand before it."""
-    return bool(_SSH_KEY.search(material))
+    """Whether the text is one line with an SSH public key; options may stand before it, a comment behind a blank."""
+    return bool(_SSH_KEY.fullmatch(material))
 
 
 def not_zero(value: int) -> int:

@@ -93,12 +93,14 @@ class Groups(Keeping):
         self.assertEqual("alphas", self.world.call("GetNodeGroups", {"AuthMethod": "anonymous"})[0]["groupname"])
         self.assertEqual(103, self.code("DeleteNodeGroup", "alphas", by=self.world.pi))
 
-    def test_a_group_goes_with_its_slice_tags_and_leaves_the_nodes_theirs(self):
+    def test_a_group_that_slice_tags_are_for_stays_and_gone_it_leaves_the_nodes_their_tags(self):
         self.call("UpdateNode", self.world.node_id, {"deployment": "alpha"})
         group = self.call("AddNodeGroup", "alphas", "deployment", "alpha")
-        self.call("AddSliceTag", self.world.slice_id, "vref", "f14", None, group)
+        tag = self.call("AddSliceTag", self.world.slice_id, "vref", "f14", None, group)
+        self.assertEqual(106, self.code("DeleteNodeGroup", "alphas"))
+        self.call("DeleteSliceTag", tag)
         self.assertEqual(1, self.call("DeleteNodeGroup", "alphas"))
-        self.assertEqual([], self.call("GetSliceTags", {"tagname": "vref"}))
+        self.assertEqual([], self.call("GetNodeGroups"))
         self.assertEqual("alpha", self.world.get("Nodes", self.world.node_id, "deployment")["deployment"])
 
 

@@ -39,7 +39,12 @@ STRUCTS = (
     keys("admin", [], 1, []),
     Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": Id("interface"), "mac": "2:0:0:0:0:12"}]}), 1,
         ("GetInterfaces", ([Id("interface")], ["mac", "ip"]), [{"mac": "02:00:00:00:00:12", "ip": "192.0.2.17"}])),
-    Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": Id("interface2"), "dns2": "192.0.2.5"}]}), WRONG),
+    Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": Id("interface2"), "mac": "x"}]}), DENIED),
+    Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": 99, "mac": "2:0:0:0:0:12"}]}), WRONG),
+    Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": "1", "mac": "2:0:0:0:0:12"}]}), WRONG),
+    Row("tech", "UpdateNode", (NODE, {"interfaces": [{"interface_id": Id("interface2"), "colour": "red"}]}), WRONG),
+    Row("tech", "UpdateNode", (NODE, {"interfaces": [Id("interface"), Id("interface2"), 99]}), 1,
+        ("GetInterfaces", (None, ["interface_id"]), [{"interface_id": 1}, {"interface_id": 2}])),
 )  # fmt: skip
 
 REFUSED = Fault(108)

@@ -102,6 +102,7 @@ class Outside(SynchronousTestCase):
             Row("tech", "AddInterface", (NODE, {**STATIC, "network": "192.0.2.7"}), number),
             Row("tech", "AddInterface", (NODE, {**STATIC, "broadcast": "192.0.3.255"}), WRONG),
             Row("tech", "AddInterface", (NODE, {**STATIC, "netmask": "none"}), WRONG),
+            Row("tech", "AddInterface", (NODE, {**STATIC, "netmask": "255.0.255.0"}), number),
         )
 
     def test_only_the_first_interface_of_a_node_becomes_primary_by_itself(self) -> None:
@@ -149,12 +150,12 @@ class Outside(SynchronousTestCase):
         self.assertEqual(["plc.princeton.jo_doe", "plc.princeton.jo_doe_2"], names)
 
     def test_what_shows_who_a_node_is_stands_in_no_event(self) -> None:
-        auth = self.campus.signed(self.campus.node_id, {"boot_state": "boot"})
-        self.campus.call("BootUpdateNode", auth, {"boot_state": "boot"})
+        auth = self.campus.signed(self.campus.node_id, {"boot_state": "install"})
+        self.campus.call("BootUpdateNode", auth, {"boot_state": "install"})
         told = self.campus.call("GetEvents", ADMIN, {"call_name": "BootUpdateNode"}, ["call", "auth_type"])
         self.assertEqual("hmac", told[-1]["auth_type"])
         self.assertNotIn(auth["value"], told[-1]["call"])
-        self.assertIn("'boot_state': 'boot'", told[-1]["call"])
+        self.assertIn("'boot_state': 'install'", told[-1]["call"])
 
     def test_attributes_of_a_slice_are_named_by_their_type_not_by_the_slice(self) -> None:
         told = self.campus.call("SliceExtendedInfo", self.campus.user, ["princeton_codeen"])[0]

@@ -8,7 +8,7 @@ from planetlab.both.afterwards import afterwards
 from planetlab.both.callers import PeerCaller
 from planetlab.calls import Call
 from planetlab.copies import KEYS, NODES, PERSONS, SITES, SLICES, Noun
-from planetlab.errors import BadArgument, NotFound, Unavailable
+from planetlab.errors import BadArgument, DatabaseError, NotFound, Unavailable
 from planetlab.filters import AmongValues, Compare, Condition, Every, HasAny, IsNil, Not, both
 from planetlab.methods import Api, Role
 from planetlab.records.fields import Record
@@ -127,7 +127,7 @@ def BindObjectToPeer(call: Call, object_type: str, object_id: int, shortname: st
     if row["peer_id"] == peer["peer_id"]:
         return 1
     if row["peer_id"] is not None:
-        raise BadArgument(f"{object_type} {object_id} is bound to another peer already", "object_id")
+        raise DatabaseError(f"{object_type} {object_id} is bound to another peer already")
     copies.bind(call.store, noun, object_id, peer["peer_id"], remote_object_id)
     call.store.note(f"{noun.record.name} {object_id} bound to peer {peer['peer_id']}", **{noun.record.name: object_id})
     return 1

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from planetlab.both import forms, getting, writing
 from planetlab.calls import Call
+from planetlab.errors import DatabaseError
+from planetlab.filters import Compare
 from planetlab.methods import Api, Role
+from planetlab.records.nodes import ILINK
 from planetlab.records.persons import ROLE
 from planetlab.records.tags import TAG_TYPE
 from planetlab.registry.store import Row, unique
@@ -49,8 +52,10 @@ def UpdateTagType(call: Call, tag_type_id_or_name: TypeKey, tag_type_fields: Typ
 
 @api.method(Role.ADMIN)
 def DeleteTagType(call: Call, tag_type_id_or_name: TypeKey) -> int:
-    """Delete a kind of tags with all tags of it; refused (106) while a node group is made by it."""
+    """Delete a kind of tags with all tags of it; refused (106) while it makes a node group or types a link."""
     kind = call.store.find(TAG_TYPE, tag_type_id_or_name)
+    if (link := call.store.row(ILINK, Compare("tag_type_id", "=", kind["tag_type_id"]), ("ilink_id",))) is not None:
+        raise DatabaseError(f"it is in use: something else refers to it, ilink {link['ilink_id']}")
     writing.remove(call.store, TAG_TYPE, kind["tag_type_id"])
     return 1
 
