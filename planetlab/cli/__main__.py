@@ -5,13 +5,17 @@ import click
 from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, statement, tickets
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
+from planetlab.cli.helping import explained
 from planetlab.cli.shell import shell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="plfed")
 def main() -> None:
-    """Set up, run and use a federation of PlanetLabs."""
+    """Set up, run and use a federation of PlanetLabs.
+
+    Begin with `plfed demo`, and in another terminal `plfed doctor`. `plfed COMMAND --help` shows examples.
+    """
 
 
 nodes.group.add_command(setup.node_init)
@@ -30,6 +34,7 @@ for group in (
     owner.group,
 ):
     main.add_command(group)
+explained(main)
 
 if __name__ == "__main__":
     main()

@@ -2,20 +2,19 @@
 
 import os
 import pathlib
-import tomllib
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from attrs import frozen
 
 from planetlab.auth import Anonymous, Auth, NodeKey, Password, Session
+from planetlab.cli.facts import FACTS
+from planetlab.cli.maintenance import account, settings_in
 from planetlab.cli.remote import Fixed
-from planetlab.cli.target import FACTS, read_facts
+from planetlab.cli.target import read_facts
 from planetlab.errors import BadSettings
 
 METHODS = ("password", "capability", "session", "hmac", "anonymous")
-SETTINGS = ("slice_authority.toml", "mgmt_authority.toml")
 
 
 @frozen(kw_only=True)
@@ -51,7 +50,7 @@ def caller(said: Wanted) -> Caller:
     """Whom to call as whom. Raises `BadSettings` when the options do not say, or contradict each other."""
     config = _config(said)
     if config is not None:
-        url, ca, own = _by_settings(config)
+        url, ca, own = account(config)
         url = said.url or url
     elif said.url is not None:
         url, ca, own = said.url, None, None
@@ -65,29 +64,9 @@ def _config(said: Wanted) -> pathlib.Path | None:
     """The settings to be read, if an authority's folder or file is named."""
     if said.config is not None:
         return pathlib.Path(said.config)
-    if said.folder is not None and said.facts is None and not (pathlib.Path(said.folder) / FACTS).exists():
-        there = [pathlib.Path(said.folder) / name for name in SETTINGS]
-        found = next((path for path in there if path.exists()), None)
-        if found is None:
-            raise BadSettings(f"--dir {said.folder}: expected a demo's {FACTS}, or an authority's {SETTINGS[0]}")
-        return found
+    if said.folder is not None and said.facts is None:
+        return settings_in(said.folder)
     return None
-
-
-def _by_settings(path: pathlib.Path) -> tuple[str, str | None, dict[str, Any]]:
-    """An authority of this machine, called as its maintenance account, as its operators do."""
-    try:
-        known = tomllib.loads(path.read_text(encoding="utf-8"))
-        where = known["listen"][0]
-        port = int(where.split(":")[1])
-    except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, KeyError, IndexError, ValueError, AttributeError) as error:
-        raise BadSettings(f"{path} is no authority's settings: expected TOML with listen = ['tcp:PORT…']") from error
-    host = urlsplit(str(known.get("sibling", ""))).hostname or "127.0.0.1"
-    words = known.get("maintenance_user"), known.get("maintenance_password")
-    own = {"AuthMethod": "capability", "Username": words[0], "AuthString": words[1]} if all(words) else None
-    return f"https://{host}:{port}/PLCAPI/", str(known["ca"]) if "ca" in known else None, own or {}
 
 
 def _by_facts(said: Wanted) -> tuple[str, str | None, dict[str, Any] | None]:

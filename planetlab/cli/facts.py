@@ -10,6 +10,7 @@ from typing import Any
 
 from planetlab.cli.plan import PASSWORD, ROLES, AuthorityPlan, NodePlan, Plan
 
+FACTS = "facts.json"  # in a demo's folder
 HOST = "127.0.0.1"
 PLACES_OF_SFA = ("registry", "aggregate", "slice_interface")
 PLACES_OF_AUTHORITY = ("sa", "ma", "plain", "web", "sa_operator", "ma_operator", "web_operator", *PLACES_OF_SFA)
@@ -97,8 +98,10 @@ def lines(facts: dict[str, Any]) -> list[str]:
     """The same for people: the addresses, and what to try next."""
     said = []
     for name, each in facts["authorities"].items():
-        said.append(f"Authority {name:<10} {each['web']:<28} sign in: pi, user, tech or admin; password {PASSWORD}")
-        said.append(f"   calls             {each['plcapi_plain']:<28} (and {each['plcapi']} under {each['ca']})")
+        who = each["persons"]["pi"]["Username"]
+        said.append(f"Authority {name:<10} {each['web']:<28} its pages, for everybody")
+        said.append(f"   calls             {each['plcapi_plain']:<28} as {who}, or user, tech, admin; {PASSWORD}")
+        said.append(f"   calls over TLS    {each['plcapi']:<28} CA {each['ca']}")
     for host, each in facts["nodes"].items():
         said.append(
             f"Node {host:<20}  {each['audit']:<24} its audit page; tickets to {each['pl_conf']}; {each['driver']}"

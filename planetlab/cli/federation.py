@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import socket
 import sys
 import time
@@ -27,7 +28,8 @@ from planetlab.cli.layout import MAIL, Layout
 from planetlab.cli.node import NodePlace
 from planetlab.cli.plan import PASSWORD, PLC, PORTS_EACH, AuthorityPlan, Plan
 from planetlab.cli.processes import Program, Supervisor
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, pasted
+from planetlab.cli.target import DEFAULT_DIR
 from planetlab.errors import PeerError, Unavailable
 from planetlab.names import Hrn
 
@@ -94,12 +96,15 @@ class Federation:
         self.wishes.facts_file.unlink(missing_ok=True)
         self.was_killed = bool(place.remembered(self.wishes.path))
         place.end_leftovers(self.wishes.path)
+        self.voice.note(f"starting authorities: {', '.join(str(each.hrn) for each in self.plan.authorities)}")
         await self._start_authorities()
         await gatherResults([Deferred.fromCoroutine(self._populate(each)) for each in self.plan.authorities])
+        self.voice.note(f"starting nodes: {', '.join(str(each.hostname) for each in self.plan.nodes)}")
         self._make_network()
         await self._make_nodes()
         self._run(program for each in self.nodes.values() for program in each.programs(self.logs))
         self._start_work()
+        self.voice.note("waiting until every page answers")
         await self._until_nodes_are_up()
         self._tell()
 
@@ -309,18 +314,20 @@ class Federation:
         place.write(self.wishes.facts_file, json.dumps(self.facts, indent=1))
 
     def banner(self) -> list[str]:
-        """What is printed when everything answers."""
+        """What is printed when everything answers; each command can be pasted in the folder of this one."""
         page = next(iter(self.facts["nodes"].values()))["audit"].rstrip("/")
-        flag = "" if self.wishes.facts is None else f" --facts {self.wishes.facts}"
+        usual = pathlib.Path(DEFAULT_DIR).absolute() / told.FACTS
+        where = [] if self.wishes.facts_file == usual else ["--facts", self.wishes.facts_file]
+        ticket = pasted("ticket", "get", "princeton_scriptroute", *where)
         return [
             *told.lines(self.facts),
             f"Facts for programs: {self.wishes.facts_file}",
-            "Try next",
-            f"  plfed slice list{flag}",
-            f"  plfed ticket get princeton_scriptroute{flag} | plfed ticket redeem --all{flag}",
+            "Try next, in another terminal",
+            f"  {pasted('slice', 'list', *where)}",
+            f"  {ticket} | {pasted('ticket', 'redeem', '--all', *where)}",
             f"  {page}/to/{network.STRANGER}   as someone who got packets",
             *self._way_in(),
-            f"  plfed doctor{flag}",
+            f"  {pasted('doctor', *where)}",
             "Ctrl-C ends it all; the same command resumes it.",
         ]
 
@@ -331,7 +338,8 @@ class Federation:
             return []
         address, _, port = node["ssh"].partition(":")
         owner = self.facts["authorities"][node["authority"]]
-        return [f"  ssh -p {port} -i {owner['identities']['user']['key']} princeton_codeen@{address}   on {host}"]
+        key = shlex.quote(owner["identities"]["user"]["key"])
+        return [f"  ssh -p {port} -i {key} princeton_codeen@{address}   in a sliver on {host}"]
 
     async def until_told_to_end(self) -> None:
         """Wait for the signal, keeping the record of processes true meanwhile."""

@@ -1,6 +1,9 @@
 """What commands print: lines for people, or one JSON value for programs, never both on the same stream."""
 
 import json
+import pathlib
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
@@ -31,6 +34,22 @@ class Voice:
         else:
             for line in lines:
                 print(line, file=self.out, flush=True)
+
+
+def pasted(*words: object) -> str:
+    """A command of ours as it can be pasted here: by the name under which the program that runs now is found."""
+    return f"{program_name()} {shlex.join(map(str, words))}"
+
+
+def program_name() -> str:
+    """What to write for ``plfed`` here: just that where it is found so, else its path, or Python and the module."""
+    beside = pathlib.Path(sys.executable).with_name("plfed")
+    if not beside.exists():
+        return shlex.join([sys.executable, "-m", "planetlab.cli"])
+    if shutil.which("plfed") == str(beside):
+        return "plfed"
+    here = pathlib.Path.cwd()
+    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
 
 
 def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> list[str]:

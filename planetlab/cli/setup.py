@@ -9,7 +9,7 @@ import click
 from twisted.internet.task import deferLater
 
 from planetlab.ask import Ask, Password
-from planetlab.cli import papers, place
+from planetlab.cli import answering, papers, place
 from planetlab.cli.authority import AuthorityPlace
 from planetlab.cli.facts import PLACES_OF_AUTHORITY, PLACES_OF_NODE
 from planetlab.cli.node import Inside, NodePlace, TrustedRoot
@@ -17,7 +17,7 @@ from planetlab.cli.plan import PASSWORD
 from planetlab.cli.ports import is_free
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, pasted
 from planetlab.errors import BadSettings, Unavailable
 from planetlab.names import Hostname, Hrn
 
@@ -45,7 +45,7 @@ def init(
     """Make an authority in DIRECTORY: keys, certificates, settings, registry. What is there already stays."""
     name, voice = Hrn.parse(hrn), Voice(as_json)
     ports = {place_name: base_port + offset for offset, place_name in enumerate(PLACES_OF_AUTHORITY)}
-    there = AuthorityPlace(path=directory.absolute(), hrn=name, name=hrn, ports=ports, host=host, listen=_listen(host))
+    there = AuthorityPlace(path=directory.resolve(), hrn=name, name=hrn, ports=ports, host=host, listen=_listen(host))
     with place.held(there.path):
         made = there.write()
         if not made.gid.exists() and parent is not None and pathlib.Path(parent).is_dir():
@@ -75,9 +75,10 @@ def _said(there: AuthorityPlace, made: papers.Papers, email: str, password: str,
         lines.append(f"sign in as {email} with {password}   (shown once; change it with UpdatePerson)")
     if not made.gid.exists():
         lines.append(f"{there.hrn} lies below another authority, which must certify it ({parent or 'not named'}):")
-        lines.append(f"  there:  plfed certify THEIR-DIR {made.request.name} > chain.pem")
-        lines.append(f"  here:   plfed install {there.path} chain.pem")
-    return [*lines, f"next: plfed up {there.path}"]
+        lines.append(f"  here:   {pasted('authority', 'request', there.path)} > request.pem")
+        lines.append("  there:  plfed authority certify THEIR-DIR request.pem > chain.pem")
+        lines.append(f"  here:   {pasted('authority', 'install', there.path)} chain.pem")
+    return [*lines, f"next: {pasted('up', there.path)}"]
 
 
 def _listen(host: str) -> str:
@@ -102,7 +103,7 @@ def install(directory: pathlib.Path, chain: Any) -> None:
     made = papers.Papers(directory.absolute())
     hrn = Hrn.parse(made.request.read_text().partition("\n")[0])
     papers.install(made, hrn, chain.read(200_000))
-    print(f"{hrn} is certified; next: plfed up {directory}")
+    print(f"{hrn} is certified; next: {pasted('up', directory)}")
 
 
 @click.command("up")
@@ -111,7 +112,7 @@ def install(directory: pathlib.Path, chain: Any) -> None:
 @errors_told
 def up(directory: pathlib.Path, only: tuple[str, ...]) -> None:
     """Run the services whose settings are in DIRECTORY, in the foreground, each started again if it dies."""
-    path, voice = directory.absolute(), Voice()
+    path, voice = directory.resolve(), Voice()
     chosen = [name for name in SERVICES if (path / f"{name}.toml").exists() and (not only or name in only)]
     if not chosen:
         raise BadSettings(f"{path}: no settings of a service; make some with `plfed init` or `plfed node init`")
@@ -122,8 +123,13 @@ def up(directory: pathlib.Path, only: tuple[str, ...]) -> None:
         try:
             for name in chosen:
                 supervisor.start(_program(path, name))
-            voice.line(f"{', '.join(chosen)} of {path} run; Ctrl-C ends them")
+            voice.line(f"{', '.join(chosen)} of {path} start; Ctrl-C ends them")
+            untold = [answering.where(path, name) for name in chosen]
             while not any(child.given_up for child in supervisor.children.values()):
+                if untold and await answering.answers(untold, reactor):
+                    for line in ("all of them answer", *answering.lines(path, untold)):
+                        voice.line(line)
+                    untold = []
                 await deferLater(reactor, LOOK_EVERY)
         finally:
             await supervisor.stop_all()
@@ -206,7 +212,7 @@ def node_init(
         )
         there.write()
         value = {"dir": str(there.path), "node_id": node_id, "hostname": hostname}
-        Voice(as_json).result(value, [f"{hostname} is node {node_id} of {hrn}; next: plfed up {there.path}"])
+        Voice(as_json).result(value, [f"{hostname} is node {node_id} of {hrn}; next: {pasted('up', there.path)}"])
         return 0
 
     with place.held(directory.absolute(), place.PASSAGE):

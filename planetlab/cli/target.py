@@ -9,10 +9,11 @@ from typing import Any
 import click
 from attrs import frozen
 
+from planetlab.cli.facts import FACTS
+from planetlab.cli.maintenance import account, settings_in
 from planetlab.errors import BadSettings
 
 DEFAULT_DIR = "plfed-demo"
-FACTS = "facts.json"
 
 
 @frozen
@@ -23,13 +24,14 @@ class Target:
     ca: str | None
     username: str | None
     password: str | None = None
+    method: str = "password"
 
     @property
     def auth(self) -> dict[str, str]:
         """The auth struct that calls begin with; anonymous for a caller that gave no name."""
         if self.username is None:
             return {"AuthMethod": "anonymous"}
-        return {"AuthMethod": "password", "Username": self.username, "AuthString": self.password or ""}
+        return {"AuthMethod": self.method, "Username": self.username, "AuthString": self.password or ""}
 
 
 def facts_path(said: str | None) -> pathlib.Path:
@@ -44,7 +46,7 @@ def read_facts(said: str | None) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadSettings(
-            f"{path} does not exist: start `plfed demo` here, name its file with --facts, or say --url and --user"
+            f"{path} does not exist: start `plfed demo` here, name a folder with --dir, or say --url, --ca and --user"
         ) from error
     except (OSError, ValueError) as error:
         raise BadSettings(f"{path} cannot be read: {error}") from error
@@ -57,7 +59,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which a command is told whom to call; they arrive as one argument ``target``."""
 
     def gathered(**options: Any) -> Any:
-        names = ("url", "ca", "user", "password_file", "facts", "authority", "person")
+        names = ("url", "ca", "user", "password_file", "folder", "facts", "authority", "person")
         said = {name: options.pop(name) for name in names}
         return command(target=lambda interface="plcapi": target(interface, **said), **options)
 
@@ -71,10 +73,11 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _OPTIONS = (
-    click.option("--url", help="The interface to call, like https://plc.example/PLCAPI/; else that of a demo."),
-    click.option("--ca", help="File with the authority's CA certificate."),
-    click.option("--user", help="E-mail address to sign in with."),
+    click.option("--url", help="The interface, like https://plc.example/PLCAPI/ [PLFED_URL]; else that of a demo."),
+    click.option("--ca", help="File with the authority's CA certificate [PLFED_CA]."),
+    click.option("--user", help="E-mail address to sign in with [PLFED_USER]."),
     click.option("--password-file", type=click.Path(), help="File with the password; else PLFED_PASSWORD, or asked."),
+    click.option("--dir", "folder", type=click.Path(), help="Folder of a demo, or of an authority: be its operator."),
     click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json]."),
     click.option("--authority", default="plc", show_default=True, help="Authority of the demo."),
     click.option("--person", default="pi", show_default=True, help="Person of the demo: admin, pi, user or tech."),
@@ -88,11 +91,20 @@ def target(
     ca: str | None,
     user: str | None,
     password_file: str | None,
+    folder: str | None = None,
     facts: str | None,
     authority: str,
     person: str,
 ) -> Target:
-    """Whom to call. Raises `BadSettings` when neither the options nor a demo say."""
+    """Whom to call: as the options, the environment or a demo say. Raises `BadSettings` when none of them does."""
+    if not (url or folder or facts or os.environ.get("PLFED_FACTS")) and os.environ.get("PLFED_URL"):
+        url, ca = os.environ["PLFED_URL"], ca or os.environ.get("PLFED_CA")
+        user = user or os.environ.get("PLFED_USER")
+    if folder and not url:
+        settings = settings_in(folder)
+        if settings is not None:
+            return _operator(settings, user, password_file)
+        facts = facts or str(pathlib.Path(folder) / FACTS)
     if url:
         return Target(url, ca, user, _password(user, password_file) if user else None)
     known = read_facts(facts)["authorities"]
@@ -105,6 +117,16 @@ def target(
     name = user or persons[person]["Username"]
     word = _password(user, password_file) if user else persons[person]["AuthString"]
     return Target(chosen[interface], chosen["ca"], name, word)
+
+
+def _operator(settings: pathlib.Path, user: str | None, password_file: str | None) -> Target:
+    """The authority with these settings, called as its maintenance account unless a person is named."""
+    url, ca, own = account(settings)
+    if user:
+        return Target(url, ca, user, _password(user, password_file))
+    if not own:
+        raise BadSettings(f"{settings} names no maintenance_user: say --user")
+    return Target(url, ca, own["Username"], own["AuthString"], own["AuthMethod"])
 
 
 def _password(user: str | None, file: str | None) -> str:

@@ -2,10 +2,12 @@
 
 import io
 import json
+import shlex
+import subprocess
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.cli.say import Progress, Voice, table
+from planetlab.cli.say import Progress, Voice, pasted, program_name, table
 
 
 class Voices(SynchronousTestCase):
@@ -26,6 +28,12 @@ class Voices(SynchronousTestCase):
         voice.result({"ok": True}, ["all is well"])
         self.assertEqual("step one\nall is well\n", self.out.getvalue())
         self.assertEqual("by the way\n", self.aside.getvalue())
+
+    def test_a_command_to_be_pasted_is_quoted_and_names_the_program_that_runs(self) -> None:
+        self.assertEqual(f"{program_name()} up '/srv/my plc'", pasted("up", "/srv/my plc"))
+        program = shlex.split(program_name())
+        done = subprocess.run([*program, "--version"], capture_output=True, text=True, timeout=120, check=False)
+        self.assertIn("version", done.stdout, done.stderr)
 
     def test_columns_are_as_wide_as_their_widest_cell(self) -> None:
         self.assertEqual(["id  name", "7   princeton_codeen"], table([(7, "princeton_codeen")], ("id", "name")))

@@ -1,6 +1,7 @@
 """Whom a command calls: as its options say, or as the facts of a demo do."""
 
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -52,6 +53,34 @@ class Targets(SynchronousTestCase):
         found = self.chosen()
         self.assertEqual(("https://127.0.0.1:8700/PLCAPI/", "/demo/ca.pem"), (found.url, found.ca))
         self.assertEqual({"AuthMethod": "password", **PERSONS["pi"]}, found.auth)
+
+    def test_the_environment_names_an_authority_where_no_option_does(self) -> None:
+        self.patch(os, "environ", {"PLFED_URL": "https://x.example/PLCAPI/", "PLFED_CA": "x.pem"})
+        found = target("plcapi", **UNSAID, facts=None)
+        self.assertEqual(("https://x.example/PLCAPI/", "x.pem"), (found.url, found.ca))
+        self.assertEqual("https://127.0.0.1:8700/PLCAPI/", self.chosen().url)
+
+    def test_a_folder_that_is_neither_a_demos_nor_an_authoritys_is_named(self) -> None:
+        error = self.assertRaises(BadSettings, self.chosen, folder=self.file.name)
+        self.assertIn(f"--dir {self.file.name}: expected", str(error))
+
+    def test_the_folder_of_a_demo_has_its_facts(self) -> None:
+        folder = pathlib.Path(self.mktemp())
+        folder.mkdir()
+        (folder / "facts.json").write_text(json.dumps(FACTS))
+        self.assertEqual("/demo/ca.pem", target("plcapi", **UNSAID, facts=None, folder=str(folder)).ca)
+
+    def test_the_folder_of_an_authority_makes_one_its_operator(self) -> None:
+        folder = pathlib.Path(self.mktemp())
+        folder.mkdir()
+        (folder / "slice_authority.toml").write_text(
+            'listen = ["tcp:9443"]\nsibling = "https://plc.example:9444/MA/"\nca = "ca.pem"\n'
+            'maintenance_user = "maint@plc.example"\nmaintenance_password = "word"\n'
+        )
+        found = target("plcapi", **UNSAID, facts=None, folder=str(folder))
+        self.assertEqual(("https://plc.example:9443/PLCAPI/", "ca.pem"), (found.url, found.ca))
+        expected = {"AuthMethod": "capability", "Username": "maint@plc.example", "AuthString": "word"}
+        self.assertEqual(expected, found.auth)
 
     def test_an_address_without_a_name_is_called_as_nobody(self) -> None:
         self.assertEqual({"AuthMethod": "anonymous"}, self.chosen(url="http://127.0.0.1:1/PLCAPI/").auth)

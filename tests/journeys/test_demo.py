@@ -17,6 +17,7 @@ from typing import ClassVar
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from planetlab.cli import place
+from planetlab.cli.say import program_name
 from tests.journeys.running import ROOT, RunningDemo, new_folder, plfed
 from tests.ports import free_block
 
@@ -123,6 +124,15 @@ class ADemo(SynchronousTestCase):
     def test_the_archive_tells_what_it_rests_on(self) -> None:
         with urllib.request.urlopen(f"{self.demo.facts['archive']}?to=198.51.100.7", timeout=60) as page:
             self.assertIn(b"This rests on", page.read())
+
+    def test_every_command_that_it_prints_can_be_pasted(self) -> None:
+        self.demo.until(lambda: "Ctrl-C" in self.demo.log.read_text(), "told")
+        printed = self.demo.log.read_text().partition("Try next")[2].splitlines()
+        commands = [line for line in printed if line.startswith(f"  {program_name()} ")]
+        self.assertEqual(3, len(commands), printed)
+        for command in commands:
+            done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120, check=False)
+            self.assertEqual(0, done.returncode, f"{command}: {done.stdout}{done.stderr}")
 
     def test_a_second_demo_in_the_same_folder_is_refused_in_one_line(self) -> None:
         done = plfed("demo", "--dir", str(self.folder / "d"))

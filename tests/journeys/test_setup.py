@@ -40,9 +40,16 @@ class SettingUp(SynchronousTestCase):
         return said
 
     def up(self, folder: str) -> None:
-        running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder], stdout=subprocess.DEVNULL)
+        with pathlib.Path(f"{folder}.said").open("wb") as out:
+            running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder], stdout=out)
         self.addCleanup(lambda: self.assertIn(running.wait(60), (0, 130)))
         self.addCleanup(running.send_signal, signal.SIGINT)
+
+    def until_told(self, folder: str, text: str) -> None:
+        said, deadline = pathlib.Path(f"{folder}.said"), time.monotonic() + READY_WITHIN
+        while text not in said.read_text():
+            self.assertLess(time.monotonic(), deadline, f"{text} is not told: {said.read_text()}")
+            time.sleep(0.1)
 
     def until_answers(self, url: str) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -121,3 +128,6 @@ class SettingUp(SynchronousTestCase):
         options = ("--url", f"https://127.0.0.1:{self.base_port}/PLCAPI/", "--ca", ca, "--user", said["admin"])
         listed = plfed("node", "list", *options, "--password-file", str(password))
         self.assertIn("node1.example.org", listed.stdout, listed.stderr)
+        self.assertIn("node1.example.org", plfed("node", "list", "--dir", self.plc).stdout)
+        self.until_told(self.plc, f"https://127.0.0.1:{self.base_port}/PLCAPI/")
+        self.until_told(node, f"owner show --node {node}")
