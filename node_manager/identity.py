@@ -69,6 +69,7 @@ class Accounts:
         """``found`` gives the slivers there are; ``named`` further accounts by name, such as controllers."""
         self._found = found
         self._named = named
+        self._last: tuple[Any, Caller] | None = None
 
     def of(self, uid: int) -> Caller:
         """Who has this id."""
@@ -84,7 +85,12 @@ class Accounts:
             return Caller(uid)
 
     def of_request(self, request: Any) -> Caller:
-        """Who sent a request of twisted.web."""
+        """Who sent a request of twisted.web; of the last one it is known without asking the kernel again."""
+        if self._last is None or self._last[0] is not request:
+            self._last = (request, self._found_out(request))
+        return self._last[1]
+
+    def _found_out(self, request: Any) -> Caller:
         server, client = request.getHost(), request.getClientAddress()
         if not hasattr(server, "port"):
             return self.of(unix_uid(request.transport.getHandle()))

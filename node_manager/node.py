@@ -381,3 +381,18 @@ class Node:
         if found is None:
             return "making" if not entry.reason else "failed"
         return str(State.STOPPED if found.state is State.STOPPED else found.state)
+
+    def why_not(self, entry: Entry) -> str:
+        """Why nobody can be in a sliver now, and who can change that: one sentence; empty when it runs."""
+        if entry.releasing:
+            return "it is being removed"
+        if not entry.record.is_sliver:
+            return ""
+        if not entry.created:
+            return "it is not made; its controller or the slice itself can Create it"
+        if still := self.wishes.why_still(entry, self.now()):
+            return still
+        found = self.rounds.found.get(entry.record.name)
+        if found is not None and found.state is State.RUNNING:
+            return ""
+        return f"it could not be made: {entry.reason}" if entry.reason else "it is being started; ask again"

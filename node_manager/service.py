@@ -13,7 +13,7 @@ from xmlrpc.client import Fault
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -33,6 +33,7 @@ from node_manager.drivers.container.sockets import Hears
 from node_manager.identity import Accounts, Caller
 from node_manager.methods import Gate, NodeApi, local, pools, slivers, verbs
 from node_manager.node import Node
+from node_manager.pace import HELD, Pace, TooFast
 from node_manager.raw import Open, guarded
 from node_manager.records import CONTROLLER
 from node_manager.sensors import Figures, Kernel, Page
@@ -44,11 +45,12 @@ from planetlab.ask import Ask
 from planetlab.calls import Call
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings
+from planetlab.gate import Gate as Doorkeeper
 from planetlab.gate import stop_listening
 from planetlab.launch import Running
-from planetlab.limits import HardenedSite
+from planetlab.limits import HardenedSite, Rates, step_aside
 from planetlab.mail import Relay
-from planetlab.methods import Api
+from planetlab.methods import Api, Method
 from planetlab.names import SliceName
 from planetlab.serve import ApiResource, GreetRequest, Limits, hardened_site, mount
 
@@ -58,6 +60,7 @@ Listen = Callable[[str, HardenedSite], Awaitable[object]]
 log = Logger()
 _DOOR_EVERY = 1.0  # seconds until a new key opens, and until a new sliver can call us
 LIMITS = Limits(body=2 << 20, per_peer=200)  # a ticket has at most 1 MiB, and a third more in base64
+INSIDE = evolve(LIMITS, per_peer=50)  # where slivers ask
 
 
 def api() -> Api:
@@ -82,14 +85,23 @@ class NodeDialect:
 class NodeResource(ApiResource):
     """The interface as it was: no introspection, and fault 1 for what is no call."""
 
-    def __init__(self, methods: Api, greet: GreetRequest) -> None:
+    def __init__(
+        self, methods: Api, greet: GreetRequest, uid_of: Callable[[Request], int | None], pace: Pace, reactor: Any
+    ) -> None:
         super().__init__(methods, greet, NodeDialect(), limits=LIMITS)
+        self._uid_of, self._pace, self._reactor = uid_of, pace, reactor
 
     async def _value(self, name: str, args: tuple[Any, ...], request: Request, greet: Any) -> Any:
         self.api.find(name)
         return await super()._value(name, args, request, greet)
 
     async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
+        try:
+            self._pace.must_wait(self._uid_of(request), len(body), self._reactor.seconds())
+        except TooFast as refusal:
+            step_aside(request)
+            await deferLater(self._reactor, min(refusal.wait, HELD))
+            return [xmlrpc.dumps_fault(Fault(refusal.code, str(refusal)))]
         answer = await super()._serve(request, body)
         if answer is not None:
             return answer
@@ -117,6 +129,8 @@ class NodeManager:
     _timers: list[LoopingCall] = field(factory=list, init=False)
     _waiting: list[IDelayedCall] = field(factory=list, init=False)  # timers that begin later
     _postman: Postman = field(init=False)
+    _gate: Gate = field(init=False)
+    _pace: Pace = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         kernel = Kernel()
@@ -137,6 +151,9 @@ class NodeManager:
             redeemer(service, public=not settings.pl_conf.startswith("unix:")),
         )
         self.node.methods = api()
+        self._gate = Gate(self.node, Accounts(lambda: self.node.rounds.found, self.node.accounts))
+        rates = Rates(settings.calls_per_second, settings.burst)
+        self._pace = Pace(rates, self._gate.is_trusted, self._gate.name)
         self._postman = self._postman_for(settings)
         self.node.watch.told = self._postman.tell
 
@@ -170,8 +187,7 @@ class NodeManager:
 
     def _pages(self) -> list[tuple[str, Resource]]:
         """Where to answer, and with what."""
-        accounts = Accounts(lambda: self.node.rounds.found, self.node.accounts)
-        resource = NodeResource(api(), Gate(self.node, accounts).greet)
+        resource = self._resource()
         found, nodes = (lambda: self.node.rounds.found), (lambda: self.books.fact("nodes") or "")
         sensed = Figures(Kernel(), self.node.watch.history, found, nodes)
         stats = Page(lambda _: sensed.slicestat())
@@ -183,20 +199,27 @@ class NodeManager:
             (self.settings.slicestat, mount({"": stats, "slicestat": stats})),
         ]
 
-    def _gate(self) -> Gate:
-        return Gate(self.node, Accounts(lambda: self.node.rounds.found, self.node.accounts))
+    def _resource(self, caller: Callable[[], Caller] | None = None) -> NodeResource:
+        """The interface, for whoever the kernel says calls, or for one caller."""
+        gate = self._gate
+        if caller is None:
+            return NodeResource(api(), gate.greet, gate.uid_of, self._pace, self.reactor)
+
+        def greet(method: Method, args: tuple[Any, ...], _: Request) -> Call:
+            return gate.admit(method, args, caller())
+
+        return NodeResource(api(), greet, lambda _: caller().uid, self._pace, self.reactor)
 
     async def _answer_in(self, path: Path, listen: Listen) -> int:
         """Answer at a socket in this folder, to whom the kernel says that it is; gives the folder's descriptor."""
         folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folders.append(folder)  # its path may be too long for a socket's; this one never is
         where = f"unix:/proc/self/fd/{folder}/{SOCKET}:mode=666"
-        await listen(where, self._site(NodeResource(api(), self._gate().greet)))
+        await listen(where, self._site(self._resource(), INSIDE))
         return folder
 
     async def _answer_inside(self, driver: ContainerDriver, listen: Listen) -> None:
         """Answer where programs in slivers look for us: a socket in /tmp, and 127.0.0.1:812."""
-        gate = self._gate()
         folder = await self._answer_in(Path(self.settings.work, "api"), listen)
         with suppress(FileNotFoundError):  # of a node manager that was killed
             os.unlink("raw.sock", dir_fd=folder)
@@ -206,9 +229,9 @@ class NodeManager:
         if not self.settings.within:
             return
 
-        def site(name: SliceName) -> HardenedSite:
+        def site(name: SliceName) -> Doorkeeper:
             caller = Caller(self.node.rounds.found[name].uid, str(name))
-            return self._site(NodeResource(api(), lambda method, args, _: gate.admit(method, args, caller)))
+            return Doorkeeper(self._site(self._resource(lambda: caller), INSIDE), INSIDE)
 
         self._within = Within(
             listen=lambda name: driver.listen(name, "127.0.0.1", self.settings.within),
@@ -226,8 +249,8 @@ class NodeManager:
 
         return opened
 
-    def _site(self, resource: Resource) -> HardenedSite:
-        return hardened_site(mount({"": resource, "RPC2": resource}), self.reactor, LIMITS)
+    def _site(self, resource: Resource, limits: Limits) -> HardenedSite:
+        return hardened_site(mount({"": resource, "RPC2": resource}), self.reactor, limits)
 
     async def _open_door(self, listen: Listen) -> None:
         """Let slices' users in by ssh, and controllers to their calls; what is only remembered nobody enters."""
@@ -243,6 +266,7 @@ class NodeManager:
             sshd=Sshd(folder, address.strip("[]"), int(port)),
             driver=driver,
             found=lambda: self.node.rounds.found if driver else {},
+            why=self._why_still,
             others=self._controllers,
             reactor=self.reactor,
             in_thread=self._in_thread,
@@ -254,6 +278,10 @@ class NodeManager:
     async def _refresh_door(self) -> None:
         if self._door:
             self._door.refresh()
+
+    def _why_still(self, name: SliceName) -> str:
+        entry = self.books.entries.get(name)
+        return self.node.why_not(entry) if entry else "it has no record here"
 
     def _controllers(self) -> list[Account]:
         uids = self.node.accounts()

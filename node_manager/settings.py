@@ -54,6 +54,9 @@ class Settings:
     slice_prefix: str = _said("pl", "Prefix of an authority's own slices; its PREFIX_sfacm may act on every sliver.")
     prefix_authority: str = _said("plc", "That authority's hrn; a slice of another is nothing special by such a name.")
 
+    calls_per_second: float = _said(50.0, "Calls a second that one slice may make in the long run; 0: no limit.")
+    burst: int = _said(500, "Calls that one slice may make at once before the rate counts.")
+
     # whom to write to
     mail_relay: str = _said("", "Mail server that takes letters about byte caps, host:port; empty: none are written.")
     mail_from: str = _said("", "Address that letters come from; empty: support at the node's own name.")

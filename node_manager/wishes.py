@@ -16,8 +16,10 @@ from node_manager.watch import Watch
 from planetlab.errors import BadSettings
 from planetlab.names import SliceName
 from planetlab.rspec import LOANABLE
+from planetlab.units import NEVER
 
 Grants = dict[SliceName, dict[str, int]]
+PAUSED = "the node's owner has paused all slivers; the owner can let them run again (plfed owner resume)"
 
 
 def _script(file: str) -> str:
@@ -74,13 +76,26 @@ class Wishes:
     def wish(self, entry: Entry, now: float, grants: Grants | None = None) -> Wish:
         """What is wanted of a sliver now."""
         sliver = self.sliver(entry, now, self.grants() if grants is None else grants)
+        return Wish(sliver, runs=not self.why_still(entry, now))
+
+    def why_still(self, entry: Entry, now: float) -> str:
+        """Why a sliver stands still, and who can let it run: one sentence; empty when it may run."""
         record = entry.record
         creates = self._settings.is_pl_conf(record)  # without it nobody could end a pause, nor hear of a lease's end
         is_node_s = creates or is_system(record.attributes) or self._settings.is_own(record)
-        reserved = not self.reservations.lets_run(record.name, is_node_s, now)
-        paused = self.is_paused and not creates
-        idle = now >= record.expires or now < entry.stopped_until or paused or reserved
-        return Wish(sliver, runs=sliver.rspec.is_enabled and not idle)
+        if self.is_paused and not creates:
+            return PAUSED
+        if now >= record.expires:
+            return f"its time ended {now - record.expires:.0f} s ago; a newer ticket renews it"
+        if not record.rspec.is_enabled:
+            return "it is not enabled, by its authority's word or an owner's rule; whoever said so can enable it again"
+        if now < entry.stopped_until:
+            left = entry.stopped_until - now
+            ends = "" if entry.stopped_until >= NEVER else f", or in {left:.0f} s it runs by itself"
+            return f"it was stopped; its controller or the slice itself can Start it{ends}"
+        if not self.reservations.lets_run(record.name, is_node_s, now):
+            return "the node's leases say who runs now; it runs when they allow it, or under a lease of its own"
+        return ""
 
     def pause(self, paused: bool) -> None:
         """Let nobody run, or those again that should; holds over restarts. Raises `DatabaseError`; then until one."""

@@ -20,6 +20,7 @@ from planetlab.rspec import ROW, UNLIMITED
 from planetlab.tickets import BadTicket, Memory, Ticket, Verdict
 
 GUARANTEES = {"cpu_pct": "percent of processor", "net_min_rate": "kbit/s"}
+PAUSED = "the node's owner has paused it; the owner can end that (plfed owner resume)"
 ON_NODES = ("plc-instantiated", "delegated", "nm-controller")
 
 
@@ -94,9 +95,7 @@ def told(record: Mapping[str, Any], policy: Policy, now: float, cut: str = "") -
     rspec, bound = dict(record["rspec"]), dict(record)
     bound["rspec"] = rspec
     try:
-        if cut:
-            raise NotAdmitted("revoked", cut)
-        root = policy.admits_name(authority, name)
+        root = _stands(authority, name, policy, cut)
     except NotAdmitted as refusal:
         rspec["enabled"], bound["keys"] = 0, []
         return bound, [f"stopped, and its users' keys taken away: {refusal}"]
@@ -111,13 +110,36 @@ def told(record: Mapping[str, Any], policy: Policy, now: float, cut: str = "") -
     return bound, notes
 
 
+def _stands(authority: Hrn, name: SliceName, policy: Policy, cut: str) -> Root:
+    """The root that answers for a slice that is here. Raises `NotAdmitted` when none does any more."""
+    if cut:
+        raise NotAdmitted("revoked", cut)
+    return policy.admits_name(authority, name)
+
+
+def why_still(record: Mapping[str, Any], policy: Policy, now: float, cut: str = "") -> str:
+    """Why the record's sliver has to stand still, and who can change that; empty when nothing here says so."""
+    authority, name = Hrn.parse(record["authority"]), SliceName.parse(record["name"])
+    try:
+        _stands(authority, name, policy, cut)
+    except NotAdmitted as refusal:
+        return f"{refusal}; {refusal.reason.mend} can change that"
+    if policy.paused:
+        return PAUSED
+    if policy.pauses(authority, now):
+        return "the owner's calendar pauses it at this time; it runs again when that is over (plfed owner show)"
+    if not record["rspec"].get("enabled", 1) > 0:
+        return f"{authority} has suspended it (enabled is not above 0); that authority can change it"
+    return ""
+
+
 def admit(ticket: Ticket, standing: Standing, policy: Policy, node: Hrn, now: float) -> tuple[Root, Verdict]:
     """Let the holder have this ticket's sliver, or raise `NotAdmitted` with the reason.
 
     Gives the root that answers for it, and what the ticket is to the one in force.
     """
     if policy.paused:
-        raise NotAdmitted("paused", "the node's owner has paused it; nothing is admitted until that ends")
+        raise NotAdmitted("paused", f"{PAUSED}; nothing is admitted until that ends")
     root = policy.admits_name(ticket.issuer, ticket.slice)
     if ticket.instantiation not in ON_NODES:
         raise NotAdmitted("not-for-nodes", f"{ticket.slice} is {ticket.instantiation}; no node makes slivers of it")

@@ -67,6 +67,15 @@ async def GetRspec(call: Call, rcap: Rcap) -> dict[str, Any]:
     return dict(await call.store.manager.call("GetRspec", rcap))
 
 
+@public.method(Role.ANONYMOUS, reads=True)
+async def GetState(call: Call, rcap: Rcap) -> dict[str, str]:
+    """Whether the sliver that the rcap holds runs: its slice, its state, why it stands still and who can change that.
+
+    ``why`` is "" when it runs. A redemption gives an rcap also where the sliver has to stand still for now.
+    """
+    return dict(await call.store.redeemer.state(rcap))
+
+
 @public.method(Role.ANONYMOUS)
 async def SplitPool(call: Call, rcap: Rcap, rspec: dict[str, Any]) -> str:
     """Take a part of what the rcap holds; the answer is the part's own rcap."""

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
-from pl_conf.admission import Standing, admit, asked, is_redelivery, told
+from pl_conf.admission import Standing, admit, asked, is_redelivery, told, why_still
 from pl_conf.entries import Amounts, Intent, Receipt, Wish, added, amounts_of, digest_of, gone_of
 from pl_conf.figures import TICKETS
 from pl_conf.ledger import Ledger
@@ -232,6 +232,15 @@ class Redeemer:
                 failpoint("delete.recorded")
         except DatabaseError as error:
             raise NotAdmitted("disk", f"{error}; ask again when there is room") from error
+
+    async def state(self, rcap: str) -> dict[str, str]:
+        """Whether the sliver that this rcap holds runs, and if not, why and who can change that."""
+        wish = self.ledger.held_by(rcap)
+        if wish is None:
+            raise NotAdmitted("unknown-rcap", "no sliver here is held by this rcap")
+        told_state = await self.manager.call("GetState", str(wish.slice))
+        why = why_still(wish.asked, self.rules.policy, self.time.wall(), self.rules.cut.get(wish.digest, ""))
+        return {"slice": str(wish.slice), "state": str(told_state["state"]), "why": why or str(told_state["why"])}
 
     async def recover(self) -> None:
         """Finish or undo what an earlier run began. Raises nothing: what cannot be settled yet stays in the journal."""

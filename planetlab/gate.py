@@ -86,7 +86,8 @@ class _Visitor(ProtocolWrapper):
         if getattr(self.transport, "_tempDataLen", 0) or len(getattr(self.transport, "dataBuffer", b"")):
             return False
         inner = getattr(self.wrappedProtocol, "wrappedProtocol", self.wrappedProtocol)  # TLS, where there is some
-        return not getattr(getattr(inner, "_channel", None), "is_busy", False)
+        channel = getattr(inner, "_channel", None)
+        return getattr(channel, "resting", False) or not getattr(channel, "is_busy", False)
 
     def make_room(self) -> None:
         """End at once, below TLS; what the kernel has of an answer still goes out, which it would not by an abort."""

@@ -51,18 +51,18 @@ BULK = Limits(body=8 << 20)
 
 @define
 class Bucket:
-    """A peer's allowance: it fills at a rate, up to a burst, and each request takes one."""
+    """A peer's allowance: it fills at a rate, up to a burst, and each request takes one, or what it costs."""
 
     left: float
     at: float
 
-    def take(self, now: float, rate: float, burst: int) -> float:
+    def take(self, now: float, rate: float, burst: int, cost: float = 1.0) -> float:
         """0.0 if one more may come, else the seconds after which it may."""
         self.left = min(float(burst), self.left + max(0.0, now - self.at) * rate)
         self.at = now
         if self.left < 1.0:
             return (1.0 - self.left) / rate
-        self.left -= 1.0
+        self.left -= cost
         return 0.0
 
 
@@ -74,14 +74,14 @@ class Rates:
     burst: int
     buckets: dict[str, Bucket] = field(factory=dict)
 
-    def wait(self, peer: str, now: float) -> float:
+    def wait(self, peer: str, now: float, cost: float = 1.0) -> float:
         """Seconds that ``peer`` has to wait before its next request; 0.0 if it need not."""
         if self.rate <= 0.0:
             return 0.0
         if len(self.buckets) > 10_000:
             full = self.burst / self.rate
             self.buckets = {name: one for name, one in self.buckets.items() if now - one.at < full}
-        return self.buckets.setdefault(peer, Bucket(self.burst, now)).take(now, self.rate, self.burst)
+        return self.buckets.setdefault(peer, Bucket(self.burst, now)).take(now, self.rate, self.burst, cost)
 
 
 class _Request(Request):
@@ -130,6 +130,11 @@ class _Request(Request):
             self.setHeader(b"Connection", b"close")
         super().write(data)
 
+    def step_aside(self) -> None:
+        """It waits without being worked on: it takes nobody's place, and its connection may be ended for others."""
+        self._leave()
+        self.channel.resting = True
+
     def _cleanup(self) -> None:
         self._leave()
         super()._cleanup()
@@ -144,6 +149,12 @@ class _Request(Request):
             self.channel.site.in_work -= 1
 
 
+def step_aside(request: Any) -> None:
+    """Let a request wait without taking anybody's place, where the server has places."""
+    if isinstance(request, _Request):
+        request.step_aside()
+
+
 class _Channel(http.HTTPChannel):
     """One connection, with the time at which its peer is late."""
 
@@ -151,6 +162,7 @@ class _Channel(http.HTTPChannel):
     maxHeaders = 100
     due: float | None = None
     refused = False
+    resting = False
     _unread = 0
     _idle = False
     _answered = 0.0
@@ -201,7 +213,7 @@ class _Channel(http.HTTPChannel):
     def requestDone(self, request: Request) -> None:
         if self.site.draining:
             self.persistent = False
-        self._idle = True
+        self._idle, self.resting = True, False
         self._answered = self.site.reactor.seconds()
         self._wait(self.site.limits.idle)
         super().requestDone(request)

@@ -2,7 +2,7 @@
 
 Runs under the system's own Python as an unprivileged user, with nothing of this project importable; its socket lies
 beside it. It says once what is wanted, as one line of JSON, with the descriptors 0, 1 and 2; later a byte for each
-change of the window's size. The answer is the exit code, four bytes.
+change of the window's size. The answer is the exit code, four bytes, and after it why nobody was let in, if so.
 """
 
 import array
@@ -43,6 +43,8 @@ def main() -> int:
             return 255
         answer += told
     code: int = struct.unpack("!i", answer)[0]
+    if why := door.makefile("rb").read(1000).decode("utf-8", "replace"):
+        print(why, file=sys.stderr)
     return code & 255
 
 

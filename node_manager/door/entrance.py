@@ -2,7 +2,7 @@
 
 A connection brings one line of JSON and three descriptors within seconds, or is closed. The program inside gets these
 descriptors and nothing else of the node; when it ends, its code is the answer; when the connection ends first, the
-program is hung up on.
+program is hung up on. Who cannot be let in is told why after the code.
 """
 
 import json
@@ -21,9 +21,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from node_manager.identity import unix_uid
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, PlanetLabError
 
 _MOST = 128 << 10  # bytes of a request; Linux takes no longer argument
+_MOST_SAID = 1000  # bytes of a refusal
 _WITHIN = 10.0  # seconds for a request to come
 _ENVIRONMENT = ("LANG", "SSH_CONNECTION", "TERM")
 
@@ -124,12 +125,13 @@ class Entering(Connection):
         self._answer(code if code >= 0 else 128 - code)
 
     def _refuse(self, failure: Any) -> None:
-        self.log.warn("uid {uid} cannot enter: {why}", uid=self._uid, why=failure.getErrorMessage())
-        self._answer(254)
+        why = failure.getErrorMessage()
+        self.log.warn("uid {uid} cannot enter: {why}", uid=self._uid, why=why)
+        self._answer(254, why if failure.check(PlanetLabError) else "")
 
-    def _answer(self, code: int) -> None:
+    def _answer(self, code: int, why: str = "") -> None:
         if self.transport:
-            self.transport.write(struct.pack("!i", code))
+            self.transport.write(struct.pack("!i", code) + why.encode()[:_MOST_SAID])
             self.transport.loseConnection()
 
     def _abort(self) -> None:

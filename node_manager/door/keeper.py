@@ -33,19 +33,21 @@ class Attaches(Protocol):
 
 
 def slices(found: Mapping[SliceName, Found]) -> list[Account]:
-    """The accounts of the slivers that run and whose users have keys."""
+    """The accounts of the slivers whose users have keys; of one that stands still they are told so by a sentence."""
     return [
         Account(name=str(name), uid=each.uid + USER, gid=each.uid + GROUP, keys=each.sliver.keys, command=ENTER)
         for name, each in found.items()
-        if each.state is State.RUNNING and each.sliver and each.sliver.keys
+        if each.state is not State.HALF and each.sliver and each.sliver.keys
     ]
 
 
-def whose(uid: int, found: Mapping[SliceName, Found]) -> SliceName:
-    """The slice one of whose ids this is. Raises `DriverError`."""
+def whose(uid: int, found: Mapping[SliceName, Found], why: Callable[[SliceName], str] = lambda name: "") -> SliceName:
+    """The slice one of whose ids this is, if it runs. Raises `DriverError`, which says ``why`` it does not."""
     for name, each in found.items():
-        if each.uid <= uid < each.uid + each.uids and each.state is State.RUNNING:
-            return name
+        if each.uid <= uid < each.uid + each.uids:
+            if each.state is State.RUNNING:
+                return name
+            raise DriverError(f"{name} does not run on this node: {why(name) or f'it is {each.state}'}")
     raise DriverError(f"user id {uid} belongs to no sliver that runs")
 
 
@@ -77,6 +79,7 @@ class Keeper:
     sshd: Sshd
     driver: Attaches | None  # None where nobody can enter, and only the other accounts are of use
     found: Callable[[], Mapping[SliceName, Found]]
+    why: Callable[[SliceName], str] = lambda name: ""  # why a sliver stands still, for who would come in
     others: Callable[[], list[Account]]  # accounts beside the slivers', such as controllers'
     reactor: Any
     in_thread: Callable[[Callable[[], Any]], "Deferred[Any]"]
@@ -112,7 +115,7 @@ class Keeper:
         self.sshd.stop()
 
     def _enter(self, uid: int, asked: Asked, files: list[int]) -> "Deferred[Inside]":
-        name, driver = whose(uid, self.found()), self.driver
+        name, driver = whose(uid, self.found(), self.why), self.driver
         if driver is None:
             raise DriverError(f"{name} is only remembered on this node; nobody can enter it")
         return self.in_thread(lambda: driver.attach(name, asked.command, files, asked.terminal, asked.environment))

@@ -87,6 +87,21 @@ class Gate:
             self._may_act_on(args[0], caller)
         return evolve(call, auth_method="uid")
 
+    def is_trusted(self, uid: int) -> bool:
+        """Whether a user id speaks for the owner or the creation service, who may ask as fast as they like."""
+        settings = self._node.settings
+        if uid in settings.owner_uids or uid == settings.pl_conf_uid:
+            return True
+        return bool(settings.pl_conf_slice) and self._is_pl_conf(self._accounts.of(uid))
+
+    def name(self, uid: int) -> str:
+        """Who has this user id."""
+        return str(self._accounts.of(uid))
+
+    def uid_of(self, request: Any) -> int | None:
+        """The user id of who sent a request; None when nobody knows."""
+        return self._accounts.of_request(request).uid
+
     def _may_act_on(self, name: Any, caller: Caller) -> None:
         record = None
         try:

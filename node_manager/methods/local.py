@@ -77,6 +77,14 @@ def Slivers(call: Call) -> list[dict[str, Any]]:
 
 
 @api.method(Role.PEER, Role.ADMIN, Role.USER, reads=True)
+def GetState(call: Call, sliver_name: SliceName) -> dict[str, str]:
+    """One sliver: its state, in the words of Slivers, and why it does not run with who can change that, or ""."""
+    node: Node = call.store
+    entry = node.entry(sliver_name)
+    return {"name": str(sliver_name), "state": node.state(entry), "why": node.why_not(entry)}
+
+
+@api.method(Role.PEER, Role.ADMIN, Role.USER, reads=True)
 async def GetOwners(call: Call, since: Stamp = 0) -> dict[str, Any]:
     """Whose packets are whose: what changed since a stamp, as {"stamp": int, "owners": [struct]}.
 

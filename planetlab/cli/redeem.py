@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xmlrpc.client import Binary
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from planetlab.ask import Ask, each
 from planetlab.errors import PeerError
@@ -14,13 +14,14 @@ AT_ONCE = 50
 
 @frozen
 class NodeOutcome:
-    """What came of one node: an rcap, or a reason."""
+    """What came of one node: an rcap, or a reason. ``still``: why the sliver does not run now; "" when it does."""
 
     node: str
     rcap: str = ""
     code: int = 0
     reason: str = ""
     seconds: float = 0.0
+    still: str = ""
 
     @property
     def ok(self) -> bool:
@@ -30,7 +31,8 @@ class NodeOutcome:
     @property
     def line(self) -> str:
         """The outcome for people."""
-        said = f"ok, rcap {self.rcap}" if self.ok else f"refused ({self.code}): {self.reason}"
+        stands = f", but the sliver stands still: {self.still}" if self.still else ""
+        said = f"ok, rcap {self.rcap}{stands}" if self.ok else f"refused ({self.code}): {self.reason}"
         return f"{self.node:<24} {self.seconds:6.2f} s  {said}"
 
 
@@ -51,6 +53,15 @@ async def delete(url: str, rcap: str, asking: Callable[[str], Ask]) -> tuple[int
     return answer(await asking(url).call("delete_sliver", rcap))
 
 
+async def still(url: str, rcap: str, asking: Callable[[str], Ask]) -> str:
+    """Why the sliver of an rcap does not run, if the node says so; nodes of old cannot be asked."""
+    try:
+        code, value = answer(await asking(url).call("GetState", rcap))
+    except PeerError:
+        return ""
+    return str(value.get("why", "")) if code == 0 and isinstance(value, dict) else ""
+
+
 async def redeem(
     nodes: Mapping[str, str],
     sealed: bytes,
@@ -64,6 +75,19 @@ async def redeem(
 
     found = await each(sorted(nodes), one, at_once=AT_ONCE, on_done=lambda outcome: on_done(_told(outcome)))
     return [_told(outcome) for outcome in found]
+
+
+async def looked_at(
+    outcomes: Sequence[NodeOutcome], nodes: Mapping[str, str], asking: Callable[[str], Ask]
+) -> Sequence[NodeOutcome]:
+    """The outcomes, each that gave an rcap with what its node says of the sliver now."""
+
+    async def one(outcome: NodeOutcome) -> NodeOutcome:
+        why = await still(nodes[outcome.node], outcome.rcap, asking) if outcome.ok else ""
+        return evolve(outcome, still=why)
+
+    found = await each(outcomes, one, at_once=AT_ONCE)
+    return [told.item if told.value is None else told.value for told in found]
 
 
 def _told(outcome: Any) -> NodeOutcome:

@@ -11,7 +11,7 @@ from attrs import asdict
 
 from planetlab.ask import Ask
 from planetlab.cli.calling import authority
-from planetlab.cli.redeem import redeem
+from planetlab.cli.redeem import looked_at, redeem
 from planetlab.cli.run import errors_told, run
 from planetlab.cli.say import Progress, Voice
 from planetlab.cli.target import Target, read_facts, target_options
@@ -66,12 +66,17 @@ def redeem_ticket(
 
     async def work(reactor: Any) -> int:
         bar = Progress(len(urls))
-        outcomes = await redeem(
-            urls, sealed, lambda url: Ask(url, reactor=reactor), lambda outcome: bar.step(outcome.node)
-        )
+
+        def asking(url: str) -> Ask:
+            return Ask(url, reactor=reactor)
+
+        outcomes = await redeem(urls, sealed, asking, lambda outcome: bar.step(outcome.node))
+        outcomes = await looked_at(outcomes, urls, asking)
         failed = [outcome for outcome in outcomes if not outcome.ok]
+        standing = sum(bool(outcome.still) for outcome in outcomes)
         lines = [outcome.line for outcome in outcomes] + [
             f"{len(outcomes) - len(failed)} of {len(outcomes)} gave a sliver"
+            + (f"; {standing} of these stand still" if standing else "")
         ]
         Voice(as_json).result([{**asdict(outcome), "ok": outcome.ok} for outcome in outcomes], lines)
         return 1 if failed else 0

@@ -56,6 +56,7 @@ class SigningIn(Ground, TestCase):
             sshd=self.sshd,
             driver=self.node,
             found=self.node.look,
+            why=lambda name: "it rests",
             others=list,
             reactor=reactor,
             in_thread=deferToThread,
@@ -155,10 +156,12 @@ class SigningIn(Ground, TestCase):
         out, err, code = await self.ssh("-o", f"ProxyCommand={proxy}", "-W", "127.0.0.1:80", first=True)
         self.assertEqual(("from inside\n", ""), (out, err))
 
-    async def test_a_stopped_sliver_cannot_be_entered_and_the_user_is_told_by_the_code(self) -> None:
+    async def test_a_stopped_sliver_cannot_be_entered_and_the_user_is_told_why_and_by_the_code(self) -> None:
         self.node.stop(CODEEN)
-        _, _, code = await self.ssh("id")
-        self.assertEqual(254, code)
+        for _ in range(2):  # also when the accounts have been gone through since
+            _, err, code = await self.ssh("id")
+            self.assertEqual((254, "princeton_codeen does not run on this node: it rests\n"), (code, err))
+            self.refresh()
 
     async def test_a_connection_that_ends_hangs_up_on_the_program(self) -> None:
         words = ["-n", "10", shutil.which("ssh") or ""]

@@ -516,6 +516,49 @@ class TheCreationServiceInASliver(ApiTest):
             self.assertEqual(method == "Resume", states[SIRIUS] is State.RUNNING, method)
 
 
+class StandingStill(ApiTest):
+    """A sliver that does not run says why, and who can change that."""
+
+    def why(self, caller: Caller = SELF) -> tuple[str, str]:
+        told = self.ok(caller, "GetState", "princeton_codeen")
+        return told["state"], told["why"]
+
+    def test_is_asked_of_by_itself_who_it_delegates_to_the_owner_and_pl_conf(self) -> None:
+        for caller in (SELF, CONTROLLER, OWNER, PL_CONF):
+            self.assertEqual(("running", ""), self.why(caller))
+        self.assertEqual(108, self.fault(STRANGER, "GetState", "princeton_codeen")[0])
+
+    def test_by_the_owners_word(self) -> None:
+        self.ok(OWNER, "Pause")
+        state, why = self.why()
+        self.assertEqual("stopped", state)
+        self.assertIn("plfed owner resume", why)
+
+    def test_by_a_stop_that_lasts_until_start_or_until_its_authority_has_it_run(self) -> None:
+        self.ok(CONTROLLER, "Stop", "princeton_codeen")
+        self.assertEqual(("stopped", "it was stopped; its controller or the slice itself can Start it"), self.why())
+        self.ok(PL_CONF, "Instantiate", record(SIRIUS).wire())
+        self.ok(Caller(self.world.driver.look()[SIRIUS].uid, "princeton_sirius"), "Stop", "princeton_sirius")
+        self.assertIn("in 600 s it runs by itself", self.ok(OWNER, "GetState", "princeton_sirius")["why"])
+
+    def test_by_its_authoritys_word(self) -> None:
+        told = self.delegated(rspec=ResourceSpec(enabled=0), timestamp=NOON + 1)
+        self.ok(PL_CONF, "Instantiate", told.wire())
+        self.assertIn("it is not enabled", self.why()[1])
+
+    def test_by_leases(self) -> None:
+        self.ok(OWNER, "Reserve", "lease_or_idle", [])
+        self.assertIn("leases", self.why()[1])
+
+    def test_by_its_time(self) -> None:
+        self.world.later(86401.0)
+        self.assertEqual(("expired", "its time ended 1 s ago; a newer ticket renews it"), self.why())
+
+    def test_by_its_destruction(self) -> None:
+        self.ok(CONTROLLER, "Destroy", "princeton_codeen")
+        self.assertEqual(("recorded", "it is not made; its controller or the slice itself can Create it"), self.why())
+
+
 class Ports(ApiTest):
     def setUp(self) -> None:
         self.world = World(ports=(53, 640, 641))

@@ -198,7 +198,11 @@ class WhenADriverFails(NodeTest):
         world = World(driver)
         error = self.fails(DriverError, world.node.instantiate(record()))
         self.assertIn("no space left on device", str(error))
-        self.assertEqual("failed", world.node.state(world.books.entries[CODEEN]))
+        entry = world.books.entries[CODEEN]
+        self.assertEqual(
+            ("failed", "it could not be made: cannot make princeton_codeen: no space left on device"),
+            (world.node.state(entry), world.node.why_not(entry)),
+        )
         driver.broken = None
         self.done(world.node.round())
         self.assertEqual(

@@ -5,7 +5,7 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from xmlrpc.client import Fault, ServerProxy, dumps
 
 from twisted.internet import reactor
@@ -26,21 +26,24 @@ from tests.node_manager.world import KEY, NOON, record
 class ServiceTest(TestCase):
     """A node manager on a Unix socket and on ports of the loopback that the kernel chose."""
 
+    stated: ClassVar[dict[str, Any]] = {}  # settings beside the usual ones
+
     async def setUp(self) -> None:
         self.place = Path(tempfile.mkdtemp())  # a socket's path may have 107 bytes at most
         self.socket = self.place / "nm.sock"
         me = os.getuid()
-        settings = Settings(
-            socket=f"unix:{self.socket}:mode=666",
-            tcp="tcp:0:interface=127.0.0.1",
-            sensors="tcp:0:interface=127.0.0.1",
-            slicestat="tcp:0:interface=127.0.0.1",
-            books=str(self.place / "books.db"),
-            pl_conf="unix:/nonexistent",
-            pl_conf_uid=me,
-            owner_uids=(me,),
-            driver="memory",
-        )
+        usual: dict[str, Any] = {
+            "socket": f"unix:{self.socket}:mode=666",
+            "tcp": "tcp:0:interface=127.0.0.1",
+            "sensors": "tcp:0:interface=127.0.0.1",
+            "slicestat": "tcp:0:interface=127.0.0.1",
+            "books": str(self.place / "books.db"),
+            "pl_conf": "unix:/nonexistent",
+            "pl_conf_uid": me,
+            "owner_uids": (me,),
+            "driver": "memory",
+        }
+        settings = Settings(**usual | self.stated)
         self.running = Running(settings, reactor, SetClock(NOON), self.place / "settings.toml")
         self.manager = await serve(self.running)
         self.nm = Ask(f"unix:{self.socket}", reactor=reactor)

@@ -5,9 +5,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pl_conf.policy import Window
+from pl_conf.policy import DAYS, Window
 from pl_conf.refusals import NotAdmitted
 from planetlab.errors import BadArgument, BadSettings, NotFound
+from planetlab.rspec import ResourceSpec
 from tests.pl_conf.samples import CODEEN, EPFL, NOW, SURVEY, ticket
 from tests.pl_conf.world import EPFL_SIGNS, PLC_SIGNS, World, now
 
@@ -63,6 +64,32 @@ class AnOwner(SynchronousTestCase):
         now(self.owner.pause(False))
         now(self.owner.settle())
         self.assertEqual(["Pause", "Resume"], steps())
+
+    def test_and_who_holds_a_sliver_is_told_why_it_stands_still_and_who_can_change_that(self) -> None:
+        redeemer = self.world.redeemer
+        rcap = now(redeemer.redeem(PLC_SIGNS.xmldsig(ticket()), "push")).rcap
+
+        def why() -> str:
+            return str(now(redeemer.state(rcap))["why"])
+
+        self.assertEqual("", why())
+        now(self.owner.pause(True))
+        self.assertIn("plfed owner resume", why())
+        now(self.owner.pause(False))
+        self.assertEqual("", why())
+        now(self.owner.deny("princeton_codeen"))
+        self.assertEqual(
+            "the owner has barred princeton_codeen of plc from this node; the node's owner can change that", why()
+        )
+        now(self.owner.allow("princeton_codeen"))
+        now(self.owner.calendar([{"days": list(DAYS), "pause": True}]))
+        self.assertIn("calendar", why())
+        now(self.owner.calendar([]))
+        suspended = ticket(serial="plc-2", timestamp=NOW, rspec=ResourceSpec(enabled=0))
+        now(redeemer.redeem(PLC_SIGNS.xmldsig(suspended), "push"))
+        self.assertIn("plc has suspended it", why())
+        error = self.assertRaises(NotAdmitted, now, redeemer.state("0" * 32))
+        self.assertEqual("unknown-rcap", error.reason.word)
 
     def test_pause_outlives_a_restart(self) -> None:
         now(self.owner.pause(True))

@@ -3,12 +3,15 @@
 import http.client
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
 from xmlrpc.client import Binary, Fault, dumps, loads
 
+from tests.pl_conf.process import ROOT
 from tests.pl_conf.test_process import OnLoopback, fresh
 
 
@@ -53,6 +56,26 @@ class TheSocket(OnLoopback):
         self.assertEqual(220, self.node.proxy().create_sliver(fresh("late"))[0])
         self.ask("Resume")
         self.assertEqual("running", self.slivers()["princeton_stopping"])
+
+    def test_a_ticket_that_comes_again_during_a_pause_is_answered_as_before_and_the_command_says_who_can_end_it(
+        self,
+    ) -> None:
+        sealed = fresh("resting")
+        rcap = self.node.proxy().create_sliver(sealed)[1][0]
+        self.assertEqual("", self.node.proxy().GetState(rcap)[1]["why"])
+        self.ask("Pause")
+        self.addCleanup(self.ask, "Resume")
+        self.assertEqual([0, [rcap]], self.node.proxy().create_sliver(sealed))
+        code, told = self.node.proxy().GetState(rcap)
+        self.assertEqual((0, "princeton_resting", "stopped"), (code, told["slice"], told["state"]))
+        self.assertIn("plfed owner resume", told["why"])
+        file = self.node.place / "ticket.xml"
+        file.write_bytes(sealed)
+        where = f"http://127.0.0.1:{self.node.port}/"
+        command = [sys.executable, "-m", "planetlab.cli", "ticket", "redeem", str(file), "--node", where]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        self.assertIn(f"ok, rcap {rcap}, but the sliver stands still: the node's owner has paused it", ended.stdout)
+        self.assertIn("1 of 1 gave a sliver; 1 of these stand still", ended.stdout)
 
     def test_tells_what_is_wrong_with_an_owners_call(self) -> None:
         for call in (("Cap", "", "colour", 1.0), ("Cap", "emulab", "share", 1.0), ("Calendar", [{"days": "mon"}])):

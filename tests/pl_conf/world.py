@@ -90,7 +90,7 @@ class ScriptedNode:
 
     async def call(self, name: str, *args: Any) -> Any:
         self.calls.append((name, str(args)))
-        return {"cpu_pct": 1}
+        return {"state": "running", "why": ""} if name == "GetState" else {"cpu_pct": 1}
 
     def misbehave(self, name: str) -> None:
         if self.silent:
