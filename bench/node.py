@@ -40,8 +40,7 @@ def figures() -> Iterator[Figure | Amount]:
                 try:
                     yield from _of(node, driver)
                 finally:
-                    for each in node.call("Slivers"):
-                        node.call("Release", each["rcap"])
+                    node.clear()
                     node.end()
                 if driver == "container":
                     yield from sliver_steps.figures(Path(place, "steps"), netns)

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.request import urlopen
-from xmlrpc.client import Binary, ServerProxy
+from xmlrpc.client import Binary, Fault, ServerProxy
 
 from node_manager.settings import Settings
 from pl_conf.settings import Settings as PlConfSettings
@@ -25,6 +26,7 @@ from tests.ports import free_port
 
 IMAGES = Path(os.environ.get("PLFED_IMAGES", "/var/lib/plfed/images"))
 MOST = 2000  # slivers that the node has room for
+CLEARED = 300.0  # seconds in which all slivers are gone
 _PLC = Hrn(("plc",))
 
 
@@ -54,23 +56,27 @@ class NodeUnder:
             listen_operator="", node_manager=f"unix:{self.socket}", report="", burst=100_000,
         )  # fmt: skip
         self._processes: list[subprocess.Popen[str]] = []
-        for package, settings in (("node_manager", manager), ("pl_conf", pl_conf)):
-            (place / f"{package}.toml").write_text(dumps(settings))
-            self._processes.append(self._started(package))
+        try:
+            for package, settings in (("node_manager", manager), ("pl_conf", pl_conf)):
+                (place / f"{package}.toml").write_text(dumps(settings))
+                self._start(package)
+        except BaseException:  # a signal too: they are in sessions of their own, and nobody else would end them
+            self.end()
+            raise
         self.manager = self._processes[0].pid
 
-    def _started(self, package: str) -> "subprocess.Popen[str]":
+    def _start(self, package: str) -> None:
         command = [sys.executable, "-m", package, "--config", str(self.place / f"{package}.toml")]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        # in a session of its own, since it has to clean up after a Ctrl-C that all of ours get
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self._processes.append(process)
         assert process.stderr
         said = ""
         while "ready" not in (line := process.stderr.readline()):
             if not line:
-                self.end()
                 raise RuntimeError(said)
             said = line.strip()
         Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would hold it up
-        return process
 
     def call(self, method: str, *args: Any) -> Any:
         """One call of the node manager's, on a connection of its own."""
@@ -114,11 +120,28 @@ class NodeUnder:
             rows = (line.split() for line in page.read().decode().splitlines())
             return next(float(row[1]) for row in rows if row and row[0] == name)
 
+    def clear(self) -> None:
+        """Leave no sliver, whoever made it and however far that had come. Raises `RuntimeError` for what is left."""
+        self._end(self._processes.pop())  # pl_conf would have them made again
+        until = time.monotonic() + CLEARED
+        while there := [each for each in self.call("Slivers") if each["state"] != "stray"]:
+            if time.monotonic() > until:
+                raise RuntimeError(f"{len(there)} slivers are left, {there[0]['name']} one of them")
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda each: self._release(each["rcap"]), there))
+
+    def _release(self, rcap: str) -> None:
+        with suppress(Fault, OSError):  # it takes longer; the next look shows
+            self.call("Release", rcap)
+
     def end(self) -> None:
         """End the processes; what slivers there are, stay."""
-        for process in reversed(self._processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
+        while self._processes:
+            self._end(self._processes.pop())
+
+    def _end(self, process: "subprocess.Popen[str]") -> None:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
 
 
 def slice_name(number: int) -> SliceName:
@@ -140,10 +163,10 @@ def network() -> Iterator[str]:
         yield ""
         return
     name = f"plfed-bench-{os.getpid()}"
-    for words in (("netns", "add", name), ("-n", name, *["link", "add", "up0", "type", "veth", "peer", "name", "up1"])):
-        subprocess.run(("ip", *words), check=True)
     try:
-        subprocess.run(("ip", "-n", name, "link", "set", "up0", "up"), check=True)
+        subprocess.run(("ip", "netns", "add", name), check=True)
+        for words in ("add up0 type veth peer name up1", "set up0 up"):
+            subprocess.run(("ip", "-n", name, "link", *words.split()), check=True)
         yield name
     finally:
         subprocess.run(("ip", "netns", "del", name), check=True)
