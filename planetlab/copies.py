@@ -3,7 +3,7 @@
 Everything is told in the peer's own numbers; who carries a plan out knows which number each has here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -159,6 +159,19 @@ class Plan:
         joined, parted = (sum(map(len, pairs.values())) for pairs in (self.joined, self.parted))
         return {"objects": said, "links": {"new": joined, "gone": parted}, "skipped": skipped,
                 "skipped_count": len(self.skipped), "held_back": self.doubted}  # fmt: skip
+
+    def pieces(self, most: int) -> Iterator["Plan"]:
+        """What it adds, as plans of at most ``most`` rows, in the order in which the rows refer to each other."""
+        nouns: dict[str, tuple[Any, ...]] = dict.fromkeys(self.new, ())
+        kinds: dict[str, frozenset[Pair]] = dict.fromkeys(LINKS, frozenset())
+        for noun in NOUNS:
+            name, new = noun.record.name, self.new[noun.record.name]
+            for at in range(0, len(new), most):
+                yield Plan(nouns, nouns, {**nouns, name: new[at : at + most]}, kinds, kinds)
+        for kind in LINKS:
+            pairs = sorted(self.joined[kind])
+            for at in range(0, len(pairs), most):
+                yield Plan(nouns, nouns, nouns, {**kinds, kind: frozenset(pairs[at : at + most])}, kinds)
 
     @property
     def size(self) -> int:

@@ -54,6 +54,7 @@ NAMES = {
     "round.destroyed": "a sliver is gone, the books still hold it",
     "refresh.answered": "a peer told its objects, nothing was looked at",
     "refresh.planned": "what a peer's answer means was planned, nothing is written",
+    "refresh.arriving": "a piece of a peer that is read for the first time was committed, nobody sees it yet",
     "refresh.before-commit": "a peer's objects were taken over, not committed",
     "refresh.after-commit": "a peer's objects were committed, the answer not sent",
     "report.begun": "a node's state was looked at, its authority was told nothing",

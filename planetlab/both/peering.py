@@ -1,7 +1,8 @@
 """Taking over another PLC's objects: ask it, signed; plan beside the calls; carry the plan out in one transaction.
 
 A peer that is away, slow or wrong changes nothing here. The plan is made as a reader; writers wait only while what
-differs is written, readers never. What a crash leaves is the state before or the state after.
+differs is written, readers never. What a crash leaves is the state before or the state after; a large peer is written
+in pieces the first time, and nobody sees it before the last.
 """
 
 import fcntl
@@ -17,12 +18,13 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from planetlab import copy_plan
-from planetlab.both import introducing
+from planetlab.both import arrival, introducing
 from planetlab.both.allowance import Spending
+from planetlab.both.arrival import Arrival
 from planetlab.both.asking import Asking, Told
 from planetlab.both.desk import Desk
 from planetlab.both.hearing import ALARMING, Hearing
-from planetlab.both.phases import OF_NOUNS, Stopwatch
+from planetlab.both.phases import Stopwatch
 from planetlab.copies import Here, Plan
 from planetlab.errors import (
     BadSettings,
@@ -38,8 +40,8 @@ from planetlab.following import Known
 from planetlab.launch import Running
 from planetlab.records.peers import PEER
 from planetlab.refusals import BadPaper
+from planetlab.registry import arriving, peer_papers
 from planetlab.registry import copies as registry_copies
-from planetlab.registry import peer_papers
 from planetlab.registry.peer_papers import Paper
 from planetlab.registry.store import Row, Store
 
@@ -76,6 +78,7 @@ class Peering:
         desk = self.at_work()
         with self._alone(peer):
             watch, heard = Stopwatch(), None
+            await arrival.clear(desk, peer["peer_id"])
             try:
                 heard = await self._listen(desk, peer)
                 told = await self._tells(peer, heard, watch)
@@ -104,6 +107,8 @@ class Peering:
                     if not left:
                         raise
                     log.info("the registry changed while {peer} was looked at; once more", peer=peer["peername"])
+                finally:
+                    await arrival.clear(desk, peer["peer_id"])
         finally:
             self._turn.release()
 
@@ -179,14 +184,20 @@ class Peering:
         watch.lap("local_nodes")
         failpoint("refresh.planned")
         _tell(peer, plan)
+        numbers = {name: {theirs: copy.number for theirs, copy in held.items()} for name, held in here.held.items()}
+        comes = Arrival(desk, number, numbers, lambda store: _must_count(store, peer), watch.lap_of, self.reactor)
+        unseen = arrival.is_needed(plan, here)
+        if unseen:
+            await comes.write(plan)
 
         def do(store: Store) -> None:
-            if store.row(PEER, Compare("peer_id", "=", number), ("peer_id",)) is None:
-                raise NotFound(f"peer {peer['peername']} was deleted meanwhile")
-            _must_count(store, peer)
+            comes.still(store)
             _learn(store, peer, heard)
-            numbers = {name: {theirs: copy.number for theirs, copy in held.items()} for name, held in here.held.items()}
-            registry_copies.carry_out(store, number, plan, numbers, lambda phase: watch.lap(OF_NOUNS.get(phase, phase)))
+            if unseen:
+                arriving.end(store, number)
+            else:
+                registry_copies.carry_out(store, number, plan, numbers, comes.lap)
+            registry_copies.taken_over(store, number, plan.doubted)
             if told.tickets is not None:
                 peer_papers.keep_tickets(store, number, told.tickets)
             peer_papers.taken_over(store, number, "" if plan.doubted else told.stamp)
@@ -231,6 +242,8 @@ def _learn(store: Store, peer: Row, heard: Heard | None) -> None:
 
 
 def _must_count(store: Store, peer: Row) -> None:
+    if store.row(PEER, Compare("peer_id", "=", peer["peer_id"]), ("peer_id",)) is None:
+        raise NotFound(f"peer {peer['peername']} was deleted meanwhile")
     paper = peer_papers.of(store, peer["peer_id"])
     if paper is not None and paper.state == peer_papers.SUSPENDED:
         raise PlanetLabError(f"peer {peer['peername']} was suspended meanwhile")

@@ -21,6 +21,10 @@ class Stopwatch:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self.since
         self.since = now
 
+    def lap_of(self, noun: str) -> None:
+        """The phase of this noun has ended, or one that is of no noun."""
+        self.lap(OF_NOUNS.get(noun, noun))
+
     def told(self) -> dict[str, float]:
         """Every phase's seconds, in the order of the phases."""
         return {phase: self.seconds.get(phase, 0.0) for phase in ("transport", "peer_db", *PHASES)}

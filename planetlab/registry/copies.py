@@ -57,7 +57,8 @@ def _held(store: Store, noun: Noun, peer_id: int) -> dict[int, Held]:
 def _taken(store: Store, noun: Noun, peer_id: int, answer: Answer) -> frozenset[str]:
     """Of the names in an answer those that others have here; an e-mail address counts for its own origin only.
 
-    Only these are looked up, so that a peer costs by what it says and not by how many others there are.
+    Only these are looked up, so that a peer costs by what it says and not by how many others there are. Those of peers
+    that are not seen yet count as well.
     """
     record = noun.record
     if record.name == "Person":
@@ -67,8 +68,8 @@ def _taken(store: Store, noun: Noun, peer_id: int, answer: Answer) -> frozenset[
     names = json.dumps(sorted(said | {name.lower() for name in said}))
     return _texts(
         store,
-        f"SELECT {noun.unique} FROM {record.source} WHERE {noun.unique} IN (SELECT value FROM json_each(?)) "
-        f"AND peer_id IS NOT ? {alive}",
+        f"SELECT {noun.unique} FROM {record.table} WHERE {noun.unique} IN (SELECT value FROM json_each(?)) "
+        f"AND peer_id IS NOT ? AND {record.soft} = 0 {alive}",
         [names, peer_id],
     )
 
@@ -165,10 +166,14 @@ def carry_out(
     phase("persons-roles")
     for number in what.gone["Site"]:
         store.remove(SITES.record, number)
+
+
+def taken_over(store: Store, peer_id: int, doubted: int) -> None:
+    """What a peer said was done, but for so many deletions that are held back."""
     store.change(
         "INSERT INTO peer_refreshes (peer_id, done, doubted) VALUES (?1, ?2, ?3) "
         "ON CONFLICT (peer_id) DO UPDATE SET done = ?2, doubted = ?3",
-        [peer_id, int(store.now), what.doubted],
+        [peer_id, int(store.now), doubted],
     )
 
 

@@ -70,6 +70,7 @@ SHARED = frozenset(
         "event_object",
         "messages",
         "outbox",
+        "arriving",
         "peers",
         "peer_papers",
         "peer_refreshes",

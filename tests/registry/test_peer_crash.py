@@ -25,19 +25,13 @@ POINTS = {"refresh.before-commit": 0, "refresh.after-commit": 1}
 """Where it is killed, and how many nodes of the peer there are afterwards."""
 
 
-class Killed(Federated):
+class Begun(Federated):
+    """plc's slice authority is begun as a process of its own, which dies at a place while it takes over epfl."""
+
     timeout = 120
 
-    async def test_what_a_kill_leaves_is_the_state_before_or_the_state_after(self):
+    def settings(self):
         folder = Path(self.plc.path).parent
-        settings = self.settings(folder)
-        for point, nodes in POINTS.items():
-            await self.killed_at(settings, folder, point)
-            self.assertEqual([nodes] * 3, self.counted(), point)
-        await self.plc.refresh(self.epfl)
-        self.assertEqual([1, 1, 1], self.counted())
-
-    def settings(self, folder):
         files = {
             "server.pem": self.plc.server.certificate_pem,
             "server.key": self.plc.server.key_pem,
@@ -59,7 +53,8 @@ class Killed(Federated):
         write(stated, folder / "sa.toml")
         return folder / "sa.toml"
 
-    async def killed_at(self, settings, folder, point):
+    async def killed_at(self, settings, point):
+        folder = settings.parent
         (folder / "clock").write_text(str(NOW - time.time()))
         testing = {"PLFED_TESTING": "1", "PLFED_FAILPOINT": f"{point}:kill", "PLFED_CLOCK_FILE": str(folder / "clock")}
         env = {**os.environ, **testing}
@@ -89,6 +84,16 @@ class Killed(Federated):
             self.assertIsNone(running.poll(), log.read_bytes())
             await ensureDeferred(_pause())
         raise self.failureException(f"it does not serve: {log.read_bytes()!r}")
+
+
+class Killed(Begun):
+    async def test_what_a_kill_leaves_is_the_state_before_or_the_state_after(self):
+        settings = self.settings()
+        for point, nodes in POINTS.items():
+            await self.killed_at(settings, point)
+            self.assertEqual([nodes] * 3, self.counted(), point)
+        await self.plc.refresh(self.epfl)
+        self.assertEqual([1, 1, 1], self.counted())
 
     def counted(self):
         connection = connect(self.plc.path, "both", reads_only=True)
