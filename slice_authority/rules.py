@@ -22,7 +22,8 @@ def renewal(
 ) -> None:
     """A later expiry: the site may have slices, it lies at most ``most`` seconds ahead, and the slice says why.
 
-    ``one`` is the slice as it is, ``changes`` what the same call changes. ``most`` is None for an admin.
+    What the slice said until now will do, though the same call empties it. ``one`` is the slice as it is, ``changes``
+    what the same call changes. ``most`` is None for an admin.
     """
     expires = int(changes["expires"])
     if expires <= now:
@@ -34,6 +35,5 @@ def renewal(
     if most is not None and expires > now + most:
         raise BadArgument(f"Cannot renew a slice beyond {most / DAY:.0f} days from now")
     for name in ("description", "url"):
-        said = changes[name] if name in changes else one[name]
-        if not str(said or "").strip():
+        if not any(str(said or "").strip() for said in (one[name], changes.get(name))):
             raise BadArgument(f"Cannot renew a slice with an empty {name}")

@@ -61,6 +61,8 @@ def _must_write_on_slice(call: Call, one: Row, allowed: set[str], scope: Scope) 
         call.must(scope.node_id == call.caller.node_id, "a node writes only tags of its own slivers")
         call.must(call.caller.node_id in one["node_ids"], f"slice {one['name']} is not on this node")
         return
+    on_it = scope.node_id is None or scope.node_id in one["node_ids"]
+    call.must(on_it, f"slice {one['name']} is not on node {scope.node_id}")
     assert isinstance(call.caller, PersonCaller)
     member = Role.USER.value in allowed and call.caller.person_id in one["person_ids"]
     pi = Role.PI.value in allowed and rights.at_site(call, one["site_id"])
@@ -91,10 +93,10 @@ def add(call: Call, record: Record, thing: Row, kind: Row, value: str) -> int:
 def add_to_slice(call: Call, one: Row, kind: Row, value: str, scope: Scope) -> int:
     """Add a tag to a slice in a scope; the same value twice in one scope is refused, another value is not."""
     table = tags.OF["Slice"]
+    must_write(call, SLICE, one, kind, scope)
     must_fit(call.store, kind, value)
     if scope.node_id is not None and scope.node_id not in one["node_ids"] and not is_system(call.store, one):
         raise BadArgument(f"slice {one['name']} is not on node {scope.node_id}", "node_id_or_hostname")
-    must_write(call, SLICE, one, kind, scope)
     there = tags.in_scope(call.store, one["slice_id"], kind["tag_type_id"], scope.node_id, scope.nodegroup_id)
     if any(tag["value"] == value for tag in there):
         said = f"{kind['tagname']}={value!r} is already assigned to slice {one['name']}"
@@ -129,9 +131,9 @@ def is_system(store: Store, one: Row) -> bool:
 def change(call: Call, record: Record, tag_id: int, value: str) -> int:
     """Give a tag another value."""
     tag, thing, kind, scope = _found(call, record, tag_id)
+    must_write(call, record, thing, kind, scope)
     if record.name == "Slice":
         must_fit(call.store, kind, value)
-    must_write(call, record, thing, kind, scope)
     table = tags.OF[record.name]
     call.store.update(table, tag_id, {"value": value})
     call.store.note(f"{table.name} {tag_id} updated", **{table.name: tag_id, record.name: tag[record.key]})

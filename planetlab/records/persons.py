@@ -1,7 +1,7 @@
 """Persons, the roles they hold, the keys they log in with, and the sessions they and nodes have."""
 
 from planetlab.records.fields import Record, flag, ids, moment, number, text, words
-from planetlab.records.rules import email, not_blank
+from planetlab.records.rules import email, not_empty
 
 PERSON = Record(
     "Person",
@@ -45,7 +45,7 @@ ROLE = Record(
     table="roles",
     key="role_id",
     name_key="name",
-    fields=(text("name", 100, required=True, rule=not_blank, unique=True), number("role_id", unique=True)),
+    fields=(text("name", 100, required=True, rule=not_empty, unique=True), number("role_id", unique=True)),
 )
 
 KEY = Record(

@@ -1,7 +1,7 @@
 """Sites, their postal addresses, and who may be found there."""
 
 from planetlab.records.fields import Record, flag, ids, moment, number, real, text, words
-from planetlab.records.rules import login_base, not_blank
+from planetlab.records.rules import login_base, not_empty
 
 SITE = Record(
     "Site",
@@ -14,7 +14,7 @@ SITE = Record(
     soft="deleted",
     foreign="peer_site_id",
     fields=(
-        text("abbreviated_name", 50, required=True, rule=not_blank),
+        text("abbreviated_name", 50, required=True, rule=not_empty),
         ids("address_ids", "site_address", "site_id", "address_id"),
         moment("date_created"),
         flag("enabled"),
@@ -26,7 +26,7 @@ SITE = Record(
         real("longitude", min=-180.0, max=180.0, nil=True),
         number("max_slices"),
         number("max_slivers"),
-        text("name", 254, required=True, rule=not_blank),
+        text("name", 254, required=True, rule=not_empty),
         ids("node_ids", "view_nodes", "site_id", "node_id"),
         ids("pcu_ids", "pcus", "site_id", "pcu_id"),
         number("peer_id", nil=True, derived=True),
@@ -65,6 +65,6 @@ ADDRESS_TYPE = Record(
     fields=(
         number("address_type_id"),
         text("description", 254),
-        text("name", 20, required=True, rule=not_blank, unique=True),
+        text("name", 20, required=True, rule=not_empty, unique=True),
     ),
 )

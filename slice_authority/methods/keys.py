@@ -46,14 +46,14 @@ def AddPersonKey(call: Call, person_id_or_email: PersonKey, key_fields: KeyField
 @api.method(*PERSONS)
 def UpdateKey(call: Call, key_id: KeyId, key_fields: KeyFields) -> int:
     """Change a key: one's own, or any as admin."""
-    persons.change_key(call.store, _own(call, key_id), key_fields)
+    persons.change_key(call.store, persons.own_key(call, key_id), key_fields)
     return 1
 
 
 @api.method(*PERSONS)
 def DeleteKey(call: Call, key_id: KeyId) -> int:
     """Delete a key: one's own, or any as admin."""
-    _own(call, key_id)
+    persons.own_key(call, key_id)
     writing.remove(call.store, KEY, key_id)
     return 1
 
@@ -65,10 +65,3 @@ def BlacklistKey(call: Call, key_id: KeyId) -> int:
     numbers = people.blacklist(call.store, key["key"])
     call.store.note(f"Key {key_id} blacklisted", Key=numbers)
     return 1
-
-
-def _own(call: Call, key_id: int) -> Row:
-    key: Row = call.store.find(KEY, key_id)
-    writing.must_be_ours(KEY, key)
-    call.must(persons.may_key(call, key["person_id"]), persons.OWN_KEYS)
-    return key

@@ -95,8 +95,8 @@ def UpdatePerson(call: Call, person_id_or_email: PersonKey, person_fields: Perso
     ``roles``, ``sites``, ``keys`` and ``slices`` are full lists. Who may not add or remove one of them by its own
     method may not here. Nobody enables an own disabled account, since a disabled one cannot call.
     """
-    person = changeable(call, person_id_or_email)
     given = writing.sort_out(PERSON, person_fields, _CHANGES, _RELATED, "person_fields")
+    person = changeable(call, person_id_or_email)
     number = person["person_id"]
     writing.update(call.store, PERSON, number, _with_hash(given.native), "person_fields")
     if "email" in given.native and tags.value(call.store, PERSON, number, "hrn") and person["site_ids"]:
@@ -173,9 +173,9 @@ def SetPersonPrimarySite(call: Call, person_id_or_email: PersonKey, site_id_or_l
 
 
 def ours(store: Store, key: int | str) -> Row:
-    """A person of this PLC. A name means the local account, whoever else has the same address."""
+    """A person of this PLC. A name, in the lower case it is kept in, means the local account."""
     if isinstance(key, str):
-        mine = store.row(PERSON, both(Compare("email", "=", key.lower()), IsNil("peer_id")))
+        mine = store.row(PERSON, both(Compare("email", "=", key), IsNil("peer_id")))
         if mine is not None:
             return mine
     person = store.find(PERSON, key)
@@ -225,8 +225,7 @@ def _with_hash(fields: Row) -> Row:
 
 
 def _set_roles(call: Call, person: Row, said: list[Any]) -> None:
-    roles = {role["role_id"]: role for role in (call.store.find(ROLE, key) for key in said)}
-    new, gone = writing.relink(call.store, person["role_ids"], roles)
+    new, gone = writing.relink(call.store, person["role_ids"], writing.numbers(call.store, ROLE, said))
     if new or gone:
         rights.must_call(call, "AddRoleToPerson", Role.ADMIN, Role.PI)
     for number in new:
@@ -236,37 +235,33 @@ def _set_roles(call: Call, person: Row, said: list[Any]) -> None:
 
 
 def _set_sites(call: Call, person: Row, said: list[Any]) -> None:
-    sites = {site["site_id"]: site for site in (our_site(call.store, key) for key in said)}
-    new, gone = writing.relink(call.store, person["site_ids"], sites)
+    new, gone = writing.relink(call.store, person["site_ids"], writing.numbers(call.store, SITE, said))
     if new or gone:
         rights.must_call(call, "AddPersonToSite", Role.ADMIN)
     for number in new:
-        enter(call, person, sites[number])
+        AddPersonToSite(call, person["person_id"], number)
     for number in gone:
-        _leave(call.store, person, {"site_id": number})
+        DeletePersonFromSite(call, person["person_id"], number)
 
 
 def _set_keys(call: Call, person: Row, said: list[Any]) -> None:
     kept, new, changed = writing.by_number(KEY, said)
-    if not kept <= set(person["key_ids"]):
-        raise BadArgument("names a key that is not this person's", "person_fields['keys']")
     gone = sorted(set(person["key_ids"]) - kept)
-    if gone or new or changed:
+    if gone or new:
         call.must(may_key(call, person["person_id"]), OWN_KEYS)
     for key_id in gone:
         writing.remove(call.store, KEY, key_id)
     for fields in new:
         add_key(call.store, person["person_id"], fields)
     for key_id, fields in changed.items():
-        change_key(call.store, call.store.find(KEY, key_id), fields)
+        change_key(call.store, own_key(call, key_id), fields)
 
 
 def _set_slices(call: Call, person: Row, said: list[Any]) -> None:
-    slices = {one["slice_id"]: one for one in (call.store.find(SLICE, key) for key in said)}
-    new, gone = writing.relink(call.store, person["slice_ids"], slices)
+    new, gone = writing.relink(call.store, person["slice_ids"], writing.numbers(call.store, SLICE, said))
     if new or gone:
         rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
-    for one in call.store.rows(SLICE, AmongValues("slice_id", (*new, *gone)), ("slice_id", "site_id", "name")):
+    for one in (call.store.find(SLICE, number) for number in (*new, *gone)):
         call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), f"no PI of the site of {one['name']}")
     for number in new:
         call.store.link("slice_person", slice_id=number, person_id=person["person_id"])
@@ -296,6 +291,14 @@ def may_key(call: Call, person_id: int | None) -> bool:
     """Whether the caller may add, change and delete this person's keys: the person, and admins."""
     own = isinstance(call.caller, PersonCaller) and call.caller.person_id == person_id
     return call.is_admin or own
+
+
+def own_key(call: Call, key_id: int) -> Row:
+    """A key of this PLC that the caller may change."""
+    key: Row = call.store.find(KEY, key_id)
+    writing.must_be_ours(KEY, key)
+    call.must(may_key(call, key["person_id"]), OWN_KEYS)
+    return key
 
 
 def must_be_usable(store: Store, fields: Row, where: str = "key_fields") -> None:

@@ -54,14 +54,12 @@ def add_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
 
 
 def remove_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
-    """Take a slice off these nodes, with the tags of its slivers there."""
+    """Take a slice off these nodes. The tags of its slivers there stay, for when it comes back."""
     gone = [
         node["node_id"]
         for node in nodes
         if call.store.unlink("slice_node", slice_id=one["slice_id"], node_id=node["node_id"])
     ]
-    for node_id in gone:
-        call.store.unlink("slice_tags", slice_id=one["slice_id"], node_id=node_id)
     if gone:
         call.store.note(f"Slice {one['slice_id']} deleted from nodes {gone[:50]}", Slice=one["slice_id"], Node=gone)
 

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from planetlab.both import forms, getting, tagging
 from planetlab.calls import Call
+from planetlab.errors import NotFound
 from planetlab.methods import NOT_NIL, Api, Role
+from planetlab.records.fields import Record
 from planetlab.records.nodes import INIT_SCRIPT, NODE, NODE_GROUP
 from planetlab.records.slices import SLICE
 from planetlab.records.tags import SLICE_TAG, TAG_TYPE
@@ -49,10 +51,8 @@ def AddSliceTag(
     """
     one = find(call, slice_id_or_name)
     kind = call.store.find(TAG_TYPE, tag_type_id_or_name)
-    node_id = None if node_id_or_hostname is None else call.store.find(NODE, node_id_or_hostname)["node_id"]
-    group_id = None
-    if nodegroup_id_or_name is not None:
-        group_id = call.store.find(NODE_GROUP, nodegroup_id_or_name)["nodegroup_id"]
+    node_id = _number(call, NODE, node_id_or_hostname)
+    group_id = _number(call, NODE_GROUP, nodegroup_id_or_name)
     return tagging.add_to_slice(call, one, kind, value, tagging.Scope(node_id, group_id))
 
 
@@ -66,3 +66,15 @@ def UpdateSliceTag(call: Call, slice_tag_id: TagId, value: Value) -> int:
 def DeleteSliceTag(call: Call, slice_tag_id: TagId) -> int:
     """Take a slice's tag away; who may add it may."""
     return tagging.delete(call, SLICE, slice_tag_id)
+
+
+def _number(call: Call, record: Record, key: int | str | None) -> int | None:
+    """The number of a scope's node or group; admins are told of one that is not there (102), others 108."""
+    if key is None:
+        return None
+    try:
+        number: int = call.store.find(record, key, (record.key,))[record.key]
+    except NotFound as unknown:
+        call.must(call.is_admin, str(unknown))
+        raise
+    return number

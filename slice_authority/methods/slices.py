@@ -7,7 +7,7 @@ from planetlab.both.callers import PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
 from planetlab.failpoints import failpoint
-from planetlab.filters import AmongValues, Compare, both
+from planetlab.filters import Compare, both
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
 from planetlab.records.persons import PERSON
@@ -60,7 +60,7 @@ def UpdateSlice(call: Call, slice_id_or_name: SliceKey, slice_fields: SliceChang
     A later ``expires`` is a renewal: the slice must have a description and a URL, its site must be allowed slices, and
     only admins go further than eight weeks from now. ``persons`` and ``nodes`` are full lists.
     """
-    change(call, ours(call, slice_id_or_name), slice_fields)
+    change_named(call, slice_id_or_name, slice_fields)
     return 1
 
 
@@ -138,16 +138,22 @@ def make(call: Call, fields: Row) -> int:
     return number
 
 
+def change_named(call: Call, key: int | str, fields: Row) -> None:
+    """As `change`; what is no field is refused before the slice is looked up, whoever asks."""
+    _sorted_out(fields)
+    change(call, ours(call, key), fields)
+
+
 def change(call: Call, one: Row, fields: Row) -> None:
     """Change a slice by fields as UpdateSlice takes them."""
     rights.must_change_slice(call, one)
-    given = writing.sort_out(SLICE, fields, _CHANGES, ("persons", "nodes"), "slice_fields")
+    given = _sorted_out(fields)
     if given.native.get("expires") is not None:
         site = call.store.find(SITE, one["site_id"], ("max_slices",))
         most = None if call.is_admin else call.store.plc.longest_renewal
         rules.renewal(one, given.native, site["max_slices"], call.now, most)
     more = "max_nodes" in given.native and given.native["max_nodes"] != one["max_nodes"]
-    if more and not (call.is_admin or rights.is_pi_at(call, one["site_id"])):
+    if more and not call.roles & {Role.ADMIN, Role.PI}:
         raise BadArgument("only PIs and admins change max_nodes", "slice_fields['max_nodes']")
     writing.update(call.store, SLICE, one["slice_id"], given.native, "slice_fields")
     tagging.put_exposed(call, SLICE, one, given.tags, checked=True)
@@ -157,10 +163,12 @@ def change(call: Call, one: Row, fields: Row) -> None:
         placement.set_nodes(call, one, given.related["nodes"])
 
 
+def _sorted_out(fields: Row) -> writing.Given:
+    return writing.sort_out(SLICE, fields, _CHANGES, ("persons", "nodes"), "slice_fields")
+
+
 def add_member(store: Store, one: Row, person: Row) -> None:
-    """Make a person a member; somebody else's person in somebody else's slice is not our affair."""
-    if one["peer_id"] is not None and person["peer_id"] is not None:
-        raise BadArgument("Cannot add a peer's person to a peer's slice")
+    """Make a person a member."""
     if store.link("slice_person", slice_id=one["slice_id"], person_id=person["person_id"]):
         told = f"Person {person['person_id']} added to slice {one['slice_id']}"
         store.note(told, Person=person["person_id"], Slice=one["slice_id"])
@@ -175,19 +183,19 @@ def remove_member(store: Store, one: Row, person: Row) -> None:
 
 
 def _pair(call: Call, person_key: int | str, slice_key: int | str) -> tuple[Row, Row]:
-    person = call.store.find(PERSON, person_key.lower() if isinstance(person_key, str) else person_key)
+    person = call.store.find(PERSON, person_key)
     one = find(call, slice_key)
+    if one["peer_id"] is not None and person["peer_id"] is not None:
+        raise BadArgument("a peer's person in a peer's slice is not our affair")
     call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), "Not a PI of the slice's site")
     return person, one
 
 
 def _set_persons(call: Call, one: Row, said: list[Any]) -> None:
-    people = {p["person_id"]: p for p in (call.store.find(PERSON, key, ("person_id", "peer_id")) for key in said)}
-    new, gone = writing.relink(call.store, one["person_ids"], people)
+    new, gone = writing.relink(call.store, one["person_ids"], writing.numbers(call.store, PERSON, said))
     if new or gone:
         rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
-        call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), "Not a PI of the slice's site")
     for number in new:
-        add_member(call.store, one, people[number])
-    for person in call.store.rows(PERSON, AmongValues("person_id", tuple(gone)), ("person_id",)):
-        remove_member(call.store, one, person)
+        AddPersonToSlice(call, number, one["slice_id"])
+    for number in gone:
+        DeletePersonFromSlice(call, number, one["slice_id"])

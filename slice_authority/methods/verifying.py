@@ -42,6 +42,7 @@ def VerifyPerson(
         _ask(call, person, "Verify account", verification_expires)
         return 1
     if _is_over(call, person):
+        call.must(person["verification_expires"] is not None, "Invalid verification key: none was asked for")
         _ask(call, person, "Verify account", verification_expires)
         raise KeptRefusal("Verification period has expired; another message was sent")
     _must_be(person, verification_key)

@@ -110,7 +110,7 @@ MATRIX = (
     *_rows(IN_SLICE, "lease", ("DeleteLeases", [THING]), ("UpdateLeases", [THING], {"duration": 7200})),
     *_rows(EVERYBODY, "slice", ("GetSliceFamily", THING), ("RetrieveSlicePersonKeys", THING), ("RetrieveSliceSliverKeys", THING), foreign=True),
     *_rows(IN_SLICE, "slice_name", ("SliceDelete", THING), ("SliceUpdate", THING, "http://x", "d"), ("SliceNodesAdd", THING, ["node1.princeton.example"]), ("SliceNodesDel", THING, ["node1.princeton.example"])),
-    *_rows(PI_ONLY, "slice_name", ("SliceUserAdd", THING, ["user@princeton.example"]), ("SliceUserDel", THING, ["user@princeton.example"])),
+    *_rows(PI_ONLY, "slice_name", ("SliceUserAdd", THING, ["user@princeton.example"]), ("SliceUserDel", THING, ["user@princeton.example"]), foreign=True),
 )  # fmt: skip
 
 MORE = {

@@ -5,6 +5,7 @@ from typing import Annotated
 from planetlab.both import forms, getting, rights, writing
 from planetlab.both.methods.sites import SiteKey, ours
 from planetlab.calls import Call
+from planetlab.errors import DatabaseError
 from planetlab.filters import HasAny
 from planetlab.methods import Api, Role
 from planetlab.records.sites import ADDRESS, ADDRESS_TYPE, SITE
@@ -64,10 +65,11 @@ def DeleteAddress(call: Call, address_id: AddressId) -> int:
 
 @api.method(Role.ADMIN, Role.PI)
 def AddAddressTypeToAddress(call: Call, address_type_id_or_name: TypeKey, address_id: AddressId) -> int:
-    """Say what an address is for; saying it again changes nothing."""
+    """Say what an address is for; saying it again is refused (106)."""
     kind = call.store.find(ADDRESS_TYPE, address_type_id_or_name)
     _own(call, address_id)
-    call.store.link("address_address_type", address_id=address_id, address_type_id=kind["address_type_id"])
+    if not call.store.link("address_address_type", address_id=address_id, address_type_id=kind["address_type_id"]):
+        raise DatabaseError(f"Address {address_id} is {kind['name']} already")
     call.store.note(f"Address {address_id} is {kind['name']}", Address=address_id)
     return 1
 

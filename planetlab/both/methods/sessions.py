@@ -52,8 +52,8 @@ def GetSession(call: Call, expires: Life = None) -> SessionKey:
         return for_node(call.store, call.caller.node_id)
     assert isinstance(call.caller, PersonCaller)
     life = call.store.plc.session_life if expires is None else expires
-    if life < 0:
-        raise BadArgument(f"expected seconds from now, got {life}", "expires")
+    if life <= 0:  # at 0 it would be over before it is told
+        raise BadArgument(f"expected seconds from now, above 0, got {life}", "expires")
     return for_person(call.store, call.caller.person_id, life)
 
 

@@ -87,12 +87,11 @@ def together(fields: Row) -> None:
 
 
 def _set_persons(call: Call, site: Row, said: list[Any]) -> None:
-    people = [call.store.find(PERSON, key, ("person_id", "peer_id")) for key in said]
-    for person in people:
-        writing.must_be_ours(PERSON, person)
-    new, gone = writing.relink(call.store, site["person_ids"], (person["person_id"] for person in people))
+    new, gone = writing.relink(call.store, site["person_ids"], writing.numbers(call.store, PERSON, said))
     if new or gone:
         rights.must_call(call, "AddPersonToSite", Role.ADMIN)
+    for person_id in (*new, *gone):
+        writing.must_be_ours(PERSON, call.store.find(PERSON, person_id, ("person_id", "peer_id")))
     for person_id in new:
         join(call.store, person_id, site)
     for person_id in gone:
@@ -109,8 +108,6 @@ def join(store: Store, person_id: int, site: Row) -> None:
 def _set_addresses(call: Call, site: Row, said: list[Any]) -> None:
     kept, new, changed = writing.by_number(ADDRESS, said)
     where = "site_fields['addresses']"
-    if not kept <= set(site["address_ids"]):
-        raise BadArgument("names an address that the site does not have", where)
     for address_id in sorted(set(site["address_ids"]) - kept):
         call.store.remove(ADDRESS, address_id)
     for item in new:
@@ -118,5 +115,8 @@ def _set_addresses(call: Call, site: Row, said: list[Any]) -> None:
         number = writing.add(call.store, ADDRESS, given.native, where)
         call.store.link("site_address", site_id=site["site_id"], address_id=number)
     for address_id, item in changed.items():
+        call.store.find(ADDRESS, address_id, ("address_id",))
+        its = address_id in site["address_ids"]
+        call.must(call.is_admin or its, f"Address {address_id} is not of site {site['login_base']}")
         given = writing.sort_out(ADDRESS, item, ADDRESS.settable(), where=where)
         writing.update(call.store, ADDRESS, address_id, given.native, where)
