@@ -3,6 +3,7 @@
 import click
 
 from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, statement, tickets
+from planetlab.cli.backup import backup, restore
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
 from planetlab.cli.helping import explained
@@ -19,7 +20,7 @@ def main() -> None:
 
 
 nodes.group.add_command(setup.node_init)
-for command in (demo, story, setup.init, setup.up, setup.certify, setup.install, doctor, shell):
+for command in (demo, story, setup.init, setup.up, setup.certify, setup.install, backup, restore, doctor, shell):
     main.add_command(command)
 for group in (
     api.group,

@@ -62,6 +62,7 @@ ON_ONES_OWN: dict[str, tuple[str, ...]] = {
     "authority renew": ("authority renew /srv/plc request.pem > chain.pem",),
     "authority request": ("authority request /srv/plc.japan > request.pem",),
     "authority revoke": ('authority revoke /srv/plc plc.japan --why "it left"',),
+    "backup": ("backup /srv/plc /backup/plc.tar.gz",),
     "certify": ("certify /srv/plc request.pem > chain.pem",),
     "credential delegate": (
         "credential delegate own.xml --to tool.pem --root plc-gid.pem --key me.pem --right bind --out theirs.xml",
@@ -81,6 +82,7 @@ ON_ONES_OWN: dict[str, tuple[str, ...]] = {
     ),
     "peer accept": ("peer accept epfl.json", "peer accept japan.json --by-chain"),
     "peer remove": ("peer remove epfl",),
+    "restore": ("restore /backup/plc.tar.gz /srv/plc",),
     "statement hours": ("statement hours /srv/plc/archive --key archive.pem",),
     "statement verify": ("statement verify answer.statement --key key.pem",),
     "up": ("up /srv/plc", "up /srv/node --only pl_conf --only node_manager"),

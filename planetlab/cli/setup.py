@@ -24,6 +24,7 @@ from planetlab.names import Hostname, Hrn
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 LOOPBACK = ("127.", "localhost", "::1")
 LOOK_EVERY = 0.5  # seconds
+REFRESH_EVERY = 600  # seconds between two looks at each peer, so that new keys are known before old ones are revoked
 DEMO = "demo"  # a file that says that a demo made this folder
 SERVICES = ("slice_authority", "mgmt_authority", "web", "node_manager", "pl_conf", "auditd")
 
@@ -45,7 +46,15 @@ def init(
     """Make an authority in DIRECTORY: keys, certificates, settings, registry. What is there already stays."""
     name, voice = Hrn.parse(hrn), Voice(as_json)
     ports = {place_name: base_port + offset for offset, place_name in enumerate(PLACES_OF_AUTHORITY)}
-    there = AuthorityPlace(path=directory.resolve(), hrn=name, name=hrn, ports=ports, host=host, listen=_listen(host))
+    there = AuthorityPlace(
+        path=directory.resolve(),
+        hrn=name,
+        name=hrn,
+        ports=ports,
+        host=host,
+        listen=_listen(host),
+        refresh_every=REFRESH_EVERY,
+    )
     with place.held(there.path):
         made = there.write()
         if not made.gid.exists() and parent is not None and pathlib.Path(parent).is_dir():

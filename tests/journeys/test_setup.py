@@ -131,3 +131,7 @@ class SettingUp(SynchronousTestCase):
         self.assertIn("node1.example.org", plfed("node", "list", "--dir", self.plc).stdout)
         self.until_told(self.plc, f"https://127.0.0.1:{self.base_port}/PLCAPI/")
         self.until_told(node, f"owner show --node {node}")
+        copy, again = str(self.folder / "copy"), str(self.folder / "again")
+        for words in (("backup", self.plc, copy), ("restore", copy, again), ("doctor", "--deep", again)):
+            done = plfed(*words)
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
