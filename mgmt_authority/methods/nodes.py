@@ -107,6 +107,7 @@ def AddNode(call: Call, site_id_or_login_base: SiteKey, node_fields: NewNode) ->
     number = writing.add(call.store, NODE, given.native, "node_fields", site_id=site["site_id"])
     hostname = call.store.find(NODE, number, ("hostname",))["hostname"]
     hrns.name_node(call.store, number, hostname, site["login_base"])
+    given.tags.pop("hrn", None)  # the name that is made of the host name wins
     tagging.put_exposed(call, NODE, {"node_id": number}, given.tags, checked=False)
     return number
 
@@ -129,6 +130,8 @@ def UpdateNode(call: Call, node_id_or_hostname: NodeKey, node_fields: NodeChange
         now = call.store.find(NODE, node["node_id"], ("hostname", "site_id"))
         site = call.store.find(SITE, now["site_id"], ("login_base",))
         hrns.name_node(call.store, node["node_id"], now["hostname"], site["login_base"])
+    if "hostname" in native:
+        given.tags.pop("hrn", None)
     tagging.put_exposed(call, NODE, node, given.tags, checked=True)
     for name, said in given.related.items():
         _RELATE[name](call, node, said)

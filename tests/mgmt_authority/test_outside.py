@@ -184,7 +184,8 @@ class Related(Outside):
     def test_what_is_bound_to_one_peer_is_not_bound_to_another(self) -> None:
         self.call("AddPeer", {"peername": "Other", "peer_url": "https://other.example.org/", "shortname": "OTH"})
         ids = self.campus.ids
-        for number, shortname, theirs in ((ids["far_node"], "oth", 8), (ids["node"], "ple", 7)):
+        near, far = ids["node"], ids["far_node"]
+        for number, shortname, theirs in ((far, "oth", 8), (near, "ple", 7), (near, "ple", MOST + 1)):
             code, _ = self.campus.refused("BindObjectToPeer", ADMIN, "node", number, shortname, theirs)
             self.assertEqual(106, code)
         self.assertEqual(1, self.call("BindObjectToPeer", "NODE", Id("far_node"), "ple", 9))

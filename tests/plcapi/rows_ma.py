@@ -23,7 +23,11 @@ def interface(**fields: object) -> dict[str, object]:
 NODES = (
     Row("tech", "AddNode", ("princeton", node()), Is(int), told("Nodes", NEW, "boot_state", "reinstall")),
     Row("pi", "AddNode", (Id("site"), node(hostname="NEW1.Princeton.Example")), Is(int), told("Nodes", NEW, "node_type", "regular")),
-    Row("pi", "AddNode", ("princeton", node(arch="x86", hrn="a.b")), Is(int), told("Nodes", NEW, "hrn", "a.b")),
+    Row("pi", "AddNode", ("princeton", node(arch="x86", hrn="a.b")), Is(int), told("Nodes", NEW, "arch", "x86")),
+    Row("pi", "AddNode", ("princeton", node(hrn="a.b")), Is(int), told("Nodes", NEW, "hrn", "plc.princeton.new1\\.princeton\\.example")),
+    Row("tech", "UpdateNode", (NODE, {"hrn": "a.b"}), 1, told("Nodes", Id("node"), "hrn", "a.b")),
+    Row("tech", "UpdateNode", (NODE, {"hrn": "a.b", "hostname": NODE}), 1,
+        told("Nodes", Id("node"), "hrn", "plc.princeton.node1\\.princeton\\.example")),
     Row("pi", "AddNode", ("princeton", node(deployment="alpha")), Is(int), told("Nodes", NEW, "deployment", "alpha")),
     Row("pi", "AddNode", ("princeton", node()), Is(int), told("Nodes", NEW, "hrn", "plc.princeton.new1\\.princeton\\.example")),
     Row("pi2", "AddNode", ("princeton", node()), DENIED),

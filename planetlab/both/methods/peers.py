@@ -128,6 +128,7 @@ def BindObjectToPeer(call: Call, object_type: str, object_id: int, shortname: st
         return 1
     if row["peer_id"] is not None:
         raise DatabaseError(f"{object_type} {object_id} is bound to another peer already")
+    writing.must_be_kept(remote_object_id, "remote_object_id")
     copies.bind(call.store, noun, object_id, peer["peer_id"], remote_object_id)
     call.store.note(f"{noun.record.name} {object_id} bound to peer {peer['peer_id']}", **{noun.record.name: object_id})
     return 1
