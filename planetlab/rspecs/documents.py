@@ -128,8 +128,8 @@ class Property:
 
     source: str
     destination: str
-    capacity: int | None = None
-    latency: int | None = None
+    capacity: float | None = None
+    latency: float | None = None
     packet_loss: float | None = None
 
 

@@ -52,7 +52,8 @@ def write(document: Document, version: Version) -> etree._Element:
     times = {name: getattr(document, name) for name in ("generated", "expires")}
     said = {name: None if when is None else print_time(when) for name, when in times.items()}
     give(root, type=str(kind), generated=said["generated"], generated_by=document.generated_by)
-    give(root, expires=said["expires"])
+    if kind is not Kind.REQUEST:  # the schemas know it of the others only
+        give(root, expires=said["expires"])
     for node in document.nodes:
         _write_node(root, space, node, kind)
     for link in document.links:
@@ -112,7 +113,7 @@ def _read_interface(element: etree._Element, is_offered: bool) -> Interface:
 
 def _read_sliver(element: etree._Element, spaces: tuple[str, ...]) -> Sliver:
     name = next((text(one, "name") for one in children(element, _PLANETLABS, "sliver")), "")
-    images = tuple(needed(one, "name") for one in children(element, spaces, "disk_image"))
+    images = tuple(text(one, "url") or needed(one, "name") for one in children(element, spaces, "disk_image"))
     return _bits(element, Sliver(type=needed(element, "name"), name=name, images=images))
 
 

@@ -19,7 +19,9 @@ _NO_COUNTRY = "unknown"  # the schemas want a country; this is what the SFA's se
 def read_location(node: etree._Element, spaces: Sequence[str], strictly: bool = False) -> Location | None:
     """Where a node stands; None where that is not said. ``strictly`` wants what the public schemas require."""
     for element in children(node, spaces, "location"):
-        country = (needed if strictly else text)(element, "country")
+        if strictly and element.get("country") != "":  # the schemas want it to be there, and take it empty
+            needed(element, "country")
+        country = text(element, "country")
         return Location(
             country="" if country == _NO_COUNTRY else country,
             latitude=number(element, "latitude", 90.0),
@@ -119,8 +121,8 @@ def _property(element: etree._Element) -> Property:
     return Property(
         source=needed(element, "source_id"),
         destination=needed(element, "dest_id"),
-        capacity=integer(element, "capacity"),
-        latency=integer(element, "latency"),
+        capacity=number(element, "capacity"),
+        latency=number(element, "latency"),
         packet_loss=number(element, "packet_loss", 1.0),
     )
 

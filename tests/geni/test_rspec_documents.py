@@ -177,6 +177,61 @@ class WhatTheOriginalsWrote(SynchronousTestCase):
         self.assertEqual(REQUEST.leases, codec.read(text).leases)
 
 
+class WhatToolsOfTheFieldWrite(SynchronousTestCase):
+    """Valid by the public schemas, and unlike what the SFA's own servers write."""
+
+    def read(self, inside: str, kind: Kind = Kind.REQUEST, version: Version = GENI3) -> Document:
+        """A document of that kind with ``inside`` in it, as an editor begins one."""
+        root = (
+            f"<?xml version='1.0' encoding='UTF-8'?><!-- by an editor --><r:rspec xmlns:r='{version.namespace}' "
+            f"xmlns='{version.namespace}' xmlns:jfed='http://jfed.iminds.be/rspec/ext/jfed/1' type='{kind}' "
+            f"generated_by='an editor' generated='2014-04-28T13:18:38.245+02:00' "
+            f"xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' "
+            f"xsi:schemaLocation='{version.namespace} {version.schema(kind)}'>{inside}</r:rspec>"
+        )
+        return codec.read(root, kind)
+
+    def test_an_image_may_be_an_address(self) -> None:
+        kind = "<sliver_type name='plab-vserver'><disk_image url='http://x.example/i'/></sliver_type>"
+        node = f"<node client_id='a'>{kind}</node>"
+        self.assertEqual(("http://x.example/i",), self.read(node).nodes[0].slivers[0].images)
+
+    def test_what_a_link_gives_may_be_a_part_of_a_unit(self) -> None:
+        link = (
+            "<link client_id='l'><link_type name='lan' class='x'/><interface_ref client_id='a:0'/>"
+            "<property dest_id='b:0' latency='0.5' source_id='a:0' packet_loss='1e-3' capacity='100000'/></link>"
+        )
+        [link] = self.read(link).links
+        [told] = link.properties
+        self.assertEqual((100000, 0.5, 0.001), (told.capacity, told.latency, told.packet_loss))
+
+    def test_a_country_may_be_there_and_empty(self) -> None:
+        offer = (
+            f"<node component_id='{N1}' component_manager_id='{CM}' exclusive='false'><location country='' "
+            "latitude='40.768652' longitude='-111.84581'/><interface role='control' public_ipv4='192.0.2.1' "
+            "component_id='urn:publicid:IDN+plc+interface+n1:eth0'/><relation type='parent'/></node>"
+            "<external_ref component_id='urn:x'/>"
+        )
+        [node] = self.read(offer, Kind.ADVERTISEMENT).nodes
+        self.assertEqual(Location(latitude=40.768652, longitude=-111.84581), node.location)
+
+    def test_elements_of_others_and_comments_stand_anywhere(self) -> None:
+        for version in (PG2, GENI3):
+            node = (
+                "<jfed:top/><node client_id='a' exclusive='true'><jfed:location x='1' y='2'/><!-- where --><location "
+                "xmlns='http://jfed.iminds.be/rspec/ext/jfed/1' x='67.0' y='73.0'/><r:services><jfed:console/><r:login "
+                "authentication='ssh-keys'/></r:services><interface client_id='a:0'><ip address='10.0.0.1' "
+                "netmask='255.255.255.0' type='ipv4'/></interface><r:sliver_type name='plab-vserver'/></node>"
+            )
+            [found] = self.read(node, version=version).nodes
+            self.assertEqual(("a", True, None), (found.client_id, found.exclusive, found.location))
+            self.assertEqual(("10.0.0.1", 1), (found.interfaces[0].ipv4, len(found.slivers)))
+
+    def test_a_request_that_says_when_it_ends_is_passed_on_without_that(self) -> None:
+        again = codec.write(evolve(REQUEST, expires=1_700_000_000.0), GENI3)
+        self.assertIsNone(etree.fromstring(again).get("expires"))
+
+
 class TheSchemas(SynchronousTestCase):
     def test_what_is_written_keeps_the_rules(self) -> None:
         for version, document in product((PG2, GENI3), ALL):
