@@ -1,9 +1,9 @@
 """How fast one slice may ask the node manager: each has an allowance that fills again with time.
 
 It is counted before a call is read, since reading is what a flood costs: a call takes one from the allowance, and one
-more for each whole 64 KiB. Who has none left is refused by a sentence that says when to come back, and waits for it up
-to a second, so that a program that asks again at once is slowed down and not served the faster. The owner and the
-creation service ask as fast as they like.
+more for each whole 64 KiB of it, and of its answer. Who has none left is refused by a sentence that says when to come
+back, and waits for it up to a second, so that a program that asks again at once is slowed down and not served the
+faster. The owner and the creation service ask as fast as they like.
 """
 
 from collections.abc import Callable
@@ -47,3 +47,7 @@ class Pace:
         wait = self.rates.wait("" if uid is None else user_key(uid), now, 1.0 + octets // PIECE)
         if wait:
             raise TooFast("unknown callers" if uid is None else self.name(uid), self.rates, wait)
+
+    def charge(self, uid: int | None, octets: int) -> None:
+        """Take an answer of so many octets from it too."""
+        self.rates.charge("" if uid is None else user_key(uid), octets // PIECE)

@@ -97,13 +97,15 @@ class NodeResource(ApiResource):
 
     async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
         try:
-            self._pace.must_wait(self._uid_of(request), len(body), self._reactor.seconds())
+            uid = self._uid_of(request)
+            self._pace.must_wait(uid, len(body), self._reactor.seconds())
         except TooFast as refusal:
             step_aside(request)
             await deferLater(self._reactor, min(refusal.wait, HELD))
             return [xmlrpc.dumps_fault(Fault(refusal.code, str(refusal)))]
         answer = await super()._serve(request, body)
         if answer is not None:
+            self._pace.charge(uid, sum(map(len, answer)))
             return answer
         why = (request.responseHeaders.getRawHeaders("x-expected") or [""])[0]
         return [xmlrpc.dumps_fault(Fault(1, f"<class 'xml.parsers.expat.ExpatError'>:{why}"))]
@@ -173,6 +175,8 @@ class NodeManager:
         for verb in self.settings.verbs:
             verb.must_be_usable()
         self._threads.start()
+        if isinstance(self.driver, ContainerDriver):
+            self.node.wishes.most_disk = self.driver.most_disk()
         await self.node.rounds.look()
         for where, page in self._pages():
             if where:

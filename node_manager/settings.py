@@ -89,7 +89,7 @@ class Settings:
     exempt: tuple[str, ...] = _said((), "IPv4 networks to which traffic counts as exempt (net_i2_* limits).")
     capabilities: tuple[str, ...] = _said(GRANTABLE, "Capabilities that an authority may give its slices here.")
     pool: int = _said(
-        -1, "Bytes for slivers' files, where disk_max holds, half for one at most; 0: none, -1: a twentieth."
+        -1, "Bytes for slivers' files, where disk_max holds, half for one, 7/8 for all; 0: none, -1: a twentieth."
     )
     at_once: int = _said(4, "Slivers worked on at the same time.")
 

@@ -38,6 +38,7 @@ class Wishes:
         self._giving = giving
         self._watch = watch
         self._script = _script(settings.initscript)
+        self.most_disk = 0  # KiB that this node's disk has for one sliver; 0: as much as it was promised
         self.is_paused = books.fact("paused") == "1"  # whether the owner has paused everything
         told = json.loads(books.fact("reservations") or "{}")
         self.reservations = Reservations.read(told.get("policy", "none"), told.get("leases", []))
@@ -61,6 +62,8 @@ class Wishes:
         rspec = limits.with_amounts(record.rspec, grants.get(record.name, {}))
         rspec = self._giving.spread(entry, rspec, now)
         rspec, _ = limits.bounded(guaranteed(rspec, self._settings.node_rate), self._settings.ceilings)
+        if self.most_disk and not 0 <= rspec.disk_max <= self.most_disk:
+            rspec = limits.with_amounts(rspec, {"disk_max": self.most_disk})
         if slow := self._watch.caps.get(record.name):
             rspec = slowed(rspec, slow)
         return Sliver(

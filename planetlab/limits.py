@@ -83,6 +83,11 @@ class Rates:
             self.buckets = {name: one for name, one in self.buckets.items() if now - one.at < full}
         return self.buckets.setdefault(peer, Bucket(self.burst, now)).take(now, self.rate, self.burst, cost)
 
+    def charge(self, peer: str, cost: float) -> None:
+        """Take from what ``peer`` has left, below nothing too: what its request cost is known behind it only."""
+        if (bucket := self.buckets.get(peer)) is not None:
+            bucket.left -= cost
+
 
 class _Request(Request):
     """A request that counts its octets, and that does not start where there is no room for it."""

@@ -3,8 +3,12 @@
 import os
 import re
 
+from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS, Ground
+
+UTAH = SliceName.parse("utah_elab")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJkYmRiZGJk user@example.org"
 
 # system call number on x86-64, arguments as perl writes them; beside those of test_isolation
 REFUSED = {
@@ -139,6 +143,48 @@ class Disks(Ground):
         self.assertEqual(
             "100", self.said(self.node, "cd /tmp; for n in $(seq 100); do : > $n; done; ls | wc -l", SIRIUS)
         )
+
+
+class DisksTogether(Ground):
+    """Two slivers write until the part of the pool that all share is full."""
+
+    def setUp(self) -> None:
+        self.node = self.driver(pool=256 << 20)
+        for name in (CODEEN, SIRIUS):
+            self.running(self.node, name)
+            self.said(self.node, "dd if=/dev/urandom of=/full bs=1M conv=fsync", name)
+        self.assertGreater(sum(self.node.stats(name).disk for name in (CODEEN, SIRIUS)), 180 << 20)
+
+    def written(self, name: SliceName) -> str:
+        return self.said(self.node, "dd if=/dev/urandom of=/own bs=1k count=500 conv=fsync 2>&1 | tail -n 1", name)
+
+    def test_a_third_is_still_made_and_started_and_writes_up_to_its_floor(self) -> None:
+        self.node.sample([CODEEN, SIRIUS])
+        self.running(self.node, UTAH, keys=(KEY,))
+        self.assertNotIn("quota", self.written(UTAH).lower())
+        self.assertIn("quota", self.said(self.node, "dd if=/dev/zero of=/more bs=1M count=9 2>&1", UTAH).lower())
+
+    def test_one_that_was_there_and_had_little_gets_its_floor_at_the_next_look(self) -> None:
+        self.running(self.node, UTAH)
+        self.said(self.node, "rm /full; dd if=/dev/urandom of=/full bs=1M conv=fsync", SIRIUS)
+        self.node.sample([CODEEN, SIRIUS, UTAH])
+        self.assertNotIn("quota", self.written(UTAH).lower())
+
+    def test_the_full_ones_can_be_stopped_started_and_given_keys_and_take_no_more_by_it(self) -> None:
+        self.node.attach_keys(CODEEN, (KEY,))
+        self.node.stop(CODEEN)
+        self.node.start(CODEEN)
+        self.assertEqual(KEY, self.said(self.node, "cat /home/princeton_codeen/.ssh/authorized_keys"))
+        self.assertIn("quota", self.said(self.node, "dd if=/dev/zero of=/more bs=64k count=9 2>&1").lower())
+        self.assertEqual("nothing", self.said(self.node, "test -s /more || echo nothing"))
+
+    def test_what_one_frees_all_can_have_again(self) -> None:
+        self.running(self.node, UTAH)
+        self.node.sample([CODEEN, SIRIUS, UTAH])
+        self.said(self.node, "rm /full; sync")
+        self.node.sample([CODEEN, SIRIUS, UTAH])
+        told = self.said(self.node, "dd if=/dev/urandom of=/own bs=1M count=20 conv=fsync 2>&1", UTAH)
+        self.assertNotIn("quota", told.lower())
 
 
 class Sockets(Ground):

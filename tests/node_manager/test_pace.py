@@ -60,6 +60,13 @@ class AnAllowance(SynchronousTestCase):
         self.assertEqual(1, self.taken(CODEEN, octets=2 << 20))
         self.assertEqual(0, self.taken(CODEEN, now=2.0))
 
+    def test_ends_sooner_by_long_answers_and_the_next_call_waits_for_them(self) -> None:
+        self.pace.must_wait(CODEEN, 100, 0.0)
+        self.pace.charge(CODEEN, 2 << 20)
+        error = self.assertRaises(TooFast, self.pace.must_wait, CODEEN, 100, 0.0)
+        self.assertEqual(2.9, round(error.wait, 3))
+        self.pace.charge(SIRIUS, 2 << 20)  # of whom nothing is known yet
+
     def test_has_no_end_for_who_is_trusted(self) -> None:
         self.assertEqual(100, self.taken(0))
 

@@ -5,6 +5,7 @@ root file system with keys and script, processes. Each undoes itself when it fai
 by the next start or end, since all its traces follow from the name and the slot in the record. Run in the room.
 """
 
+import errno
 import json
 import os
 import resource
@@ -79,9 +80,10 @@ class Builder:
         )
         self.records.write(record)
         try:
-            self.pool.make(sliver.slice, bound.disk)
+            self.pool.make(sliver.slice)
             failpoint("sliver.half")
-            lay_out(self.pool.folder(sliver.slice), base, slot.uid(self.settings))
+            with self.pool.opened(sliver.slice, bound.disk):
+                lay_out(self.pool.folder(sliver.slice), base, slot.uid(self.settings))
         except (OSError, DriverError):
             self.pool.remove(sliver.slice)
             self.records.drop(sliver.slice, slot)
@@ -144,15 +146,34 @@ class Builder:
             if before.rspec != sliver.rspec:
                 unheld = self._bind(record, bound, self._limits(before))
                 record = evolve(record, unbound=(*record.unbound, *unheld))
-            with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
-                if before.keys != sliver.keys:
-                    guest.put_keys(files, sliver)
-                if before.initscript != sliver.initscript:
-                    guest.put_initscript(files, sliver)
+            try:
+                self._put(record, before, pid)
+            except OSError as error:
+                if error.errno not in (errno.EDQUOT, errno.ENOSPC):
+                    raise
+                self._put_though_full(record, before, pid, bound)
             if before.initscript != sliver.initscript:
                 self.enter(record, guest.vinit("restart"))
         self.records.write(record)
         return record.unbound
+
+    def _put(self, record: Record, before: Sliver, pid: int) -> None:
+        """Keys and script of a sliver that runs, where they are others than before."""
+        sliver = record.sliver
+        with inside(f"/proc/{pid}/root", record.slot.uid(self.settings)) as files:
+            if before.keys != sliver.keys:
+                guest.put_keys(files, sliver)
+            if before.initscript != sliver.initscript:
+                guest.put_initscript(files, sliver)
+
+    def _put_though_full(self, record: Record, before: Sliver, pid: int, bound: Limits) -> None:
+        """The same for one whose disk is full; it is held still, so that nothing else uses the room."""
+        self.groups.freeze(record.group, True)
+        try:
+            with self.pool.opened(record.sliver.slice, bound.disk):
+                self._put(record, before, pid)
+        finally:
+            self.groups.freeze(record.group, False)
 
     def enter(self, record: Record, command: Sequence[str], given: str = "", limit: float = LIMIT) -> Ended:
         """Run ``command`` inside as root and wait for its end."""
@@ -186,7 +207,8 @@ class Builder:
 
     def _unbound(self, name: SliceName, bound: Limits) -> tuple[str, ...]:
         """Hold the sliver's files to their size, and name what nothing holds."""
-        return bound.unheld if self.pool.bind(name, bound.disk) else (*bound.unheld, "disk_max")
+        held = self.pool.unheld if self.pool.bind(name, bound.disk) else ("disk_max",)
+        return (*bound.unheld, *held)
 
     def _limits(self, sliver: Sliver) -> Limits:
         return limits(sliver.rspec, self.settings)
@@ -220,6 +242,7 @@ class Builder:
         own = self.pool.folder(record.sliver.slice)
         with (
             user_namespace(uid, commons.hold(self.settings)) as ids,
+            self.pool.opened(record.sliver.slice, bound.disk) as shut,
             mounted(self.room.desk, own, base, ids) as root,
         ):
             with inside(root, uid) as files:
@@ -242,6 +265,7 @@ class Builder:
                 inside(root, uid) as files,
                 console.opened(files, words, self.now(), self.settings.console) as said,
             ):
+                shut()
                 self.runtime.start(name, folder, self.groups.door(record.group), said)
         self._hold(record, bound)
 

@@ -116,6 +116,7 @@ class ContainerDriver:
 
     def sample(self, names: Collection[SliceName]) -> dict[SliceName, Stats]:
         self._do(self._builder.trim, names)  # asked for every few seconds, so consoles stay small
+        self._do(self._builder.pool.settle)
         return self._do(self._looker.sample, names)
 
     def console(self, name: SliceName) -> str:
@@ -165,6 +166,10 @@ class ContainerDriver:
     def dropped(self) -> dict[str, int]:
         """Packets that the node dropped, by why: spoofed sources and ports, options, pings, flows too many…"""
         return self._do(firewall.dropped)
+
+    def most_disk(self) -> int:
+        """KiB that one sliver's files may take here, whatever it was promised; 0 where nothing holds them."""
+        return self._builder.pool.most // 1024
 
     def freeze(self, name: SliceName, frozen: bool) -> None:
         """Suspend all its processes, or let them go on."""

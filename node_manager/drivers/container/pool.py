@@ -1,20 +1,22 @@
 """Room for slivers' files that a limit holds in: a btrfs in one file of the node's own file system.
 
-Each sliver has a subvolume with a quota of its own, made in milliseconds, changed live, counted by the kernel. The file
+Each sliver has a subvolume with a quota of its own, made in milliseconds, changed live, counted by the kernel. Together
+they are held to the common part of the pool, and who has little keeps a floor when that is full (`floors`). The file
 is allocated whole, so a node whose disk runs full does not break what slivers were promised. It is mounted in the
 room's threads only; running slivers hold it too, and with the last of all these the loop device is given back.
 Where it cannot be made, slivers' files lie in their folders, and ``disk_max`` is named as not held.
 """
 
-import fcntl
 import os
 import shutil
-import struct
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 
 from node_manager.drivers import DriverError
+from node_manager.drivers.container import quotas
+from node_manager.drivers.container.floors import Division
 from node_manager.drivers.container.recent import Recent
 from node_manager.drivers.container.records import Records
 from node_manager.drivers.container.run import run
@@ -22,14 +24,7 @@ from node_manager.drivers.container.settings import ContainerSettings
 from planetlab.names import SliceName
 
 LEAST = 128 << 20  # bytes; mkfs.btrfs makes nothing below 109 MiB
-_ONES_PART = 2  # of the whole, as a divisor, one sliver may have: alone it cannot fill what all need
 _PART, _MOST = 20, 4 << 30  # by itself it takes this part of what is free, and so many bytes at most
-
-# include/uapi/linux/btrfs.h; simple quotas since Linux 6.7
-_QUOTA_CTL, _SIMPLE, _FULL = 0xC0109428, 4, 1
-_QGROUP_LIMIT, _REFERENCED = 0x8030942B, 1
-_SUBVOLUME_CREATE, _SUBVOLUME_DELETE = 0x5000940E, 0x5000940F
-_INO_LOOKUP, _FIRST_OBJECT = 0xD0009412, 256
 
 
 class Pool:
@@ -40,9 +35,14 @@ class Pool:
         self._records = records
         self._where = Path(desk, "pool")
         self._mounting = Lock()
-        self._used = Recent(self._read_used, 0.0, times=20.0)
+        self._taken = Recent(lambda: quotas.taken(self._where), 0.0, times=20.0)
         self._is_new = not self._file.exists()
+        self._placing = Lock()
+        self._apart: set[str] = set()  # slivers that count for themselves, each with its floor
+        self._open: set[str] = set()  # slivers that the node is writing to
+        self._is_full = False
         self.why_not = self._make(settings)  # in words; empty when limits hold
+        self.unheld: tuple[str, ...] = ()  # what of this the kernel does not do
 
     def mount(self) -> None:
         """Mount it in the calling thread's own mount table; each of the room's threads does so when it enters."""
@@ -52,7 +52,8 @@ class Pool:
             try:
                 self._where.mkdir(exist_ok=True, mode=0o711)
                 run("mount", "-t", "btrfs", "-o", "loop,noatime,nodev", str(self._file), str(self._where))
-                _enable_quota(str(self._where))
+                quotas.enable(self._where)
+                self._hold_all()
             except DriverError as error:
                 if not self._is_new:
                     raise
@@ -64,12 +65,27 @@ class Pool:
         inside = self._where / str(name)
         return inside if not self.why_not and inside.is_dir() else self._records.folder(name)
 
-    def make(self, name: SliceName, octets: int) -> None:
-        """Room for ``octets`` bytes of the sliver's own files."""
-        if not self.why_not:
-            if not (self._where / str(name)).is_dir():
-                _ioctl(str(self._where), _SUBVOLUME_CREATE, _by_name(name))
-            self.bind(name, octets)
+    @property
+    def most(self) -> int:
+        """Bytes that one sliver may have, whatever it was promised; 0 where nothing holds."""
+        return self._division.most if not self.why_not else 0
+
+    @property
+    def _division(self) -> Division:
+        return Division(self._file.stat().st_size)
+
+    def _hold_all(self) -> None:
+        try:
+            quotas.limit_all(self._where, self._division.common)
+        except OSError:
+            self.unheld = ("disk_max (of all slivers together)",)
+
+    def make(self, name: SliceName) -> None:
+        """Room for the sliver's own files; not bound yet."""
+        if not self.why_not and not (self._where / str(name)).is_dir():
+            quotas.make(self._where, str(name))
+            if self._is_full:
+                self._apart.add(str(name))
 
     def bind(self, name: SliceName, octets: int) -> bool:
         """Hold the sliver to ``octets`` bytes from now on, and to its part of the pool however much it was promised.
@@ -78,21 +94,73 @@ class Pool:
         """
         if self.folder(name) == self._records.folder(name):
             return False
-        _limit(self._where, self._where / str(name), min(octets, self._file.stat().st_size // _ONES_PART))
+        with self._placing:
+            self._place(str(name), octets)
         return True
+
+    def _place(self, name: str, octets: int) -> None:
+        division = self._division
+        if name in self._open:
+            return
+        if name in self._apart:
+            quotas.leave(self._where, name)
+            quotas.limit(self._where, name, min(octets, division.floor))
+            return
+        quotas.limit(self._where, name, min(octets, division.most))
+        if not self.unheld:
+            quotas.join(self._where, name)
+
+    @contextmanager
+    def opened(self, name: SliceName, octets: int) -> Iterator[Callable[[], None]]:
+        """The node itself writes to the sliver's files, however full these are, while nothing of the sliver runs.
+
+        Gives what ends that sooner.
+        """
+        with ExitStack() as room:
+            if self.folder(name) != self._records.folder(name):
+                room.callback(self._shut, str(name), octets)
+                self._unlimit(str(name))
+            yield room.close
+
+    def _unlimit(self, name: str) -> None:
+        with self._placing:
+            self._open.add(name)
+            quotas.leave(self._where, name)
+            quotas.limit(self._where, name, None)
+
+    def _shut(self, name: str, octets: int) -> None:
+        with self._placing:
+            self._open.discard(name)
+            self._place(name, octets)
+
+    def settle(self) -> None:
+        """See how full it is, and give floors to those that have little, or take them back."""
+        if self.why_not or self.unheld:
+            return
+        taken, together = quotas.taken(self._where)
+        known = {str(name): name for name in self._records.names()}
+        taken = {name: each for name, each in taken.items() if name in known}
+        with self._placing:
+            division = self._division
+            self._is_full, apart = division.is_full(together), set(division.apart(taken, together))
+            loose = {name for name, each in taken.items() if not each.joined}
+            moved, self._apart = apart ^ (self._apart | loose), apart
+            for name in moved & taken.keys():
+                if record := self._records.read(known[name]):
+                    self._place(name, record.sliver.rspec.disk_max * 1024)
 
     def remove(self, name: SliceName) -> None:
         """Delete the sliver's own files, should they be here."""
         if self.folder(name) != self._records.folder(name):
-            _ioctl(str(self._where), _SUBVOLUME_DELETE, _by_name(name))
+            quotas.remove(self._where, str(name))
+            self._apart.discard(str(name))
 
     def used(self, name: SliceName) -> int | None:
         """Bytes that the sliver's own files take; None where nobody counts."""
-        return self._used.get().get(str(name)) if not self.why_not else None
-
-    def _read_used(self) -> dict[str, int]:
-        rows = map(str.split, run("btrfs", "qgroup", "show", "--raw", str(self._where)).splitlines())
-        return {row[3]: int(row[1]) for row in rows if len(row) == 4 and row[1].isdigit()}
+        if self.why_not:
+            return None
+        each = self._taken.get()[0].get(str(name))
+        return each.octets if each else None
 
     def _make(self, settings: ContainerSettings) -> str:
         """Make the file unless it is there. What hinders, in words."""
@@ -116,33 +184,3 @@ class Pool:
             return str(error)
         fresh.rename(self._file)
         return ""
-
-
-def _enable_quota(where: str) -> None:
-    """Count what each subvolume wrote, or, before Linux 6.7, what it refers to; done once it stays."""
-    for command in (_SIMPLE, _FULL):
-        with suppress(OSError):
-            _ioctl(where, _QUOTA_CTL, struct.pack("QQ", command, 0))
-            return
-
-
-def _limit(top: Path, subvolume: Path, octets: int) -> None:
-    """Asked of the top, since a subvolume above its limit has no room for the change itself."""
-    asked = struct.pack("QQ", 0, _FIRST_OBJECT).ljust(4096, b"\0")
-    number = struct.unpack_from("Q", _ioctl(str(subvolume), _INO_LOOKUP, asked))[0]
-    _ioctl(str(top), _QGROUP_LIMIT, struct.pack("6Q", number, _REFERENCED, max(1, octets), 0, 0, 0))
-
-
-def _by_name(name: SliceName) -> bytes:
-    """A subvolume as the kernel is told of it (struct btrfs_ioctl_vol_args)."""
-    return struct.pack("q4088s", 0, str(name).encode())
-
-
-def _ioctl(path: str, number: int, argument: bytes) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        answer = bytearray(argument)
-        fcntl.ioctl(descriptor, number, answer, True)
-        return bytes(answer)
-    finally:
-        os.close(descriptor)

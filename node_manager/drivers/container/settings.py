@@ -31,7 +31,7 @@ class ContainerSettings:
     pool: int = field(
         default=-1,
         metadata=_said(
-            "Bytes set aside for slivers' files, in which disk_max is held and none has more than half; "
+            "Bytes set aside for slivers' files, in which disk_max is held, none has more than half and all 7/8; "
             "0 for none, -1 for a twentieth of what is free."
         ),
     )
