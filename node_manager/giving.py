@@ -21,6 +21,7 @@ from planetlab.rspec import ResourceSpec
 OWNER = "(owner)"  # holds the node's pool; no account can be called so
 BROKER = "(pl_conf)"  # holds the authorities' pools
 _OVER = Span(0.0, 1.0)
+MOST_DEEP, MOST_PARTS = 32, 1000  # parts of parts, and parts in all, of what one was first given
 MOST_PREFIX = 64  # characters; no slice's name is longer
 
 
@@ -109,9 +110,26 @@ class Giving:
     def split(self, rcap: str, rspec: dict[str, object], holder: str, now: float) -> Pool:
         """A part of a pool, for ``holder``."""
         pool = self.named(rcap)
+        self._must_be_few(pool)
         part = self._split(pool, Share.read(rspec, pool.share.span), new_rcap(), holder, now)
         self._books.put(pools=[part])
         return part
+
+    def _must_be_few(self, pool: Pool) -> None:
+        """Raise `pools.NoRoom` when the parts of parts are too deep already, or too many in all."""
+        if pool.ceiling or pool.rcap == self._top:
+            return  # the owner's and the creation service's
+        first, depth = pool, 1
+        while (above := self._books.pools.get(first.parent)) and not above.ceiling and above.rcap != self._top:
+            first, depth = above, depth + 1
+        if depth > MOST_DEEP:
+            raise pools.NoRoom(
+                f"a pool can be split {MOST_DEEP} times one after the other; split one that is nearer the first"
+            )
+        if len(self._books.below(first.rcap)) > MOST_PARTS:
+            raise pools.NoRoom(
+                f"there are {MOST_PARTS} parts of what this pool was split from; give some back (GiveBack)"
+            )
 
     def _split(self, parent: Pool, wanted: Share, rcap: str, holder: str, now: float) -> Pool:
         """A part of ``parent``, in place of what ``rcap`` is now. Raises `Forbidden`, `pools.NoRoom`."""

@@ -21,11 +21,13 @@ from planetlab.calls import Call
 from planetlab.errors import BadArgument, BadArgumentCount, Forbidden, NoSuchMethod, PlanetLabError
 from planetlab.limits import Rates, peer_of
 from planetlab.methods import Method, Role
+from planetlab.shapes import Foreign
 
 _KINDS: tuple[tuple[type[PlanetLabError], Reason], ...] = (
     (NoSuchMethod, BY_WORD["no-method"]),
     (BadArgumentCount, BY_WORD["arity"]),
     (BadArgument, BY_WORD["argument"]),
+    (Foreign, BY_WORD["argument"]),
     (Forbidden, BY_WORD["caller"]),
 )
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Protocol
 
 from pl_conf.entries import Receipt, Wish
 from pl_conf.ledger import Ledger
-from pl_conf.node import NodeManager
+from pl_conf.node import NodeManager, of_a_broker
 from pl_conf.owner import Owner
 from pl_conf.redeem import Redeemer
+from pl_conf.refusals import NotAdmitted
 from planetlab.calls import Call
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
@@ -64,7 +65,7 @@ async def GetRspec(call: Call, rcap: Rcap) -> dict[str, Any]:
     wish = call.store.ledger.held_by(rcap)
     if wish is not None:
         return {**wish.told["rspec"], "slice": str(wish.slice), "expires": int(wish.expires)}
-    return dict(await call.store.manager.call("GetRspec", rcap))
+    return dict(await _of_the_node(call, "GetRspec", rcap))
 
 
 @public.method(Role.ANONYMOUS, reads=True)
@@ -79,11 +80,11 @@ async def GetState(call: Call, rcap: Rcap) -> dict[str, str]:
 @public.method(Role.ANONYMOUS)
 async def SplitPool(call: Call, rcap: Rcap, rspec: dict[str, Any]) -> str:
     """Take a part of what the rcap holds; the answer is the part's own rcap."""
-    return str(await call.store.manager.call("SplitPool", _handle(call, rcap), rspec))
+    return str(await _of_the_node(call, "SplitPool", _handle(call, rcap), rspec))
 
 
 async def _bind(call: Call, rcap: Rcap, slice_name: SliceName) -> int:
-    await call.store.manager.call("Bind", _handle(call, rcap), str(slice_name))
+    await _of_the_node(call, "Bind", _handle(call, rcap), str(slice_name))
     return 1
 
 
@@ -97,6 +98,13 @@ async def Bind(call: Call, rcap: Rcap, slice_name: SliceName) -> int:
 async def bind(call: Call, slice_name: SliceName, rcap: Rcap) -> int:
     """Bind, in the order of arguments that the first design gave."""
     return await _bind(call, rcap, slice_name)
+
+
+async def _of_the_node(call: Call, name: str, *args: Any) -> Any:
+    try:
+        return await call.store.manager.call(name, *args)
+    except NotAdmitted as refusal:
+        raise of_a_broker(refusal) from refusal
 
 
 def _handle(call: Call, rcap: str) -> str:

@@ -94,6 +94,15 @@ def _refusal(refused: Refused) -> NotAdmitted:
     return NotAdmitted("node-silent" if goes_on else "node-refused", f"the node manager says: {refused}")
 
 
+def of_a_broker(refusal: NotAdmitted) -> NotAdmitted:
+    """A refusal of what a broker asked of its pools, under the number that says whose mistake it was."""
+    fault = refusal.__cause__.fault_code if isinstance(refusal.__cause__, Refused) else 0
+    if refusal.reason.word != "node-refused" or fault not in (UNKNOWN, NOT_NOW):
+        return refusal
+    word = "over-share" if fault == NOT_NOW else "unknown-rcap" if "no such rcap" in str(refusal) else "argument"
+    return NotAdmitted(word, str(refusal))
+
+
 NOT_NOW = 109  # the node manager's fault for what is not done yet, or not possible
 UNKNOWN = 102  # the node manager's fault for an rcap that it does not know
 LISTED = ("name", "authority", "rcap", "state", "reason", "made_by")

@@ -29,10 +29,14 @@ class Shape(Protocol):
         """``value`` as the method's body wants it. Raises `BadArgument` that names ``where`` it stood."""
 
 
+class Foreign(PlanetLabError):
+    """A value of a kind that no method has a use for; the PLC API had no number of its own for it."""
+
+
 def _wrong(where: str, expected: str, value: Any) -> BadArgument:
     if isinstance(value, bytes | datetime):  # a foreign object to the PLC API, which answers fault 111
         kind = "base64" if isinstance(value, bytes) else "dateTime.iso8601"
-        raise PlanetLabError(f"{where}: expected {expected}, got {kind}, which this interface has no use for")
+        raise Foreign(f"{where}: expected {expected}, got {kind}, which this interface has no use for")
     got = {bool: "boolean", str: "string", float: "double", NoneType: "nil", list: "array", dict: "struct"}.get(
         type(value), type(value).__name__
     )

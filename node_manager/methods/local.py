@@ -164,6 +164,8 @@ async def Resume(call: Call) -> int:
 async def GetConsole(call: Call, sliver_name: SliceName) -> str:
     """The last words on a sliver's console: of its starts, its first process and its script."""
     node: Node = call.store
+    if sliver_name not in node.rounds.found:
+        node.entry(sliver_name)  # what is no sliver and has no record is told so
     return await node.rounds.console(sliver_name)
 
 

@@ -13,6 +13,7 @@ from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.methods import Api, Role
 from planetlab.names import SliceName
+from planetlab.shapes import Foreign
 
 api = Api(auth=None)
 
@@ -178,7 +179,7 @@ V4 = frozenset(api)
 
 def refused(error: Exception, method_name: str) -> Fault:
     """The fault for ``error``: in a v4 method what is not about the call itself is 104, as it was."""
-    code = getattr(error, "code", 111)
+    code = BadArgument.code if isinstance(error, Foreign) else getattr(error, "code", 111)
     if code in (100, 101, 102, 108) or method_name not in V4:
         return Fault(code, str(error))
     return Fault(104, f"Error in call: {error}")

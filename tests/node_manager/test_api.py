@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from node_manager.drivers import State
+from node_manager.giving import MOST_DEEP, MOST_PARTS
 from node_manager.identity import NOBODY, Caller
 from node_manager.methods.slivers import refused
 from node_manager.records import DELEGATED
@@ -514,6 +515,45 @@ class TheCreationServiceInASliver(ApiTest):
             states = {name: found.state for name, found in self.world.driver.look().items()}
             self.assertEqual(State.RUNNING, states[self.name], method)
             self.assertEqual(method == "Resume", states[SIRIUS] is State.RUNNING, method)
+
+
+class ABrokerThatSplitsWithoutEnd(ApiTest):
+    """Empty parts take nothing from a pool, so that only their number can be held."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pool = self.ok(OWNER, "CreatePool", {"cpu_pct": 10}, "princeton_codeen")
+
+    def test_parts_of_parts_is_told_how_deep_they_may_be_and_the_rounds_go_on(self) -> None:
+        """A chain of a thousand ended every round in a recursion, and with it all expiry."""
+        part = self.pool
+        for _ in range(MOST_DEEP):
+            part = self.ok(SELF, "SplitPool", part, {"end": int(NOON) + 100})
+        code, text = self.fault(SELF, "SplitPool", part, {"end": int(NOON) + 100})
+        self.assertEqual((109, True), (code, f"split {MOST_DEEP} times" in text), text)
+        self.world.later(101.0)
+        self.successResultOf(Deferred.fromCoroutine(self.world.node.round()))
+        self.assertEqual(102, self.fault(SELF, "GetRspec", part)[0])
+        self.assertEqual(10, self.ok(SELF, "GetRspec", self.pool)["left"]["cpu_pct"])
+
+    def test_one_pool_is_told_how_many_there_may_be_and_can_give_some_back(self) -> None:
+        parts = [self.ok(SELF, "SplitPool", self.pool, {}) for _ in range(MOST_PARTS)]
+        code, text = self.fault(SELF, "SplitPool", parts[0], {})
+        self.assertEqual((109, True), (code, "GiveBack" in text), text)
+        other = self.ok(OWNER, "CreatePool", {"cpu_pct": 10}, "princeton_sirius")
+        self.ok(Caller(4711, "princeton_sirius"), "SplitPool", other, {"cpu_pct": 1})
+        self.ok(SELF, "GiveBack", parts[-1])
+        self.ok(SELF, "SplitPool", parts[0], {})
+
+
+class WhatTheDiskHas(ApiTest):
+    def test_is_told_where_it_is_less_than_what_was_promised(self) -> None:
+        self.world.node.wishes.most_disk = 2_000_000
+        self.assertEqual(10_000_000, self.ok(SELF, "GetRSpec", "princeton_codeen")["disk_max"])
+        self.assertEqual(2_000_000, self.ok(SELF, "GetEffectiveRSpec", "princeton_codeen")["disk_max"])
+        small = self.delegated(rspec=ResourceSpec(disk_max=1000), timestamp=NOON + 1)
+        self.ok(PL_CONF, "Instantiate", small.wire())
+        self.assertEqual(1000, self.ok(SELF, "GetEffectiveRSpec", "princeton_codeen")["disk_max"])
 
 
 class StandingStill(ApiTest):

@@ -90,8 +90,11 @@ class TheSocket(OnLoopback):
         self.assertEqual((0, 400), (code, public.GetRspec(part)[1]["net_min_rate"]))
         self.assertEqual([0, 1], public.Bind(part, "princeton_brokered"))
         code, text = public.SplitPool(pool, {"net_min_rate": 700})
-        self.assertEqual(250, code, text)
-        self.assertEqual(250, public.GetRspec("0" * 32)[0])
+        self.assertEqual((224, True), (code, "700 asked, 600 left" in text), text)
+        self.assertEqual(240, public.GetRspec("0" * 32)[0])
+        for wrong in ({"colour": 1}, {"net_min_rate": "1"}, {"net_min_rate": -1}, {"ports": [0]}, {"end": 5}):
+            self.assertEqual(102, public.SplitPool(pool, wrong)[0], wrong)
+        self.assertEqual(102, public.delete_sliver(Binary(b"0" * 32))[0])
 
     def test_is_the_owners_alone_for_what_changes_the_rules(self) -> None:
         if os.getuid() != 0:
