@@ -1,4 +1,7 @@
-"""Make a slice by GENI's interfaces, and hold, make and end a sliver of it, with a certificate that openssl made."""
+"""Make a slice by GENI's interfaces, and hold, make and end a sliver of it, with a certificate that openssl made.
+
+Run beside a demo: ``python examples/geni_slice.py plfed-demo/facts.json``
+"""
 
 import json
 import ssl
@@ -7,7 +10,7 @@ import sys
 import tempfile
 import xmlrpc.client
 
-facts = json.load(open(sys.argv[1]))
+facts = json.load(open(sys.argv[1] if sys.argv[1:] else "plfed-demo/facts.json"))
 plc = facts["authorities"]["plc"]
 me = plc["identities"]["pi"]
 context = ssl.create_default_context(cafile=plc["ca"])

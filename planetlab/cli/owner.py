@@ -1,5 +1,6 @@
 """``plfed owner``: a node owner's hand on the node, by its own socket; no authority has to be reachable."""
 
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from planetlab.errors import BadSettings
 
 SOCKET = "/run/plfed/pl_conf.sock"
 MANAGER = "/tmp/nodemanager.api"
+MOST_TEXT = 80  # characters of a receipt's text in a line; --json has all
 Command = Callable[..., Any]
 
 
@@ -44,6 +46,13 @@ def _path(node: str) -> Path:
     return Path(known[node]["nm_socket"]).parent
 
 
+def _there(socket: str) -> str:
+    """The socket, if there is one. Raises `BadSettings`, which says how a node is named."""
+    if not os.path.exists(socket):
+        raise BadSettings(f"{socket}: no node runs there; say --node with its folder, or in a demo with its host name")
+    return socket
+
+
 def _manager_of(node: str) -> str:
     """The node manager's socket: in the node's folder, else where programs of old look for it."""
     path = _path(node)
@@ -53,7 +62,7 @@ def _manager_of(node: str) -> str:
 
 def _ask(node: str, work: Callable[[Ask], Awaitable[int]]) -> None:
     async def asking(reactor: Any) -> int:
-        return await work(Ask(f"unix:{socket_of(node)}", reactor=reactor, tries=1))
+        return await work(Ask(f"unix:{_there(socket_of(node))}", reactor=reactor, tries=1))
 
     run(asking)
 
@@ -63,7 +72,7 @@ def _change(node: str, as_json: bool, said: str, method: str, *args: Any) -> Non
 
     async def work(ask: Ask) -> int:
         changed = await ask.call(method, *args)
-        Voice(as_json).result({"changed": changed}, [f"{said}; {changed} slivers changed"])
+        Voice(as_json).result({"changed": changed}, [f"{said}; {_slivers(changed)} changed"])
         return 0
 
     _ask(node, work)
@@ -114,6 +123,10 @@ def _shown(policy: dict[str, Any], wishes: list[dict[str, Any]]) -> list[str]:
         *[f"calendar: {_window(window)}" for window in policy["calendar"]],
         *([f"reservations: {policy['reservations']}"] if policy["reservations"] != "as told" else []),
     ]
+
+
+def _slivers(count: int) -> str:
+    return "1 sliver" if count == 1 else f"{count} slivers"
 
 
 def _day(seconds: float) -> str:
@@ -173,7 +186,8 @@ def calendar(
         there = [] if clear else (await ask.call("ShowPolicy"))["calendar"]
         windows = [] if clear else [*there, {**added, "authority": authority}]
         changed = await ask.call("Calendar", windows)
-        Voice(as_json).result({"changed": changed, "calendar": windows}, [_window(window) for window in windows])
+        lines = [_window(window) for window in windows] or [f"no times of the week; {_slivers(changed)} changed"]
+        Voice(as_json).result({"changed": changed, "calendar": windows}, lines)
         return 0
 
     _ask(node, work)
@@ -211,13 +225,17 @@ def receipts(days: float, authority: str, sums: bool, node: str, as_json: bool) 
             return 0
         rows = [
             (f"{datetime.fromtimestamp(each['at'], UTC):%m-%d %H:%M:%S}", each["deed"], each["reason"] or "",
-             each["slice"], each["authority"], each["source"], each["text"][:80])
+             each["slice"], each["authority"], each["source"], _short(each["text"]))
             for each in listed
         ]  # fmt: skip
         Voice(as_json).result(listed, table(rows, ("when", "deed", "reason", "slice", "authority", "by", "more")))
         return 0
 
     _ask(node, work)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 
 def _summed(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:

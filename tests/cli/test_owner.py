@@ -34,6 +34,11 @@ class TheOwnersCommand(Commands):
         code, _, err = self.owner("calendar", "--days", "sun")
         self.assertEqual((2, True), (code, "--pause" in err))
 
+    def test_says_how_a_node_is_named_when_none_runs_where_it_looks(self) -> None:
+        command = [sys.executable, "-m", "planetlab.cli", "owner", "show", "--node", "/nowhere/pl_conf.sock"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120.0, check=False)
+        self.assertEqual((1, True), (done.returncode, "/nowhere/pl_conf.sock: no node runs there" in done.stderr))
+
     def test_names_a_node_of_a_demo_by_its_host_name(self) -> None:
         facts = self.node.place / "facts.json"
         nodes = {"node1.plc.example": {"nm_socket": str(self.node.place / "nm.sock")}}
