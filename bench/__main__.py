@@ -9,7 +9,7 @@ from types import FrameType
 
 from attrs import asdict
 
-from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, readers, sfa, wire
+from bench import archive, audit, edge, federation, fleet, geni, node, papers, polls, readers, rotation, sfa, wire
 from bench.measure import Amount, Figure
 
 PARTS: dict[str, Callable[[], Iterable[Figure | Amount]]] = {
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[], Iterable[Figure | Amount]]] = {
     "papers": papers.figures,
     "polls": polls.figures,
     "readers": readers.figures,
+    "rotation": rotation.figures,
     "sfa": sfa.figures,
     "wire": wire.figures,
 }
