@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.records import rules
 from tests.plcapi.campus import STATIC, Campus, Fault, Id, Row
-from tests.registry.world import ADMIN, NOW
+from tests.registry.world import ADMIN, KEY, NOW
 
 NODE = "node1.princeton.example"
 DHCP = {"type": "ipv4", "method": "dhcp"}
@@ -54,6 +54,10 @@ class Fields(Outside):
             Row("admin", "UpdateNode", (NODE, {"site_id": Id("mit")}), 1,
                 ("GetNodes", ([NODE], ["site_id"]), [{"site_id": Id("mit")}])),
         )  # fmt: skip
+
+    def test_a_node_that_is_moved_is_named_by_its_new_site(self) -> None:
+        self.assertEqual(1, self.call("UpdateNode", NODE, {"site_id": Id("mit")}))
+        self.assertEqual("plc.mit.node1\\.princeton\\.example", self.call("GetNodeHrn", NODE))
 
     def test_a_host_name_in_another_case_names_no_node(self) -> None:
         other = "Node1.princeton.example"
@@ -240,3 +244,12 @@ class Booting(Outside):
         self.assertEqual(102, self.campus.refused("GetBootMedium", *asked, "node-preview", "")[0])
         code, text = self.campus.refused("GetBootMedium", *asked, "generic-usb", "")
         self.assertEqual((111, True), (code, "no boot CD material is configured" in text), text)
+
+    def test_who_is_root_by_two_ways_is_told_twice(self) -> None:
+        self.call("AddTagType", {"tagname": "isrootonsite"})
+        for who in ("pi", "member"):
+            self.call("AddPersonTag", Id(f"{who}_id"), "isrootonsite", "true")
+        self.call("AddRoleToPerson", "admin", Id("pi_id"))
+        self.call("AddPersonKey", Id("pi_id"), {"key_type": "ssh", "key": KEY})
+        told = {each["name"]: each["keys"] for each in self.by_node("GetSlivers")["accounts"]}
+        self.assertEqual({"root": [KEY, KEY], "site_admin": [KEY]}, told)
