@@ -2,7 +2,20 @@
 
 import click
 
-from planetlab.cli import api, authorities, credentials, log, nodes, owner, peers, setup, slices, statement, tickets
+from planetlab.cli import (
+    api,
+    authorities,
+    credentials,
+    log,
+    nodes,
+    owner,
+    peers,
+    persons,
+    setup,
+    slices,
+    statement,
+    tickets,
+)
 from planetlab.cli.backup import backup, restore
 from planetlab.cli.demo import demo, story
 from planetlab.cli.doctor import doctor
@@ -28,6 +41,7 @@ for group in (
     credentials.group,
     peers.group,
     log.group,
+    persons.group,
     slices.group,
     statement.group,
     tickets.group,

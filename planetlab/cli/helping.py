@@ -37,6 +37,11 @@ ON_DEMO: dict[str, tuple[str, ...]] = {
     "peer resume": ("peer resume epfl",),
     "peer show": ("peer show epfl",),
     "peer suspend": ("peer suspend epfl",),
+    "person add-key": ("person add-key user@plc.example ~/.ssh/id_ed25519.pub --person user",),
+    "person create": (
+        "person create ann@princeton.example --name Ann Lee --site princeton --key id_ed25519.pub --person admin",
+    ),
+    "person list": ("person list", "person list --dir /srv/plc"),
     "shell": ("""shell -c "GetSites({}, ['login_base'])" """.rstrip(), "shell --dir /srv/plc"),
     "slice add-node": ("slice add-node princeton_mine node1.plc.example node2.plc.example",),
     "slice add-user": ("slice add-user princeton_mine user@plc.example",),

@@ -62,7 +62,9 @@ class Report:
 @group.command("audit")
 @click.argument("names", nargs=-1, metavar="[AUTHORITY]...")
 @click.option("--log", "more", multiple=True, metavar="HRN,URL,CA,KEY", help="A log that no demo's facts name.")
-@click.option("--kept", type=click.Path(path_type=pathlib.Path), help=f"The heads of last time. [{KEPT} by the facts]")
+@click.option(
+    "--kept", type=click.Path(path_type=pathlib.Path), help=f"The heads of last time. [{KEPT}, by a demo's facts]"
+)
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 @errors_told
@@ -74,7 +76,7 @@ def audit(
     Without AUTHORITY, those of a demo. Ends with 1 when anything is wrong.
     """
     places = [Place.of(said) for said in more] or _of_demo(names, facts)
-    file = kept or facts_path(facts).parent / KEPT
+    file = kept or (pathlib.Path(KEPT) if more else facts_path(facts).parent / KEPT)
     heads = _heads(file)
 
     async def work(reactor: Any) -> int:

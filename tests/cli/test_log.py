@@ -1,10 +1,13 @@
 """What an audit of ticket logs finds, and what it must not cry about."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from planetlab import keys
 from planetlab.cli import log
 from planetlab.errors import BadSettings
 from planetlab.ticket_log import Entry, Head
@@ -16,6 +19,19 @@ def entry(kind: str, digest: str, issuer: str = "plc") -> Entry:
 
 def report(name: str, *entries: Entry) -> log.Report:
     return log.Report(name, size=len(entries), entries=list(entries))
+
+
+class Reading(SynchronousTestCase):
+    def test_logs_of_no_demo_are_remembered_in_the_folder_where_one_is(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        key = folder / "key.pem"
+        key.write_bytes(keys.public_pem(keys.new_p256().public_key()))
+        command = [sys.executable, "-m", "planetlab.cli", "log", "audit", "--log", f"plc,http://127.0.0.1:1/SA/,,{key}"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("WRONG plc: http://127.0.0.1:1/SA/", done.stdout, done.stderr)
+        self.assertEqual({}, json.loads((folder / "ticket-logs.json").read_text()))
 
 
 class Comparing(SynchronousTestCase):

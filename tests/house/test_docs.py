@@ -9,9 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from planetlab.cli.__main__ import main
 from tests.house import tree
 
-DOTTED = re.compile(rf"`((?:{'|'.join(tree.PACKAGES)})(?:\.\w+)+)`")
+DOTTED = re.compile(rf"`((?:{'|'.join(tree.PACKAGES)})(?:\.(?!toml`)\w+)+)`")  # but for a service's settings file
 LINK = re.compile(r"\]\(([^)#:]+)\)")
-COMMAND = re.compile(r"(?:`|^    |bin/|: |\[)plfed((?: [a-z][a-z-]*)+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:`|^(?: {4})?|bin/|: |\[)plfed((?: [a-z][a-z-]*)+)", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
 def found(name: str) -> bool:
@@ -29,6 +30,15 @@ def found(name: str) -> bool:
                 thing = getattr(thing, part)
             return True
     return False
+
+
+def options_of(words: list[str]) -> set[str]:
+    """The options of the command that ``plfed`` and these words name."""
+    command: click.Command = main
+    for word in words:
+        if isinstance(command, click.Group):
+            command = command.commands[word]
+    return {option for each in command.params for option in each.opts} | {"--help", "--version"}
 
 
 def is_command(words: list[str]) -> bool:
@@ -57,6 +67,18 @@ class Documents(SynchronousTestCase):
         ]
         self.assertGreater(len(named), 50)
         self.assertEqual([], [each for each in named if not is_command(each[1].split())])
+
+    def test_every_option_that_is_named_beside_a_command_is_one_of_it(self) -> None:
+        wrong, seen = [], 0
+        for path in [tree.ROOT / "README.md", *(tree.ROOT / "docs").rglob("*.md")]:
+            for line in path.read_text().replace("\\\n", " ").splitlines():
+                for command in COMMAND.finditer(line):
+                    rest = re.split(r"[`|#]|\bplfed ", line[command.end() :])[0]
+                    named = set(OPTION.findall(rest))
+                    seen += len(named)
+                    wrong += [(path.name, command[1], each) for each in named - options_of(command[1].split())]
+        self.assertEqual([], wrong)
+        self.assertGreater(seen, 50)
 
     def test_every_link_leads_somewhere(self) -> None:
         for path in [tree.ROOT / "README.md", *(tree.ROOT / "docs").rglob("*.md")]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from tests.journeys.running import ROOT, RunningDemo, new_folder, plfed
 from tests.ports import free_block
 
 PORTS = 100  # as many as a demo may take
+TYPED = re.compile(r"^<!-- run -->\n```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # what a page says to type
 
 
 class ADemo(SynchronousTestCase):
@@ -166,6 +168,39 @@ class ADemo(SynchronousTestCase):
         self.assertIn("node1.plc.example", self.well("node", "list"))
         self.assertIn(name, self.well("shell", "-c", f"print(GetSlices(['{name}'], ['name']))"))
         self.well("slice", "delete", name)
+
+    def test_an_account_with_a_key_is_made_by_one_command(self) -> None:
+        file, who, admin = self.folder / "key.pub", "eve@princeton.example", ("--person", "admin")
+        file.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4ZPPUHRHXhqQGKoOIoYJAVvrIBCDmBLZMmDbPRkHRX ann\n")
+        said = ("--name", "Eve", "Lee", "--site", "princeton", "--role", "user", "--key", str(file), *admin)
+        made = json.loads(self.well("person", "create", who, *said, "--json"))
+        plc = self.demo.facts["authorities"]["plc"]
+        with xmlrpc.client.ServerProxy(plc["plcapi_plain"], allow_none=True) as api:
+            auth = {"AuthMethod": "password", "Username": who, "AuthString": made["password"]}
+            self.assertEqual(1, api.AuthCheck(auth))
+        listed = {each["email"]: each for each in json.loads(self.well("person", "list", "--json", *admin))}
+        self.assertEqual(
+            (["user"], True, 1), (listed[who]["roles"], listed[who]["enabled"], len(listed[who]["key_ids"]))
+        )
+        self.well("api", "call", "DeletePerson", who, *admin)
+
+    def test_the_pages_that_say_what_to_type_can_be_typed(self) -> None:
+        self.addCleanup(self.well, "api", "call", "DeletePerson", "ann@princeton.example", "--person", "admin")
+        desk = self.folder / "desk"
+        desk.mkdir()
+        (desk / "plfed-demo").symlink_to(self.folder / "d")
+        (desk / "examples").symlink_to(ROOT / "examples")
+        beside = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": beside, "PLFED_FACTS": str(self.demo.facts_file)}
+        for page in ("researcher.md", "security.md"):
+            blocks = TYPED.findall((ROOT / "docs" / page).read_text())
+            self.assertTrue(blocks, page)
+            for block in blocks:
+                command = ["bash", "-euo", "pipefail", "-c", block]
+                done = subprocess.run(
+                    command, cwd=desk, env=environment, capture_output=True, text=True, timeout=300, check=False
+                )
+                self.assertEqual(0, done.returncode, f"{page}: {block}{done.stdout}{done.stderr}")
 
     def test_xmlsec1_accepts_the_v3_ticket_with_the_key_of_the_facts(self) -> None:
         self.need("xmlsec1")
