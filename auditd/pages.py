@@ -27,7 +27,7 @@ from auditd.case_pages import CasePages, SeeOther
 from auditd.clean import line
 from auditd.render import KEPT, KINDS, Renderer
 from auditd.sealing import Log
-from auditd.sending import Lately, Sending
+from auditd.sending import LARGEST, Lately, Sending, in_few_turns
 from auditd.settings import Settings
 from auditd.standing import MUCH
 from auditd.stating import statement
@@ -43,6 +43,7 @@ MOST_FORM = 64 << 10  # bytes
 _LOG_FILE = re.compile(r"\d{6}(-[0-9TZ]{10,20})?\.(manifest|parquet)", re.ASCII)
 SHARED = ("", "index", "slices", "destinations", "summary", "health", "to", "slice")  # what all readers see alike
 AT_ONCE = 4  # pieces of an answer
+MOST_LARGE = 16  # answers that are that large and on their way; of others a piece at a time is held in memory
 FORMS = ("paste", "complain", "pause", "case")  # what may be sent to
 Clocks = Callable[[], tuple[int, int]]  # microseconds: steady, wall
 
@@ -86,6 +87,7 @@ class Pages(Resource):
         self._log = log
         self._reader_token = reader_token  # what shows a reader of a closed node; "": nobody is one
         self._lately = Lately()
+        self._large = 0  # answers of many bytes that are on their way
         can_pause = cases is not None and cases.desk.pauses is not None
         self._renderer = Renderer(answers.settings, cases is not None, can_pause)
         self._plain: dict[str, Callable[[Settings, int], str]] = {
@@ -158,8 +160,12 @@ class Pages(Resource):
 
     def _pieces(self, request: Request, name: Hashable, steady: int, kind: str, pieces: Iterator[str]) -> Any:
         """Send an answer: a small one at once, a large one in pieces, between which others are answered."""
-        begun = "".join(islice(pieces, AT_ONCE))
+        in_few_turns(request)
+        begun = "".join(islice(pieces, AT_ONCE if self._large < MOST_LARGE else 1))
         told = begun.encode("utf-8", "replace")
+        if len(told) > LARGEST:
+            self._large += 1
+            request.notifyFinish().addBoth(self._sent)
         if (more := next(pieces, None)) is None:
             if name is not None:
                 self._lately.put(name, steady, kind, told)
@@ -170,6 +176,9 @@ class Pages(Resource):
         # nothing is written before, or the transport may pause what it does not know yet, and resume what never paused
         request.registerProducer(Sending(request, chain([begun, more], pieces)), False)
         return NOT_DONE_YET
+
+    def _sent(self, result: Any) -> None:
+        self._large -= 1
 
     def _whole(self, request: Request, kind: str, body: bytes) -> bytes:
         """Send what is whole, or that the reader has it already."""

@@ -73,6 +73,12 @@ _NOTES = (
 )
 
 
+@lru_cache(maxsize=256)
+def note(how: int) -> str:
+    """What is to be said of how a flow was seen; "" where it was seen whole."""
+    return "; ".join(text for bit, text in _NOTES if how & bit)
+
+
 def kind(number: int) -> str:
     """What stands behind a sender's number."""
     return {0: "unknown", NODE: "node"}.get(number, "slice")
@@ -165,7 +171,7 @@ def struct(row: tuple[int, ...], owners: Owners, sources: Addresses, destination
         "packets": counts[0],
         "octets": counts[1],
         "frames": counts[2],
-        "note": "; ".join(text for bit, text in _NOTES if how & bit),
+        "note": note(how),
     }
 
 

@@ -8,14 +8,17 @@ import http.client
 import itertools
 import os
 import random
+import re
+import selectors
+import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from attrs import define, field
 from twisted.web.server import Site
 
 from auditd import rows
@@ -30,6 +33,7 @@ from tests.auditd.world import World
 LIMIT = 0.300  # seconds at p95
 _SERVER = "import sys; from bench.readers import serve; serve(int(sys.argv[1]))"
 _BEAT = 0.25  # seconds between two deliveries of a capture
+_PIECE = 1 << 18  # bytes that a reader takes at once
 _OPEN = 60.0  # seconds at the end of the hour whose flows have not ended yet
 
 
@@ -127,13 +131,7 @@ def measured(flows: int, readers: int, seconds: float) -> Iterator[tuple[str, fl
         for each in kinds.values():
             _get(int(port), each[0])
         spent = _cpu(server.pid)
-        times: dict[str, list[float]] = {kind: [] for kind in kinds}
-        end = time.monotonic() + seconds
-        crowd = [threading.Thread(target=_read, args=(int(port), kinds, times, end, n)) for n in range(readers)]
-        for reader in crowd:
-            reader.start()
-        for reader in crowd:
-            reader.join()
+        times = _crowd(int(port), kinds, readers, time.monotonic() + seconds)
         spent = _cpu(server.pid) - spent
         for kind, taken in times.items():
             yield kind, _at(taken, 0.5), _at(taken, 0.95), len(taken), 0.0
@@ -144,13 +142,58 @@ def measured(flows: int, readers: int, seconds: float) -> Iterator[tuple[str, fl
         server.wait()
 
 
-def _read(port: int, kinds: dict[str, list[str]], times: dict[str, list[float]], end: float, seed: int) -> None:
-    chance = random.Random(seed)
-    while time.monotonic() < end:
-        kind = chance.choice(list(kinds))
-        began = time.perf_counter()
-        _get(port, chance.choice(kinds[kind]))
-        times[kind].append(time.perf_counter() - began)
+@define(eq=False)
+class _Reader:
+    """One who asks for a page, reads it, and asks for the next."""
+
+    port: int
+    chance: random.Random
+    kind: str = ""
+    path: str = ""
+    connection: socket.socket = field(factory=socket.socket)
+    begun: float = 0.0
+    read: bytearray = field(factory=bytearray)
+
+    def ask(self, kinds: dict[str, list[str]]) -> None:
+        """Ask for some page on a connection of its own."""
+        self.kind = self.chance.choice(list(kinds))
+        self.path = self.chance.choice(kinds[self.kind])
+        self.begun, self.read = time.perf_counter(), bytearray()
+        self.connection = socket.create_connection(("127.0.0.1", self.port))
+        self.connection.sendall(f"GET {self.path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode())
+
+    def took(self) -> float | None:
+        """Read what came: how long it took if that was the end, else None."""
+        if piece := self.connection.recv(_PIECE):
+            self.read += piece
+            return None
+        self.connection.close()
+        head, _, body = self.read.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\nContent-Length: (\d+)", head, re.IGNORECASE)
+        whole = len(body) == int(length[1]) if length else body.endswith(b"\r\n0\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200 ") or not whole:
+            raise AssertionError(f"{self.path}: expected a whole page, got {bytes(self.read[:200])!r}")
+        return time.perf_counter() - self.begun
+
+
+def _crowd(port: int, kinds: dict[str, list[str]], readers: int, end: float) -> dict[str, list[float]]:
+    """Seconds that each kind's answers took. One thread reads for all: else they would wait for each other."""
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    with selectors.DefaultSelector() as waiting:
+        for seed in range(readers):
+            reader = _Reader(port, random.Random(seed))
+            reader.ask(kinds)
+            waiting.register(reader.connection, selectors.EVENT_READ, reader)
+        while waiting.get_map():
+            for key, _ in waiting.select():
+                if (took := key.data.took()) is None:
+                    continue
+                waiting.unregister(key.fileobj)
+                times[key.data.kind].append(took)
+                if time.monotonic() < end:
+                    key.data.ask(kinds)
+                    waiting.register(key.data.connection, selectors.EVENT_READ, key.data)
+    return times
 
 
 def _get(port: int, path: str) -> bytes:

@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import numpy as np
 from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import gatherResults
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
@@ -62,6 +63,24 @@ class SendingAnswers(TestCase):
 
         every = await gatherResults([deferToThread(read_slowly) for _ in range(4)])
         self.assertEqual([6001] * 4, [len(each.partition(b"\r\n\r\n")[2].splitlines()) for each in every])
+
+    async def test_where_many_large_ones_are_on_their_way_more_go_in_pieces_and_are_the_same(self) -> None:
+        _, alone, whole = await deferToThread(self.get, f"/to/{VICTIM}.json")
+        self.patch(pages, "MOST_LARGE", 0)
+        _, heads, pieces = await deferToThread(self.get, f"/to/{VICTIM}.json")
+        self.assertEqual(str(len(whole)), alone["content-length"])
+        self.assertEqual("chunked", heads["transfer-encoding"])
+        self.assertEqual(json.loads(whole)["flows"], json.loads(pieces)["flows"])
+        self.assertEqual(0, self.world.pages._large)
+
+    async def test_a_reader_who_leaves_makes_room_for_other_large_answers(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as reader:
+            reader.sendall(b"GET /to/%s.json HTTP/1.0\r\n\r\n" % VICTIM.encode())
+            await deferToThread(reader.recv, 1)
+        deadline = reactor.seconds() + 60.0
+        while self.world.pages._large and reactor.seconds() < deadline:
+            await deferLater(reactor, 0.01)
+        self.assertEqual(0, self.world.pages._large)
 
     async def test_head_tells_the_same_heads_and_no_body(self) -> None:
         for path in (f"/to/{VICTIM}.json", f"/to/{VICTIM}", "/", "/robots.txt", "/nowhere"):
