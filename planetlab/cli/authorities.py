@@ -14,8 +14,7 @@ from planetlab.authority import certifying, rotating, speaking
 from planetlab.authority.book import Certified, Held
 from planetlab.cli import papers
 from planetlab.cli.run import errors_told
-from planetlab.cli.say import Voice, table
-from planetlab.cli.slices import day
+from planetlab.cli.say import Voice, day, table
 from planetlab.names import Hrn
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")

@@ -7,8 +7,7 @@ import click
 
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
-from planetlab.cli.slices import day
+from planetlab.cli.say import Voice, day, table
 from planetlab.cli.target import Target, target_options
 
 FIELDS = ["node_id", "hostname", "boot_state", "last_contact", "slice_ids"]

@@ -9,7 +9,7 @@ import click
 from planetlab import dsse, statements, voice
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.say import Voice, fields, table
 from planetlab.cli.target import Target, target_options
 from planetlab.errors import BadArgument
 
@@ -103,8 +103,8 @@ def show(target: Targets, peer: str, as_json: bool) -> None:
         rows = await authority(target(), reactor).call("GetPeerBooks")
         found = [row for row in rows if peer in (row["hrn_root"], row["peername"], str(row["peer_id"]))]
         if not found:
-            raise click.ClickException(f"{peer}: there is no such peer")
-        Voice(as_json).result(found[0], table(sorted(found[0].items()), ("field", "value")))
+            raise BadArgument(f"{peer}: there is no such peer; `plfed peer list` has those there are")
+        Voice(as_json).result(found[0], fields(found[0]))
         return 0
 
     run(work)
@@ -224,7 +224,7 @@ async def _number(ask: Any, peer: str) -> int:
     for row in await ask.call("GetPeers", {}, ["peer_id", "peername", "hrn_root"]):
         if peer in (row["hrn_root"], row["peername"], str(row["peer_id"])):
             return int(row["peer_id"])
-    raise click.ClickException(f"{peer}: there is no such peer")
+    raise BadArgument(f"{peer}: there is no such peer; `plfed peer list` has those there are")
 
 
 def _age(seconds: int) -> str:

@@ -5,10 +5,13 @@ import pathlib
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from attrs import define, field
+
+TIMES = ("added", "created", "expires", "version")  # members that are seconds since the epoch
 
 
 @define
@@ -57,6 +60,26 @@ def table(rows: Sequence[Sequence[object]], head: Sequence[str]) -> list[str]:
     cells = [list(map(str, head)), *(list(map(str, row)) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def fields(struct: Mapping[str, object]) -> list[str]:
+    """A struct for people, a line for each member: times as one says them, nothing where there is nothing."""
+    return table([(name, _shown(name, value)) for name, value in sorted(struct.items())], ("field", "value"))
+
+
+def _shown(name: str, value: object) -> object:
+    if value is None:
+        return "-"
+    if name in TIMES and isinstance(value, (int, float)) and value > 0:
+        return day(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return value
+
+
+def day(when: float) -> str:
+    """A time as people say it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(when))
 
 
 @define

@@ -8,8 +8,9 @@ import click
 
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.say import Voice, day, fields, table
 from planetlab.cli.target import Target, target_options
+from planetlab.errors import BadArgument
 
 WEEK = 7 * 86400
 FIELDS = ["name", "instantiation", "expires", "node_ids", "person_ids", "url", "description"]
@@ -50,8 +51,10 @@ def show(target: Targets, name: str, as_json: bool) -> None:
     async def work(reactor: Any) -> int:
         found = await authority(target(), reactor).call("GetSlices", [name])
         if not found:
-            raise click.ClickException(f"{name}: there is no such slice, or it is not yours to see")
-        Voice(as_json).result(found[0], table(sorted(found[0].items()), ("field", "value")))
+            raise BadArgument(
+                f"{name}: there is no such slice, or it is not yours to see; `plfed slice list` has yours"
+            )
+        Voice(as_json).result(found[0], fields(found[0]))
         return 0
 
     run(work)
@@ -134,11 +137,6 @@ def add_node(target: Targets, name: str, hostnames: tuple[str, ...], as_json: bo
     said = f"{name} is on {', '.join(hostnames)}"
     value = {"name": name, "nodes": list(hostnames)}
     _one_call(target, as_json, "AddSliceToNodes", [name, list(hostnames)], value, said)
-
-
-def day(when: float) -> str:
-    """A time as people say it, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(when))
 
 
 def _one_call(target: Targets, as_json: bool, method: str, arguments: list[Any], value: Any, said: str) -> None:

@@ -7,7 +7,7 @@ import subprocess
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.cli.say import Progress, Voice, pasted, program_name, table
+from planetlab.cli.say import Progress, Voice, fields, pasted, program_name, table
 
 
 class Voices(SynchronousTestCase):
@@ -34,6 +34,18 @@ class Voices(SynchronousTestCase):
         program = shlex.split(program_name())
         done = subprocess.run([*program, "--version"], capture_output=True, text=True, timeout=120, check=False)
         self.assertIn("version", done.stdout, done.stderr)
+
+    def test_a_struct_tells_times_as_people_do_and_no_empty_words(self) -> None:
+        said = {"expires": 1796502067, "url": None, "node_ids": [1, 2], "person_ids": [], "max_nodes": 100}
+        expected = [
+            "field       value",
+            "expires     2026-12-05 20:21 UTC",
+            "max_nodes   100",
+            "node_ids    1, 2",
+            "person_ids  -",
+            "url         -",
+        ]
+        self.assertEqual(expected, fields(said))
 
     def test_columns_are_as_wide_as_their_widest_cell(self) -> None:
         self.assertEqual(["id  name", "7   princeton_codeen"], table([(7, "princeton_codeen")], ("id", "name")))
