@@ -39,6 +39,20 @@ def GetNodeFlavour(
 def flavour(store: Store, node_id: int) -> dict[str, str]:
     """Distribution, system, processor and kind of slivers of a node, and its family's name."""
     plc = store.plc
-    known = {"pldistro": plc.pldistro, "fcdistro": plc.fcdistro, "arch": plc.arch, "virt": plc.virt}
+    known = {"pldistro": plc.pldistro, "fcdistro": plc.fcdistro, "arch": plc.arch}
     said = {name: tags.value(store, NODE, node_id, name) or default for name, default in known.items()}
+    said["virt"] = tags.value(store, NODE, node_id, "virt") or made_by(plc.virt, said["fcdistro"])
     return {**said, "nodefamily": "-".join(said[name] for name in FAMILY)}
+
+
+def made_by(stated: str, fcdistro: str) -> str:
+    """How nodes of this system make slivers, by a table as the original's settings have it.
+
+    >>> made_by("f8,f12:vs;default:lxc", "f12"), made_by("f8,f12:vs;default:lxc", "f14")
+    ('vs', 'lxc')
+    """
+    ways: dict[str, str] = {}
+    for part in stated.split(";"):
+        systems, _, way = part.rpartition(":")
+        ways |= dict.fromkeys((name.strip() for name in systems.split(",")), way.strip())
+    return ways.get(fcdistro) or ways.get("default") or ways.get("") or ""

@@ -46,7 +46,7 @@ class Common:
     pldistro: str = said("The reference image of slivers: the distribution's flavour.", "planetlab")
     fcdistro: str = said("The reference image of slivers: the system below it.", "f14")
     arch: str = said("The reference image of slivers: the processor.", "x86_64")
-    virt: str = said("How nodes make slivers.", "container")
+    virt: str = said("How nodes of each system make slivers.", "f8,f12:vs;default:lxc")
     refresh_every: int = said("Take over every peer's objects each so many seconds; 0: only when asked.", 0)
     peer_most: int = said("The most objects of one kind that a peer may have here.", 20_000)
     peer_octets: int = said("The most octets of one answer of a peer.", 64 << 20)

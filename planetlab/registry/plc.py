@@ -37,7 +37,7 @@ class Plc:
     pldistro: str = "planetlab"
     fcdistro: str = "f14"
     arch: str = "x86_64"
-    virt: str = "container"
+    virt: str = "f8,f12:vs;default:lxc"
     xmpp_server: str | None = None
     any_user_any_ticket: bool = False
     any_node_any_slivers: bool = False

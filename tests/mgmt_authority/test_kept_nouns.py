@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from mgmt_authority.methods import flavours
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
 from tests.registry.world import Princeton, rows
 
@@ -220,6 +221,18 @@ class Flavours(Keeping):
         self.assertIs(False, told["plain"])
         kept = self.world.get("Nodes", self.world.node_id, "arch", "pldistro", "virt")
         self.assertEqual({"arch": "x86_64", "pldistro": "planetlab", "virt": None}, kept)
+
+    def test_how_slivers_are_made_follows_from_the_nodes_system_unless_its_tag_says(self):
+        for said, told in (({"fcdistro": "f12"}, "vs"), ({"fcdistro": "f14"}, "lxc"), ({"virt": "xen"}, "xen")):
+            self.call("UpdateNode", self.world.node_id, said)
+            self.assertEqual(told, self.call("GetNodeFlavour", self.world.node_id)["virt"])
+        for stated, told in (
+            ("lxc", "lxc"),
+            ("f8 , f9:vs; default: qemu", "qemu"),
+            ("f8:vs", ""),
+            ("f14:a;f14:b", "b"),
+        ):
+            self.assertEqual(told, flavours.made_by(stated, "f14"))
 
     def test_slices_tell_their_family_by_their_tags(self):
         self.assertEqual("planetlab-f14-x86_64", self.call("GetSliceFamily", "princeton_codeen"))
