@@ -2,8 +2,8 @@
 
 ``python -m bench.archive --flows 100e6 --dir DIR`` makes the flows there once; a later run with DIR asks again.
 With ``--peers`` nfdump (fed by nfcapd over UDP) and SQLite get the same flows, and are asked the same; what they were
-given stays in DIR too. With ``--cluster`` the same questions go through the portable layer to Spark, a master and two
-workers.
+given stays in DIR too (32 GB in all, of 100 million flows). With ``--cluster`` the same questions go through the
+portable layer to Spark, a master and two workers.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from attrs import evolve, frozen
 
 from auditd import rows
 from bench import archive_cluster, archive_peers, made_flows
+from bench.asking import LEAST, SLICE, best
 from bench.made_flows import BEGIN, HOUR, HOURS, NODES, Testbed
 from bench.measure import Figure
 from planetlab import flowlog, keys
@@ -33,7 +34,6 @@ from web.store import Archive, Hour
 
 LIMITS = {"who": 0.050, "ports": 1.0, "many": 3.0, "octets": 2.0}  # seconds, on 100 million flows
 MERGE_LIMIT, SIZE_LIMIT = 6.0, 18.0  # seconds; bytes
-LEAST = 1000  # destinations
 _NAMES = {"who": "who sent to X in 6 hours", "many": f"slices with over {LEAST} destinations in 24 h",
           "ports": "ports of a slice in 24 h", "octets": "bytes per slice per hour in 24 h"}  # fmt: skip
 
@@ -141,24 +141,7 @@ def questions(archive: Archive) -> Asked:
     address = rows.address(0, lo)
     who = Question(since=six.since, until=six.until, skew=0.0, to=ip_network(str(address)))
     day = Question(since=BEGIN, until=BEGIN + 24 * HOUR, skew=0.0)
-    return Asked(who, day, evolve(day, slice=made_flows.slice_name(made_flows.FIRST_SLICE + 7)))
-
-
-def best(ask: Callable[[], Any], rounds: int = 3, most: float = 60.0) -> tuple[float, Any]:
-    """Seconds of the fastest of three after one that warms, and the answer.
-
-    Once ``most`` seconds are over no other round begins; of what takes that long the first counts.
-    """
-    begun = time.perf_counter()
-    answer = ask()
-    least = warming = time.perf_counter() - begun
-    for number in range(rounds):
-        if (began := time.perf_counter()) - begun > most:
-            break
-        ask()
-        took = time.perf_counter() - began
-        least = min(least, took) if number else took
-    return min(least, warming) if warming > most else least, answer
+    return Asked(who, day, evolve(day, slice=made_flows.slice_name(SLICE)))
 
 
 def report(what: str, value: str, told: str = "") -> None:
@@ -253,12 +236,14 @@ def _main(folder: Path, flows: int, peers: bool, cluster: bool) -> None:
         else:
             limit = against(f"{LIMITS[name] * 1000:g} ms", value <= LIMITS[name])
             report(_NAMES[name], f"{value * 1000:.1f} ms", limit)
+    archive = Archive(folder / "archive")
+    asked = questions(archive)
     if cluster:
-        archive = Archive(folder / "archive")
-        archive_cluster.compare(archive, questions(archive), best, report)
-        archive.close()
+        archive_cluster.compare(archive, asked, best, report)
     if peers:
-        archive_peers.compare(folder, made(folder), ours, report)
+        assert asked.who.to is not None
+        archive_peers.compare(folder, made(folder), asked.who.to[0], asked.ask(archive), ours, report)
+    archive.close()
 
 
 if __name__ == "__main__":
