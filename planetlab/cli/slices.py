@@ -33,7 +33,7 @@ def list_slices(target: Targets, as_json: bool) -> None:
 
     async def work(reactor: Any) -> int:
         found = await authority(target(), reactor).call("GetSlices", {}, FIELDS)
-        rows = [(s["name"], s["instantiation"], day(s["expires"]), len(s["node_ids"]), s["url"]) for s in found]
+        rows = [(s["name"], s["instantiation"], day(s["expires"]), len(s["node_ids"]), s["url"] or "-") for s in found]
         Voice(as_json).result(found, table(sorted(rows), ("slice", "instantiation", "expires", "nodes", "url")))
         return 0
 
