@@ -130,11 +130,11 @@ def make(call: Call, fields: Row) -> int:
         expires=int(call.now) + store.plc.slice_life,
     )
     failpoint("create.slice-row")
-    hrns.name_slice(store, number, str(name))
+    tagging.put_exposed(call, SLICE, {"slice_id": number}, given.tags, checked=False)
+    hrns.name_slice(store, number, str(name))  # by its name, whatever was said
     for said in store.plc.default_vsys:
         kind = tags.kind(store, "vsys", "slice/rspec")
         store.insert(tags.OF["Slice"], {"slice_id": number, "tag_type_id": kind["tag_type_id"], "value": said})
-    tagging.put_exposed(call, SLICE, {"slice_id": number}, given.tags, checked=False)
     return number
 
 

@@ -112,6 +112,9 @@ SLIVERS = (
 """Who may not write a tag is told so before its value and place are looked at; a sliver's tags outlive its place."""
 
 LISTS = (
+    Row("pi", "AddSlice", ({"name": "princeton_new", "hrn": "elsewhere.new"},), Is(int),
+        ("GetSliceHrn", ("princeton_new",), "plc.princeton.new")),
+    Row("pi", "UpdateSlice", (CODEEN, {"hrn": "elsewhere.new"}), 1, ("GetSliceHrn", (CODEEN,), "elsewhere.new")),
     Row("admin", "AddAddressTypeToAddress", ("Billing", Id("address")), 1,
         ("AddAddressTypeToAddress", ("Billing", Id("address")), DB)),
     Row("admin", "DeleteAddressTypeFromAddress", ("Billing", Id("address")), 1),
@@ -121,6 +124,19 @@ LISTS = (
     Row("admin", "AddRole", (70, ""), WRONG),
 )  # fmt: skip
 """A name must only not be empty; what an address is for is said once."""
+
+GONE = (
+    Row("admin", "DeleteSite", ("mit",), 1,
+        ("GetSiteTags", ({"site_id": Id("mit")}, ["tagname", "value", "login_base"]),
+         [{"tagname": "hrn", "value": "plc.mit", "login_base": "mit"}])),
+    Row("admin", "DeletePerson", (MEMBER,), 1,
+        ("GetPersonTags", ([Id("person_tag")], ["tagname", "value", "email"]),
+         [{"tagname": "colour", "value": "red", "email": MEMBER}])),
+    Row("admin", "DeletePerson", (MEMBER,), 1, ("UpdatePersonTag", (Id("person_tag"), "x"), UNKNOWN)),
+    Row("admin", "DeletePerson", (MEMBER,), 1, ("GetPersons", ({"person_id": Id("member_id")},), [])),
+    Row("admin", "DeleteNode", (Id("node"),), 1, ("GetNodeTags", ({"node_id": Id("node")},), [])),
+)  # fmt: skip
+"""Of what is deleted the tags of sites and persons are still told, and can no longer be changed."""
 
 KEYS: tuple[tuple[str, Any], ...] = (
     ("ssh-rsa AAAAB3 a comment", Is(int)),

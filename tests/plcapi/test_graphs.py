@@ -171,8 +171,8 @@ class Graphs(SynchronousTestCase):
 
 
 def told_back(noun: Noun, said: dict[str, Any]) -> dict[str, Any]:
-    """What of a struct is told back: a name in the federation only where none is made of the host name."""
-    made = noun.one == "Node" and "hostname" in said
+    """What of a struct is told back: a name in the federation only where none is made of the node's or slice's own."""
+    made = {"Node": "hostname", "Slice": "name"}.get(noun.one) in said
     return {name: value for name, value in said.items() if name != "hrn" or not made}
 
 

@@ -44,6 +44,19 @@ class Interplay(SynchronousTestCase):
     def test_names_of_blanks_are_names_and_what_an_address_is_for_is_said_once(self) -> None:
         self.holds(rows.LISTS)
 
+    def test_tags_of_deleted_sites_and_persons_are_still_told(self) -> None:
+        self.holds(rows.GONE)
+
+    def test_a_site_named_as_a_deleted_one_and_a_person_with_its_address_begin_without_its_tags(self) -> None:
+        call, admin = self.campus.call, self.campus.who["admin"]
+        call("DeleteSite", admin, "mit")
+        call("AddSite", admin, {"name": "M", "abbreviated_name": "M", "login_base": "mit"})
+        self.assertEqual("plc.mit", call("GetSiteHrn", admin, "mit"))
+        person = {"email": "user2@princeton.example", "first_name": "a", "last_name": "b"}
+        call("AddPersonToSite", admin, call("AddPerson", admin, person), "mit")
+        self.assertEqual("plc.mit.user2", call("GetPersonHrn", admin, "user2@princeton.example"))
+        self.assertEqual([{"hrn": "plc.mit"}], call("GetSites", admin, {"hrn": "plc.mit"}, ["hrn"]))
+
     def test_a_key_is_one_line_of_words_with_blanks_between(self) -> None:
         self.holds(tuple(
             Row("member", "AddPersonKey", (Id("member_id"), {"key_type": "ssh", "key": text}), expected)
