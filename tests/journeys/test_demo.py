@@ -185,6 +185,7 @@ class ADemo(SynchronousTestCase):
         self.well("api", "call", "DeletePerson", who, *admin)
 
     def test_the_pages_that_say_what_to_type_can_be_typed(self) -> None:
+        self.need("ssh-keygen")
         self.addCleanup(self.well, "api", "call", "DeletePerson", "ann@princeton.example", "--person", "admin")
         desk = self.folder / "desk"
         desk.mkdir()
