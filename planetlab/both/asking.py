@@ -17,7 +17,7 @@ from planetlab.ask import Ask
 from planetlab.both.allowance import Allowance
 from planetlab.both.hearing import Hearing
 from planetlab.copies import Answer
-from planetlab.errors import BadArgument, PeerError, PlanetLabError, Refused
+from planetlab.errors import BadArgument, NotAuthenticated, PeerError, PlanetLabError, Refused
 from planetlab.registry.store import Row
 from planetlab.statements import Statement
 
@@ -67,9 +67,18 @@ def _read(body: bytes, said: Statement | None, octets: int) -> Told | None:
         stamp = value.get("stamp", "") if isinstance(value, dict) else ""
         return Told(copies.read(value), tickets, stamp if isinstance(stamp, str) and len(stamp) <= 64 else "")
     except xmlrpclib.Fault as fault:
-        raise Refused(int(fault.faultCode), str(fault.faultString)) from None
+        raise _refusal(int(fault.faultCode), str(fault.faultString).strip(": ")) from None
     except (xmlrpc.Malformed, BadArgument) as error:
         raise PeerError(f"its answer is not understood: {error}") from error
+
+
+def _refusal(code: int, text: str) -> Refused:
+    if code == NotAuthenticated.code:
+        text += (
+            "; it has not accepted this authority yet, which its operator does by `plfed peer accept`, or not heard of "
+            "our new key, which `plfed peer refresh` there mends"
+        )
+    return Refused(code, text)
 
 
 def _of_file(data: bytes, stamp: str) -> Told:

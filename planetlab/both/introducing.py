@@ -43,9 +43,7 @@ def accept(store: Store, own: Hrn, sealed: bytes, words: str, anchors: Sequence[
     if words:
         fingerprint = _read(sealed).fingerprint
         if not voice.same(words, fingerprint):
-            said = (
-                f"the statement's words are: {voice.words(fingerprint)}; if the operator reads out others, it is forged"
-            )
+            said = "they are not this statement's; have its operator read them out again: if they stay, it is forged"
             raise BadArgument(said, "words")
     known = following.begin(sealed, store.now, fingerprint, anchors)
     _must_be_free(store, own, known.statement.hrn, bool(words))

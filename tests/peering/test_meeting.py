@@ -15,11 +15,21 @@ class Meeting(Peered):
     async def test_words_that_are_not_the_operators_make_nobody_known(self) -> None:
         said = await self.epfl.call("GetInvitation")
         theirs = (await self.plc.call("GetInvitation"))["words"]
-        self.assertIn("words", await self.refused(self.plc.call("AcceptPeer", said["statement"], theirs)))
+        told = await self.refused(self.plc.call("AcceptPeer", said["statement"], theirs))
+        self.assertIn("not this statement's", told)
+        self.assertNotIn(said["words"].split()[0], told)  # who typed wrong ones is not given the right ones to copy
         self.assertIn("unknown-issuer", await self.refused(self.plc.call("AcceptPeer", said["statement"], "")))
         bent = said["statement"].replace('"sig": "', '"sig": "AAAA')
         self.assertIn("forged", await self.refused(self.plc.call("AcceptPeer", bent, said["words"])))
         self.assertEqual([], await self.plc.call("GetPeers"))
+
+    async def test_a_peer_that_has_not_accepted_us_is_refreshed_in_vain_and_it_is_said_what_to_do(self) -> None:
+        await self.plc.accept(self.epfl)
+        told = await self.refused(self.plc.call("RefreshPeer", "PlanetLab epfl"))
+        self.assertIn("was not refreshed: GetPeerView: Failed to authenticate call", told)
+        self.assertIn("plfed peer accept", told)
+        await self.epfl.accept(self.plc)
+        await self.plc.call("RefreshPeer", "PlanetLab epfl")
 
     async def test_nobody_is_a_peer_of_itself(self) -> None:
         self.assertIn("the name of this authority itself", await self.refused(self.plc.accept(self.plc)))
