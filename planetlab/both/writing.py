@@ -66,6 +66,8 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
             raise BadArgument(wrong.detail, path) from wrong
     if said.kind is int:
         must_be_kept(value, path)
+    if isinstance(value, str) and said.max is not None and len(value.encode()) > said.max:
+        raise BadArgument(f"expected at most {said.max} bytes, got {len(value.encode())}", path)
     if said.refers and not store.word(said.refers, value):
         raise BadArgument(f"{value!r} is no registered {said.name.replace('_', ' ')}", path)
     if said.unique:

@@ -22,8 +22,9 @@ from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import allowing, papers, things
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
+from slice_authority.sfa.options import is_set
 from slice_authority.sfa.slivers import SPOKEN
-from slice_authority.sfa.times import when
+from slice_authority.sfa.times import moment
 
 MOST_REQUEST = 1 << 20  # octets of a request document
 MOST_URNS = 2000  # in one call
@@ -147,7 +148,7 @@ def _slice_of(call: Call, urn: str) -> Hrn | None:
 def advertisement(call: Call, options: Mapping[str, Any], default: Version | None = None) -> str:
     """What there is, as ``geni_rspec_version``, ``geni_available`` and ``geni_compressed`` want it."""
     version = asked(options, default)
-    return packed(codec.write(papers.advertisement(call, bool(options.get("geni_available"))), version), options)
+    return packed(codec.write(papers.advertisement(call, is_set(options, "geni_available")), version), options)
 
 
 def manifest(call: Call, on: Addressed, slivers: Sequence[Sliver], version: Version) -> str:
@@ -157,7 +158,7 @@ def manifest(call: Call, on: Addressed, slivers: Sequence[Sliver], version: Vers
 
 def packed(text: str, options: Mapping[str, Any]) -> str:
     """A document, compressed with zlib and written in base64 where the caller wants it so."""
-    return base64.b64encode(zlib.compress(text.encode())).decode() if options.get("geni_compressed") else text
+    return base64.b64encode(zlib.compress(text.encode())).decode() if is_set(options, "geni_compressed") else text
 
 
 def request(call: Call, said: Any) -> tuple[Document, Version]:
@@ -170,10 +171,10 @@ def request(call: Call, said: Any) -> tuple[Document, Version]:
     return document, codec.version_of(said)
 
 
-def end_time(options: Mapping[str, Any]) -> float | None:
+def end_time(call: Call, options: Mapping[str, Any]) -> float | None:
     """When the slivers shall end, if the options say so."""
     said = options.get("geni_end_time")
-    return None if said in (None, "") else when(said)
+    return None if said in (None, "") else moment(said, call.now, "options['geni_end_time']")
 
 
 def told(sliver: Sliver, *names: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from slice_authority.geni.am import addressed, begun, options_of, told
 from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import foreign, papers, reserving
 from slice_authority.sfa.aggregate import Sliver
+from slice_authority.sfa.options import is_set
 from slice_authority.sfa.times import moment
 
 api = Api(auth=None)
@@ -52,7 +53,7 @@ def _done(
     ``then`` is said of each that was done. With ``geni_best_effort`` each is tried for itself, and the call fails only
     if all of them do.
     """
-    if not options.get("geni_best_effort"):
+    if not is_set(options, "geni_best_effort"):
         return [{**told(each), **then} for each in act(on.nodes)]
     found: Slivers = []
     refusals: list[PlanetLabError] = []
@@ -102,7 +103,7 @@ def Allocate(call: Call, slice_urn: SliceUrn, credentials: Credentials, rspec: R
     said = options_of(options)
     on = begun(call, slice_urn, credentials, said)
     document, version = am.request(call, rspec)
-    end = am.end_time(said)
+    end = am.end_time(call, said)
     until = None if end is None else min(end, call.now + agg.HOLD)
     found = agg.allocate(call, on.row, on.principal, papers.wanted(call, rspec), until)
     reserving.reserve(call, on.row, document)
@@ -121,7 +122,7 @@ def Provision(call: Call, urns: Urns, credentials: Credentials, options: Options
     on = addressed(call, urns, credentials, said)
     held = [each.node_id for each in on.slivers(call) if each.allocation == "geni_allocated"]
     version, users = asked(said), foreign.read_users(said.get("geni_users"), "options['geni_users']")
-    end = am.end_time(said)
+    end = am.end_time(call, said)
     told_of = _done(
         call, on, said, lambda nodes: agg.provision(call, on.row, on.principal, nodes, users, end), held or None
     )
@@ -172,7 +173,7 @@ def Renew(call: Call, urns: Urns, credentials: Credentials, expiration_time: Tim
     on = addressed(call, urns, credentials, said)
     on.slivers(call)
     until = moment(expiration_time, call.now)
-    if said.get("geni_extend_alap"):
+    if is_set(said, "geni_extend_alap"):
         until = min(until, _latest(call, on))
     return _done(call, on, said, lambda nodes: agg.renew(call, on.row, on.principal, until, nodes))
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from planetlab.both import rights
+from planetlab.both import rights, writing
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict
 from planetlab.filters import ALL, AmongValues, Condition, Every, IsNil
@@ -91,8 +91,18 @@ def make_slice(call: Call, hrn: Hrn, site: Row, description: str, expires: Any =
         store.link("slice_person", slice_id=thing.number, person_id=number)
         membership.start(store, "slice", thing.number, number)
     if expires:
-        renew(call, slices.ours(call, thing.number), when(expires))
+        _end(call, slices.ours(call, thing.number), when(expires))
     return slices.ours(call, thing.number)
+
+
+def _end(call: Call, row: Row, until: float) -> None:
+    """Let a slice that was just made end then: sooner than others, or later as by renewal."""
+    if until <= call.now:
+        raise BadArgument(f"expected a time in the future, got {time(until)}", "SLICE_EXPIRATION")
+    if until < row["expires"]:
+        writing.update(call.store, SLICE, row["slice_id"], {"expires": int(until)})
+    else:
+        renew(call, row, until)
 
 
 def update_slice(call: Call, urn: str, fields: Object) -> None:

@@ -43,8 +43,9 @@ def how(said: object) -> str:
 
 def must_be_settable(call: Call, one: Row, node_id: int, wanted: Pairs) -> None:
     """Refuse what could not be set on a sliver, before the sliver is there. ``call`` is made by who acts."""
+    there = {**one, "node_ids": [*one["node_ids"], node_id]}
     for name, value in wanted:
-        _must_set(call, one, node_id, name, value)
+        _must_set(call, there, node_id, name, value)
 
 
 def put(call: Call, one: Row, node_id: int, wanted: Pairs, only_add: bool = False) -> None:

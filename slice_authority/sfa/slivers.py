@@ -23,6 +23,7 @@ from planetlab.shapes import Of
 from slice_authority.sfa import aggregate, allowing, attributes, foreign, papers, registry, reserving, things, tickets
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
+from slice_authority.sfa.options import is_set
 from slice_authority.sfa.registry import ANY, Credentials, Name, Options
 from slice_authority.sfa.replies import reply
 from slice_authority.sfa.times import moment
@@ -100,8 +101,8 @@ def ListResources(call: Call, creds: Credentials, options: Options, call_id: Cal
         text = codec.write(papers.manifest(call, one) if one is not None else _empty(call, hrn), spelling)
     else:
         allowing.allowed(call, creds, "listnodes", options=options)
-        text = codec.write(papers.advertisement(call, bool(options.get("geni_available"))), spelling)
-    return reply(call, compressed(text) if options.get("geni_compressed") else text)
+        text = codec.write(papers.advertisement(call, is_set(options, "geni_available")), spelling)
+    return reply(call, compressed(text) if is_set(options, "geni_compressed") else text)
 
 
 def _empty(call: Call, hrn: Hrn) -> Document:

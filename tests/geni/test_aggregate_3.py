@@ -120,6 +120,15 @@ class Listing(World):
         every = codec.read(self.am("ListResources", self.mine, {**WANT, "geni_available": False})).nodes
         self.assertEqual({NODE1: True, NODE2: False}, {node.hostname: node.available for node in every})
 
+    def test_a_switch_is_a_boolean_or_says_so(self) -> None:
+        self.world.call("UpdateNode", ADMIN, NODE2, {"boot_state": "disabled"})
+        for switch, count in ((True, 1), (1, 1), ("true", 1), (False, 2), (0, 2), ("False", 2), (None, 2), ("", 2)):
+            text = self.am("ListResources", self.mine, {**WANT, "geni_available": switch})
+            self.assertEqual(count, len(codec.read(text).nodes), repr(switch))
+        for switch in ("perhaps", 2, [True], {}, 0.5):
+            for name in ("geni_available", "geni_compressed"):
+                self.refused(BADARGS, "ListResources", self.mine, {**WANT, name: switch})
+
     def test_a_users_own_credential_is_enough(self) -> None:
         self.am("ListResources", self.world.credential("user", USER), WANT)
 
@@ -413,6 +422,8 @@ class Renewing(World):
             ("2020-09-15T00:00:00", "2020-09-15T00:00:00Z"),
             ("2020-09-16T02:00:00+02:00", "2020-09-16T00:00:00Z"),
             ("2020-09-17 00:00:00", "2020-09-17T00:00:00Z"),
+            ("2020-09-18", "2020-09-18T00:00:00Z"),
+            ("1600473600", "2020-09-19T00:00:00Z"),
         ):
             self.assertEqual([expected] * 2, self.renew(until))
 

@@ -175,14 +175,24 @@ class MakingASlice(World):
         self.refused(ARGUMENT, "pi", "create", "SLICE", [], {})
 
     def test_its_end_may_be_said_at_once(self) -> None:
-        until = print_time(NOW + days(30))
-        said = self.sa("pi", "create", "SLICE", [], {"fields": {**NEW, "SLICE_EXPIRATION": until}})
-        self.assertEqual(until, said["SLICE_EXPIRATION"])
+        for number, until in enumerate((print_time(NOW + days(30)), print_time(NOW + days(1)))):
+            fields = {**NEW, "SLICE_NAME": f"ends{number}", "SLICE_EXPIRATION": until}
+            self.assertEqual(until, self.sa("pi", "create", "SLICE", [], {"fields": fields})["SLICE_EXPIRATION"])
 
     def test_a_refused_end_leaves_no_slice_behind(self) -> None:
-        for until in (print_time(NOW + days(300)), print_time(NOW + days(1)), "tomorrow"):
+        for until in (print_time(NOW + days(300)), print_time(NOW), print_time(NOW - days(1)), "tomorrow"):
             self.refused(ARGUMENT, "pi", "create", "SLICE", [], {"fields": {**NEW, "SLICE_EXPIRATION": until}})
             self.assertEqual({}, self.sa("pi", "lookup", "SLICE", [], {"match": {"SLICE_URN": NEW_URN}}))
+
+    def test_what_is_too_long_for_the_PLC_is_refused_here_too(self) -> None:
+        long = {"fields": {**NEW, "SLICE_DESCRIPTION": "ä" * 1025}}
+        said = self.world.said("pi", "sa", "create", "SLICE", [], long)
+        self.assertEqual(ARGUMENT, said["code"])
+        self.assertIn("at most 2048 bytes, got 2050", said["output"])
+        self.assertEqual({}, self.sa("pi", "lookup", "SLICE", [], {"match": {"SLICE_URN": NEW_URN}}))
+        self.sa("pi", "create", "SLICE", [], {"fields": {**NEW, "SLICE_DESCRIPTION": "ä" * 1024}})
+        self.refused(ARGUMENT, "pi", "update", "SLICE", NEW_URN, [], {"fields": {"SLICE_DESCRIPTION": "x" * 2049}})
+        self.assertEqual("ä" * 1024, self.slice(NEW_URN)["SLICE_DESCRIPTION"])
 
     def test_slices_are_not_deleted_here_as_the_reference_has_it(self) -> None:
         self.refused(NOT_IMPLEMENTED, "pi", "delete", "SLICE", CODEEN, [], {})

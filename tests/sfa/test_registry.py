@@ -298,6 +298,14 @@ class Registering(World):
                     error = self.world.refusal(by_itself("pi"), "Update", record, self.pis())
                     self.assertIn(field, str(error), repr(value))
 
+    def test_what_is_too_long_for_the_PLC_is_refused_here_too(self) -> None:
+        record = {"hrn": "plc.princeton.long", "type": "slice", "url": "http://x/", "description": "d"}
+        for field, most in (("description", 2048), ("url", 254)):
+            error = self.world.refusal(by_itself("pi"), "Register", {**record, field: "x" * (most + 1)}, self.pis())
+            self.assertIn(f"at most {most} bytes, got {most + 1}", str(error))
+        error = self.world.refusal(by_itself("pi"), "Register", self.user(first_name="x" * 10_000), self.pis())
+        self.assertIn("bytes, got 10000", str(error))
+
     def test_members_say_not_who_is_a_member(self) -> None:
         held = self.world.on("user", SLICE, "slice")
         record = {"hrn": SLICE, "type": "slice", "reg-researchers": [PI]}
