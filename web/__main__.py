@@ -32,9 +32,11 @@ async def serve(running: Running[Settings]) -> None:
     password, ca = _read(place / stated.password_file).decode().strip(), _read(place / stated.ca)
     who = Password(stated.username, password)
     ask = Ask(stated.plcapi, ca=ca, auth=who, timeout=stated.patience, tries=2, reactor=running.reactor)
-    front = Front(stated.name, stated.plcapi, ca, Records(ask, running.clock.now, stated.fresh))
     archive = _archive(running, place) if stated.archive_dir else None
-    resource = Both(front, archive, _optouts(running, place))
+    optouts = _optouts(running, place)
+    elsewhere = tuple(name for name, pages in (("archive", archive), ("optout", optouts)) if pages is not None)
+    front = Front(stated.name, stated.plcapi, ca, Records(ask, running.clock.now, stated.fresh), elsewhere)
+    resource = Both(front, archive, optouts)
     for where in stated.listen:
         await running.listen(where, hardened_site(resource, running.reactor, _READERS))
     await running.operator(stated.operator_listen)

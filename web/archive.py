@@ -33,9 +33,10 @@ SHOWN = 60  # flows on the page for people; programs get up to a thousand
 LONGEST = 31 * DAY  # seconds that one question may span
 _log = Logger()
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "icmpv6": 58, "sctp": 132}
+_PORTED = frozenset({6, 17, 33, 132, 136})  # TCP, UDP, DCCP, SCTP, UDP-Lite
 _NAMES = {number: name for name, number in _PROTOCOLS.items()}
 _COLUMNS = tuple(
-    Column(name, label)
+    Column(name, label, "count" if name in ("packets", "octets") else "text")
     for name, label in (
         ("first", "First"), ("last", "Last"), ("node", "Node"), ("slice", "Slice"), ("protocol", "Protocol"),
         ("source", "From"), ("destination", "To"), ("packets", "Packets"), ("octets", "Octets"),
@@ -104,6 +105,14 @@ def flow(row: dict[str, Any], whole: bool) -> dict[str, Any]:
         "source_port": row["sport"], "destination_port": row["dport"], "tcp_flags": row["flags"],
         "packets": row["packets"], "octets": row["octets"],
     }  # fmt: skip
+
+
+def _end(row: dict[str, Any], side: str) -> str:
+    """An address or prefix with its port, where the protocol has ports."""
+    address, port = str(row[side]), row[f"{side}_port"]
+    if row["protocol"] not in _PORTED:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _wide(address: IPv4Address | IPv6Address) -> int:
@@ -216,8 +225,8 @@ class ArchivePages(Resource):
                 "first": stamp(row["first"]),
                 "last": stamp(row["last"]),
                 "protocol": _NAMES.get(row["protocol"], str(row["protocol"])),
-                "source": f"{row['source']} {row['source_port']}",
-                "destination": f"{row['destination']} {row['destination_port']}",
+                "source": _end(row, "source"),
+                "destination": _end(row, "destination"),
             }
             for row in found["flows"][:SHOWN]
         ]

@@ -66,9 +66,11 @@ class Front(Resource):
     isLeaf = True
     log = Logger()
 
-    def __init__(self, name: str, plcapi: str, ca: bytes, records: Records) -> None:
+    def __init__(self, name: str, plcapi: str, ca: bytes, records: Records, elsewhere: tuple[str, ...] = ()) -> None:
+        """``elsewhere``: what else is served here for strangers, of "archive" and "optout"."""
         super().__init__()
         self.name, self.plcapi, self.ca, self.records = name, plcapi, ca, records
+        self.elsewhere = elsewhere
 
     def render_GET(self, request: Request) -> int:
         """Answer once the authority has."""
@@ -108,8 +110,9 @@ class Front(Resource):
         if kind == "json":
             return self._json({"name": self.name, "plcapi": self.plcapi, "asked": asked, **counts})
         return self._html(
-            "front", "/", asked, "/index.json", title=f"Welcome to {self.name}", counts=counts, plcapi=self.plcapi
-        )
+            "front", "/", asked, "/index.json", title=f"Welcome to {self.name}", counts=counts, plcapi=self.plcapi,
+            elsewhere=self.elsewhere,
+        )  # fmt: skip
 
     async def _peers(self) -> list[Row]:
         """The peers; none where the authority that is asked keeps no books of them."""

@@ -96,6 +96,15 @@ class Pages(SynchronousTestCase):
         self.assertEqual([5] * 301, seen.rows[0])
         self.assertEqual(300, len(json.loads(self.page("/slices.json").body)))
 
+    def test_a_stranger_is_led_to_the_archive_and_to_the_opt_out_list_where_there_are_any(self) -> None:
+        self.assertNotIn(b"/archive", self.page("/").body)
+        self.front.elsewhere = ("archive",)
+        page = self.page("/").body
+        self.assertIn(b'<a href="/archive">', page)
+        self.assertNotIn(b"/optout", page)
+        self.front.elsewhere = ("archive", "optout")
+        self.assertIn(b'<a href="/optout">', self.page("/").body)
+
     def test_the_CA_is_handed_out(self) -> None:
         self.assertEqual((b"CA", "pem"), (self.page("/ca.pem").body, self.page("/ca.pem").kind))
 

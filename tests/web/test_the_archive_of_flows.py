@@ -23,6 +23,7 @@ from planetlab.audit_statements import Statement
 from planetlab.clock import SetClock
 from planetlab.errors import BadArgument, Unreachable
 from planetlab.flowlog import START, Manifest, Tampered
+from web import archive as web_archive
 from web.archive import ArchivePages
 from web.pull import Puller
 from web.questions import Question
@@ -360,6 +361,14 @@ class Asking(Sealed):
         _, told = self.ask({"slice": "nyu_coral"})
         networks = {"203.0.113.0/24", "203.0.114.0/24", "2001:db8::/48"}
         self.assertEqual(networks, {flow["destination"] for flow in told["flows"]})
+
+    def test_an_end_of_a_flow_is_one_word_and_has_a_port_where_its_protocol_has(self) -> None:
+        for address, protocol, expected in (
+            ("192.0.2.1", 17, "192.0.2.1:53"), ("2001:db8::1", 6, "[2001:db8::1]:53"), ("192.0.2.1", 1, "192.0.2.1"),
+            ("2001:db8::/48", 58, "2001:db8::/48"), ("192.0.2.0/24", 132, "192.0.2.0/24:53"),
+        ):  # fmt: skip
+            row = {"source": address, "source_port": 53, "protocol": protocol}
+            self.assertEqual(expected, web_archive._end(row, "source"))
 
     async def test_no_log_is_not_the_same_as_nothing_sent(self) -> None:
         await self.pull()
