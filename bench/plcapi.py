@@ -109,13 +109,10 @@ def measured(scale: float, seconds: float) -> Iterator[tuple[str, Round, Round]]
         sa, ma = _both(ports)
         say(f"filled in {fill(sa.call, ma.call, scale):.1f} s")
         service, small = cases(scale)["AuthCheck"]
-        for what, one in (
-            ("alone", run(ports[service], pids, small, 1, SECONDS)),
-            ("beside GetSlices", beside(ports[service], pids, cases(scale)["GetSlices all"][1], small)),
-        ):
-            p50, p99 = one.at(0.5), one.at(0.99)
-            met = "met" if p99 < TAIL * p50 else "missed"
-            say(f"AuthCheck {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99/p50 {p99 / p50:.1f}  {met}")
+        say_tail("alone", run(ports[service], pids, small, 1, SECONDS))
+        for name in ("GetSlices all", "GetPersons all", "GetNodes all fields"):
+            service, heavy = cases(scale)[name]
+            say_tail(f"beside {name.split()[0]}", beside(ports[service], pids, heavy, small))
         sa, ma = _both(ports)  # the others have been idle for longer than a server waits
         asked = poll(ma, sa)
         nothing = run(ports["slice_authority"], pids, lambda: asked, 1, seconds)
@@ -123,6 +120,13 @@ def measured(scale: float, seconds: float) -> Iterator[tuple[str, Round, Round]]
         for name, (service, bodies) in cases(scale).items():
             port = ports[service]
             yield name, run(port, pids, bodies, 1, seconds), run(port, pids, bodies, 8, seconds)
+
+
+def say_tail(what: str, one: Round) -> None:
+    """Print what small calls met."""
+    p50, p99 = one.at(0.5), one.at(0.99)
+    met = "met" if p99 < TAIL * p50 else "missed"
+    say(f"AuthCheck {what}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, p99/p50 {p99 / p50:.1f}  {met}")
 
 
 def _both(ports: dict[str, int]) -> tuple[Client, Client]:

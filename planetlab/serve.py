@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from planetlab import introspection, reference, xmlrpc
+from planetlab import introspection, reference, sending, xmlrpc
 from planetlab.ask import KEY, Ask
 from planetlab.calls import Call, dispatch
 from planetlab.errors import BadArgument, BadArgumentCount, PeerError, PlanetLabError
@@ -35,6 +35,7 @@ from planetlab.limits import BULK as BULK
 from planetlab.limits import Limits as Limits
 from planetlab.limits import hardened_site as hardened_site
 from planetlab.limits import peer_of
+from planetlab.long_text import LongText
 from planetlab.methods import Api, Method
 from planetlab.redact import one_line, redacted
 
@@ -139,7 +140,7 @@ class ApiResource(Resource):
             if request.channel is not None:
                 request.loseConnection()
 
-    async def _send(self, answer: list[bytes] | None, request: Request) -> None:
+    async def _send(self, answer: list[xmlrpc.Piece] | None, request: Request) -> None:
         """Write the answer; a long one in stretches, between which others have their turn."""
         if answer is None:
             request.setResponseCode(500)
@@ -149,24 +150,28 @@ class ApiResource(Resource):
             request.setHeader(b"Content-Type", b"text/xml; charset=utf-8")
         request.setHeader(b"Content-Length", b"%d" % sum(map(len, answer)))
         if is_armed("answer.half"):
-            whole = b"".join(answer)
+            whole = b"".join(map(xmlrpc.octets_of, answer))
             answer = [whole[: len(whole) // 2], whole[len(whole) // 2 :]]
+        assert request.site is not None, "only a site renders"
         stretch = 0
         for place, piece in enumerate(answer):
             if place:
                 failpoint("answer.half")
-            if stretch >= _STRETCH:
+            if isinstance(piece, LongText):
+                await sending.send(request, piece, request.site.reactor, self.limits.answer)
+                piece.close()
+            elif stretch >= _STRETCH:
                 stretch = 0
-                assert request.site is not None, "only a site renders"
                 await deferLater(request.site.reactor, 0.0)
-                if request.channel is None:
-                    return
-            request.write(piece)
-            stretch += len(piece)
+            if request.channel is None:
+                return
+            if isinstance(piece, bytes):
+                request.write(piece)
+                stretch += len(piece)
         request.finish()
         failpoint("answer.sent")
 
-    async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
+    async def _serve(self, request: Request, body: bytes) -> list[xmlrpc.Piece] | None:
         try:
             name, args = xmlrpc.loads_call(
                 body, depth=self.limits.depth, values=self.limits.values, octets=self.limits.body
@@ -204,7 +209,7 @@ class ApiResource(Resource):
             return await self.elsewhere.post(body, repeat=key is not None, headers=headers)
         except PeerError as error:
             _log.warn("{method} could not be passed on: {error}", method=one_line(name, 80), error=one_line(str(error)))
-            return b"".join(_written(self.dialect.refuse(error, name, None)))
+            return b"".join(map(xmlrpc.octets_of, _written(self.dialect.refuse(error, name, None))))
 
     async def _answer(self, name: str, args: tuple[Any, ...], request: Request, inner: bool = False) -> Any:
         """What is said to one call: a value or a `Fault`, in our dialect; ``inner`` to a multicall is as PLCAPI's."""
@@ -350,7 +355,7 @@ def _incident(error: Exception, name: str) -> PlanetLabError:
     return told
 
 
-def _written(answer: Any) -> list[bytes]:
+def _written(answer: Any) -> list[xmlrpc.Piece]:
     return [xmlrpc.dumps_fault(answer)] if isinstance(answer, Fault) else xmlrpc.answer_pieces(answer)
 
 

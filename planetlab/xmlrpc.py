@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from xmlrpc.client import Binary, DateTime, Fault
 
+from planetlab.long_text import LongText
 from planetlab.xmlrpc_reading import DEPTH, NAME, OCTETS, VALUES, Malformed, loads_answer, loads_call
 
 __all__ = [
@@ -107,18 +108,26 @@ def before_member(name: Any) -> str:
     return f"<member>\n<name>{_escaped(name)}</name>\n"
 
 
+Piece = bytes | LongText
+
+
 class Written:
     """A value that is text already, in pieces: whoever made it wrote it too, in a thread where that delays nobody."""
 
     __slots__ = ("pieces",)
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[Piece]) -> None:
         self.pieces = list(pieces)
 
     @classmethod
     def of(cls, value: Any) -> "Written":
         """``value`` in one piece. Raises as `dumps_answer` does."""
         return cls([written(value).encode()])
+
+
+def octets_of(piece: Piece) -> bytes:
+    """A piece's octets, wherever it lies."""
+    return piece if isinstance(piece, bytes) else piece.octets()
 
 
 def written(value: Any) -> str:
@@ -130,7 +139,7 @@ def written(value: Any) -> str:
 
 def _write_rarer(value: Any, write: Callable[[str], object]) -> None:
     if type(value) is Written:
-        write(b"".join(value.pieces).decode())
+        write(b"".join(map(octets_of, value.pieces)).decode())
     elif isinstance(value, bytes | Binary):
         octets = value if isinstance(value, bytes) else bytes(value.data)
         write(f"<value><base64>\n{base64.encodebytes(octets).decode('ascii')}</base64></value>\n")
@@ -169,7 +178,7 @@ def dumps_answer(value: Any) -> bytes:
     return _document(_ANSWER[0], (value,), _ANSWER[1])
 
 
-def answer_pieces(value: Any) -> list[bytes]:
+def answer_pieces(value: Any) -> list[Piece]:
     """As `dumps_answer`, in pieces; what is `Written` already is not copied."""
     if type(value) is not Written:
         return [dumps_answer(value)]

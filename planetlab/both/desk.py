@@ -24,6 +24,7 @@ from planetlab.both.greeting import FailedNode, Greeter, SlowPassword
 from planetlab.calls import Call
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import NAMES, failpoint
+from planetlab.long_text import LongText
 from planetlab.methods import Method
 from planetlab.registry import answers, events
 from planetlab.registry.lister import Lister, Lost
@@ -199,10 +200,18 @@ class Desk:
         """The listing as the other process writes it; written here when that is lost."""
         assert self.lister is not None, "only who has a lister passes listings on"
         try:
-            return Written(self.lister.ask(listing))
+            text = self.lister.ask(listing)
+            text.hand_over = self._send
+            return Written([text])
         except Lost as why:
             log.warn("a listing of {record} is written here: {why}", record=listing.record, why=why)
         return self._read(lambda: Written(listing.written(self._local.store.db, keeps=True)))
+
+    def _send(self, text: LongText, to: int) -> "Deferred[None]":
+        """Have the process that wrote a text send it to a socket."""
+        assert self.lister is not None, "it wrote the text"
+        lister = self.lister
+        return self._in(self._asking, lambda: lister.send(text, to))
 
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()

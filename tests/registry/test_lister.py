@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +25,11 @@ from planetlab.calls import dispatch
 from planetlab.clock import SetClock
 from planetlab.errors import PlanetLabError
 from planetlab.filters import ALL, Compare, Query
+from planetlab.long_text import LongText
 from planetlab.names import Hrn
 from planetlab.records.nodes import NODE
 from planetlab.records.sites import SITE
+from planetlab.registry import lister as lister_module
 from planetlab.registry.lister import Lister, Lost
 from planetlab.registry.listing import Listing
 from planetlab.registry.opening import connect
@@ -36,7 +41,7 @@ from tests.registry.world import ADMIN, NOW, quick
 
 PLC = Plc(hrn=Hrn.parse("plc"))
 MANY = FEW + 20
-PATIENCE = 30.0  # seconds that a machine may take for what takes a moment
+PATIENCE = 60.0  # seconds that a machine may take for what takes a moment
 TREE = Path(__file__).parents[2]
 
 
@@ -89,7 +94,7 @@ class TheProcess(SynchronousTestCase):
         return Listing("Node", query or Query(ALL), fields or NODE.names(), NOW)
 
     def rows(self, lister: Lister, listing: Listing) -> list[dict[str, Any]]:
-        rows = loads_answer(dumps_answer(Written(lister.ask(listing))))
+        rows = loads_answer(dumps_answer(Written([lister.ask(listing)])))
         assert isinstance(rows, list)
         return rows
 
@@ -105,7 +110,7 @@ class TheProcess(SynchronousTestCase):
             for query in (Query(ALL), Query(Compare(record.key, ">", 3), sort=((record.key, True),), limit=70)):
                 listing = Listing(record.name, query, tuple(fields), NOW)
                 here = dumps_answer(Store(db, NOW, PLC, reads_only=True).rows(record, query, fields))
-                self.assertEqual(here, dumps_answer(Written(self.lister.ask(listing))))
+                self.assertEqual(here, dumps_answer(Written([self.lister.ask(listing)])))
 
     def test_what_was_committed_before_it_was_asked_is_in_its_answer(self) -> None:
         writer = connect(self.path, "both")
@@ -142,13 +147,117 @@ class TheProcess(SynchronousTestCase):
 
     def test_one_that_is_silent_is_given_up_and_ended(self) -> None:
         lister = self.begun(patience=1)
-        until(lambda: _answers(lister, self.nodes()), "an answer within a second")
+        soon(lister, self.nodes())
         first = lister.pid
         assert first is not None
         os.kill(first, signal.SIGSTOP)
         why = str(self.assertRaises(Lost, lister.ask, self.nodes()))
         self.assertEqual("no octet came for 1 s", why)
         self.assertFalse(runs(first))
+
+    def both_ends(self) -> tuple[socket.socket, socket.socket]:
+        """A connection as an authority has it, which never waits, and its reader's end."""
+        ours, reader = socket.socketpair()
+        for one in (ours, reader):
+            self.addCleanup(one.close)
+        ours.setblocking(False)
+        return ours, reader
+
+    def read_on(self, text: LongText, ours: socket.socket, reader: socket.socket) -> bytes:
+        """All that comes to a reader who waits no longer, of what was sent before and is sent now."""
+        got = list[bytes]()
+        while sum(map(len, got)) < len(text):
+            if not text.is_sent:
+                with contextlib.suppress(BlockingIOError):
+                    text.send(ours.fileno())
+            got.append(reader.recv(1 << 20))
+        return b"".join(got)
+
+    def test_it_sends_a_text_to_who_reads_it(self) -> None:
+        ours, reader = self.both_ends()
+        text = self.lister.ask(self.nodes("hostname"))
+        self.lister.send(text, ours.fileno())
+        self.assertTrue(text.is_sent)
+        self.assertEqual(text.octets(), self.read_on(text, ours, reader))
+
+    def test_a_text_whose_reader_sleeps_is_left_to_us_where_it_stopped(self) -> None:
+        ours, reader = self.both_ends()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        text = self.lister.ask(self.nodes())
+        first = self.pid()
+        self.lister.send(text, ours.fileno())
+        self.assertFalse(text.is_sent)
+        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+        self.assertEqual(text.octets(), self.read_on(text, ours, reader))
+        self.assertEqual(first, self.pid())
+
+    def test_a_text_whose_reader_is_gone_is_left_to_us(self) -> None:
+        ours, reader = self.both_ends()
+        text = self.lister.ask(self.nodes())
+        first = self.pid()
+        reader.close()
+        self.lister.send(text, ours.fileno())
+        self.assertFalse(text.is_sent)
+        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+        self.assertEqual(first, self.pid())
+
+    def test_one_that_ends_or_hangs_while_it_sends_leaves_the_text_to_us(self) -> None:
+        lister = self.begun(patience=1)
+        for sign in (signal.SIGKILL, signal.SIGSTOP):
+            text = soon(lister, self.nodes())
+            pid = lister.pid
+            assert pid is not None
+            os.kill(pid, sign)
+            ours, reader = self.both_ends()
+            lister.send(text, ours.fileno())
+            self.assertFalse(runs(pid))
+            self.assertEqual(text.octets(), self.read_on(text, ours, reader))
+            lister.send(text, ours.fileno())  # there is no process now, and nothing to send
+
+    def test_it_keeps_no_file_open_and_neither_do_we(self) -> None:
+        ours, reader = self.both_ends()
+
+        def once() -> tuple[int, int]:
+            text = self.lister.ask(self.nodes("hostname"))
+            self.lister.send(text, ours.fileno())
+            self.assertEqual(text.octets(), self.read_on(text, ours, reader))
+            text.close()
+            return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{self.pid()}/fd"))
+
+        self.assertEqual([once()] * 5, [once() for _ in range(5)])
+
+    def test_where_no_further_file_may_be_open_it_is_lost_and_comes_when_there_is_room(self) -> None:
+        self.lister.ask(self.nodes())
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            why = str(self.assertRaises(Lost, self.lister.ask, self.nodes()))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual("no further file may be open here", why)
+        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+
+    def test_signals_do_not_cut_what_it_says_short(self) -> None:
+        ours, theirs = socket.socketpair()
+        seen: list[int] = []
+        former = signal.signal(signal.SIGALRM, lambda number, frame: seen.append(number))
+
+        def say() -> None:
+            theirs.sendall(b"half of it,")
+            until(lambda: len(seen) > 3, "signals meanwhile")
+            theirs.sendall(b" and the rest")
+
+        other = threading.Thread(target=say)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            other.start()
+            self.assertEqual(b"half of it, and the rest", lister_module._taken(ours, 24))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            other.join()
+            signal.signal(signal.SIGALRM, former)
+            for one in (ours, theirs):
+                one.close()
 
     def test_it_is_gone_when_it_is_stopped_and_does_not_come_again(self) -> None:
         self.lister.ask(self.nodes())
@@ -188,11 +297,15 @@ time.sleep(600)
 """
 
 
-def _answers(lister: Lister, listing: Listing) -> bool:
-    try:
-        return bool(lister.ask(listing))
-    except Lost:
-        return False
+def soon(lister: Lister, listing: Listing) -> LongText:
+    """The text, of one whose patience may be too short for a process to begin in on a busy machine."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return lister.ask(listing)
+        except Lost:
+            if time.monotonic() > end:
+                raise
 
 
 class AtTheDesk(TestCase):

@@ -1,0 +1,128 @@
+"""How a long text goes out to who asked for it: as fast as its reader takes it, and others have their turn meanwhile.
+
+On a plain connection another process may send it, as long as the reader keeps up; the kernel takes the rest from the
+text's file whenever there is room. Under TLS it is written in stretches, between which the reactor turns. A reader that
+does not take it in time is cut off.
+"""
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPullProducer, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+from zope.interface import implementer
+
+from planetlab.long_text import STRETCH, LongText
+
+_log = Logger()
+
+
+async def send(request: Request, text: LongText, reactor: IReactorTime, seconds: float) -> None:
+    """Send ``text`` within this time; what was written before goes first, and what is written later follows it.
+
+    Where the connection ends meanwhile, ``request.channel`` is None afterwards. Raises `OSError` where it is not as
+    long as was said.
+    """
+    transport: Any = request.channel.transport
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if not isinstance(handle, socket.socket):  # but TLS, or a peer in memory
+        await _write(request, text, reactor)
+        return
+    late = reactor.callLater(seconds, transport.abortConnection)
+    outflow = _Outflow(text, request.channel, handle)
+    request.notifyFinish().addErrback(lambda gone: outflow.stopProducing())
+    try:
+        await outflow.begin()
+    finally:
+        if late.active():
+            late.cancel()
+
+
+async def _write(request: Request, text: LongText, reactor: IReactorTime) -> None:
+    for start in range(0, len(text), STRETCH):
+        request.write(text.octets(start, STRETCH))
+        await deferLater(reactor, 0.0)
+        if request.channel is None:
+            return
+
+
+@implementer(IPullProducer)
+class _Outflow:
+    """Sends a text when a transport has nothing left to send, in place of the channel that produces for it else."""
+
+    def __init__(self, text: LongText, channel: Any, connection: socket.socket) -> None:
+        self._text, self._channel, self._connection = text, channel, connection
+        self._transport = channel.transport
+        self._begun = self._handed = self._lost = False
+        self._done: Deferred[None] = Deferred()
+
+    def begin(self) -> "Deferred[None]":
+        """Fires when all is sent, or the connection gone."""
+        self._channel.pauseProducing()
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self, False)
+        return self._done
+
+    def resumeProducing(self) -> None:
+        """Called at once, and then whenever the transport has sent what was written to it."""
+        if not self._begun:
+            self._begun = True
+            self._transport.startWriting()
+        elif self._handed:
+            return  # as when the connection shall end after this; who has it goes on
+        elif self._text.hand_over is None or not self._hand_over():
+            self._go_on()
+
+    def _hand_over(self) -> bool:
+        """Whether another process was asked to send it. It gets a copy: ours may end, its number be another's."""
+        hand_over, self._text.hand_over = self._text.hand_over, None
+        try:
+            copy = self._connection.dup()
+        except OSError:  # so many files are open
+            return False
+        assert hand_over is not None, "who calls looked"
+        self._handed = True
+        hand_over(self._text, copy.fileno()).addBoth(self._handed_back, copy)
+        return True
+
+    def _handed_back(self, result: Any, copy: socket.socket) -> None:
+        copy.close()
+        self._handed = False
+        if isinstance(result, Failure):
+            _log.failure("a long answer was not sent by another process", result)
+        if self._lost:
+            self._end()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        try:
+            if not self._text.is_sent:
+                self._text.send(self._connection.fileno())
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            _log.info("a long answer ends early: {error}", error=error)
+            self._transport.abortConnection()
+            return
+        if not self._text.is_sent:
+            self._transport.startWriting()  # which resumes us when there is room
+            return
+        self._transport.unregisterProducer()
+        self._transport.registerProducer(self._channel, True)
+        self._channel.resumeProducing()
+        self._end()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; this may be told twice."""
+        self._lost = True
+        if not self._handed:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._done.called:
+            self._done.callback(None)
