@@ -18,7 +18,7 @@ from planetlab.rspec import ResourceSpec
 
 TIMES = 20
 _STEPS: tuple[tuple[Any, str, str], ...] = (
-    (pool.Pool, "make", "room for its files, with the limit"),
+    (pool.Pool, "make", "room for its files"),
     (builder, "lay_out", "its directories"),
     (cgroups.Groups, "make", "control groups"),
     (cgroups.Groups, "bind", "limits of processor, memory, processes"),

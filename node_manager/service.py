@@ -49,6 +49,7 @@ from planetlab.gate import Gate as Doorkeeper
 from planetlab.gate import stop_listening
 from planetlab.launch import Running
 from planetlab.limits import HardenedSite, Rates, step_aside
+from planetlab.long_text import LongText
 from planetlab.mail import Relay
 from planetlab.methods import Api, Method
 from planetlab.names import SliceName
@@ -95,7 +96,7 @@ class NodeResource(ApiResource):
         self.api.find(name)
         return await super()._value(name, args, request, greet)
 
-    async def _serve(self, request: Request, body: bytes) -> list[bytes] | None:
+    async def _serve(self, request: Request, body: bytes) -> list[bytes | LongText] | None:
         try:
             uid = self._uid_of(request)
             self._pace.must_wait(uid, len(body), self._reactor.seconds())
