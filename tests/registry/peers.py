@@ -79,7 +79,7 @@ class Installation:
         self.port = await ensureDeferred(listen(reactor, "tcp:0:interface=127.0.0.1", self.site, creator))
         self.url = f"https://127.0.0.1:{self.port.getHost().port}/PLCAPI/"
         auth = Password(f"root@{self.hrn}.example", "root's own")
-        self.ask = ask.Ask(self.url, ca=self.ca.certificate_pem, auth=auth, reactor=reactor)
+        self.ask = ask.Ask(self.url, ca=self.ca.certificate_pem, auth=auth, reactor=reactor, timeout=120.0)
 
     async def stop(self) -> None:
         """Serve no more, and close the file."""

@@ -13,7 +13,7 @@ from tests.ports import free_port
 from tests.registry.peers import NOW, Federated
 from tests.registry.test_peer_crash import Begun
 
-MANY = 1_300  # nodes of epfl: with what else it has, four pieces of objects at the least
+MANY = 1_100  # nodes of epfl: with what else it has, four pieces of objects at the least
 KINDS = ("Site", "Person", "Key", "Node", "Slice", "SiteTag", "PersonTag", "NodeTag", "SliceTag")
 
 
