@@ -2,7 +2,7 @@
 
 ``python -m bench.archive --flows 100e6 --dir DIR`` makes the flows there once; a later run with DIR asks again.
 With ``--peers`` nfdump (fed by nfcapd over UDP) and SQLite get the same flows, and are asked the same; what they were
-given stays in DIR too (32 GB in all, of 100 million flows). With ``--cluster`` the same questions go through the
+given stays in DIR too (23 GB in all, of 100 million flows). With ``--cluster`` the same questions go through the
 portable layer to Spark, a master and two workers.
 """
 
