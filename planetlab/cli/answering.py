@@ -25,7 +25,7 @@ OPERATORS = ("operator", "operator_listen", "listen_operator")
 ENDPOINT = re.compile(r"tcp:(?:port=)?(\d+)(?::.*?interface=([^:]+))?")
 NAMES = ("web_host", "hostname", "node")  # settings that say under which name a service is called
 LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "0.0.0.0")
-WITHIN = 2  # seconds for one connection
+WITHIN = 60  # seconds for one connection; loopback takes or refuses it at once, unless the machine is very busy
 
 
 @frozen
