@@ -24,6 +24,7 @@ PREFIXES = {
 _ORDERS = "<>[]"  # of several the one furthest right here counts, as in the original
 MOST_WILDCARDS = 16  # in one pattern: each costs the registry another way to try
 MOST_VALUES = 100_000  # in one array
+_FAR = 2**63  # no registry has so many rows
 
 
 @frozen
@@ -188,15 +189,15 @@ def parse(record: Record, said: Mapping[str, Any], where: str = "filter") -> Que
 
 
 def _bound(key: str, value: Any, where: str) -> int:
-    if not isinstance(value, int):
+    if not isinstance(value, int | float) or not -_FAR < value < _FAR:
         raise BadArgument(f"expected a number of rows, got {value!r}", f"{where}[{key!r}]")
-    if value < 0:
+    if int(value) < 0:
         raise DatabaseError(f"{key} must not be negative, got {value}")
-    return int(value)
+    return int(value)  # a double is cut off, as the original's did
 
 
 def _direction(record: Record, said: Any, where: str) -> tuple[str, bool]:
-    name = said.lstrip("+-") if isinstance(said, str) else ""
+    name = said[said[:1] in ("+", "-") :] if isinstance(said, str) else ""
     if not _known(record, name) or (record.has(name) and record.field(name).links):
         raise BadArgument(f"cannot sort {record.name} by {said!r}", f"{where}['-SORT']")
     return name, said.startswith("-")
@@ -213,6 +214,8 @@ def _condition(record: Record, key: str, value: Any, where: str) -> Condition:
     if not _known(record, name):
         raise BadArgument(f"{record.name} has no field {name!r}", path)
     said = record.field(name) if record.has(name) else Field(name, str, nil=True)
+    if said.links and not prefixes and not isinstance(value, list):
+        raise BadArgument(f"expected array, got {_word(type(value))}", path)
     _check(said, value, path, bare=not prefixes)
     compare = max((prefix for prefix in prefixes if prefix in _ORDERS), key=_ORDERS.find, default="")
     if said.links or set("&|") & set(prefixes):
@@ -225,6 +228,8 @@ def _condition(record: Record, key: str, value: Any, where: str) -> Condition:
 
 
 def _listed(said: Field, prefixes: str, value: Any) -> Condition:
+    if said.links and value == [] and not set("&|") & set(prefixes):
+        return NONE
     if not said.links or not set("&|") & set(prefixes):
         raise DatabaseError(f"{said.name} cannot be compared so: & and | are for lists, and lists need one of them")
     values = tuple(value) if isinstance(value, list) else (value,)
