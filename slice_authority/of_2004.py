@@ -186,7 +186,7 @@ class Whole(ApiResource):
     async def _today(self, name: str, auth: Any, args: tuple[Any, ...], request: Request) -> Any:
         """One of today's calls, here or at the other half. Raises the `Fault` that it answers."""
         answer = await self._serve(request, xmlrpc.dumps_call(name, (auth, *args)))
-        return xmlrpc.loads_answer(b"".join(answer or ()))
+        return xmlrpc.loads_answer(b"".join(map(xmlrpc.octets_of, answer or ())))
 
     def _is_elsewhere(self, name: str, request: Request) -> bool:
         return name not in CALLS and super()._is_elsewhere(name, request)

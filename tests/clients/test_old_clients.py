@@ -425,6 +425,22 @@ class ATestbedOfVersion4(SynchronousTestCase):
         self.assertEqual([SSH_KEY], [one["key"] for one in sliver["keys"]])
 
 
+class ATestbedOf2004(SynchronousTestCase):
+    def test_is_told_all_slices_of_a_site_that_has_many(self) -> None:
+        princeton()
+        plain = running().proxy(secure=False)
+        site = {"name": "Many", "abbreviated_name": "M", "login_base": "many", "max_slices": 100}
+        plain.AddSite(ADMIN, site)
+        names = {f"many_s{at}" for at in range(70)}  # more than what the authority writes by itself
+        for name in sorted(names):
+            plain.AddSlice(ADMIN, {"name": name, "description": "one of many", "url": "http://many.example/"})
+        who = {"AuthMethod": "password", "username": ADMIN["Username"], "AuthString": ADMIN["AuthString"]}
+        for secure in (True, False):
+            told = running().proxy(secure).listSlice(who)
+            self.assertLessEqual(names, {row["slicename"] for row in told})
+            self.assertEqual({"slicename", "expires"}, set(told[0]))
+
+
 class ATestbedOfVersion3(SynchronousTestCase):
     timeout = 120
 
