@@ -112,6 +112,7 @@ class _Run(ProcessProtocol):
     def end(self) -> None:
         """End it at once, with all that it has begun, and hear no more of what may be left of that."""
         if self.transport.pid:  # not collected yet, so that its number is its own
+            os.kill(self.transport.pid, signal.SIGKILL)  # by itself: on a busy machine it may lead no group yet
             with suppress(ProcessLookupError):
                 os.killpg(self.transport.pid, signal.SIGKILL)
         self.transport.loseConnection()

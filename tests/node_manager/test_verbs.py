@@ -53,8 +53,11 @@ class Performed(TestCase):
     async def test_a_slow_one_is_ended(self) -> None:
         self.assertEqual(-9, (await Runner(reactor).run(["/bin/sleep", "60"], 0.1)).code)
 
+    async def test_one_whose_time_ends_before_it_has_begun_is_ended(self) -> None:
+        self.assertEqual(-9, (await Runner(reactor).run(["/bin/sleep", "60"], 0.0)).code)
+
     async def test_what_a_slow_one_has_begun_is_ended_with_it(self) -> None:
-        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!; wait; true"], 1.0)
+        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!; wait; true"], 4.0)
         self.assertEqual(-9, told.code)
         await self.gone(int(told.output))
 
@@ -66,7 +69,7 @@ class Performed(TestCase):
         self.fail(f"{pid} runs on")
 
     async def test_one_that_leaves_something_behind_is_not_waited_for_longer_than_its_time(self) -> None:
-        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!"], 1.0)
+        told = await Runner(reactor).run(["/bin/sh", "-c", "sleep 61 & echo $!"], 4.0)
         self.assertEqual(0, told.code)
         os.kill(int(told.output), signal.SIGKILL)
 
