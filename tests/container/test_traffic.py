@@ -43,7 +43,7 @@ class TenThousandPackets(Ground):
     def test_each_interface_counts_its_own_sliver_only(self) -> None:
         before = {name: self.node.stats(name).sent for name in (CODEEN, SIRIUS)}
         with self.program(self.world, "hear", "1"):
-            self.node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 100, CODEEN)))
+            self.assertEqual(0, self.node.enter(CODEEN, ("perl", "-e", SEND % (STRANGER, 100, CODEEN))).code)
         sent = {name: self.node.stats(name).sent - before[name] for name in (CODEEN, SIRIUS)}
         octets = sum(len(f"{CODEEN} {number}") + 8 + 20 + 14 for number in range(1, 101))
         self.assertEqual({CODEEN: octets, SIRIUS: 0}, sent)
