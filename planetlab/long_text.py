@@ -42,8 +42,8 @@ class LongText:
 
     @property
     def is_sent(self) -> bool:
-        """Whether `send`, in whichever process, has come to its end."""
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._length
+        """Whether `send`, in whichever process, has come to its end; so it has where it was closed after that."""
+        return self._descriptor < 0 or os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._length
 
     def send(self, socket: int) -> None:
         """Send the next of it. Raises `OSError`: a full socket's, or that it is not as long as was said."""
