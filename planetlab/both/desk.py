@@ -211,7 +211,13 @@ class Desk:
         """Have the process that wrote a text send it to a socket."""
         assert self.lister is not None, "it wrote the text"
         lister = self.lister
-        return self._in(self._asking, lambda: lister.send(text, to))
+
+        def work() -> None:
+            lister.send(text, to)
+            if text.is_sent:
+                text.close()  # here, for to give megabytes back takes a while
+
+        return self._in(self._asking, work)
 
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()

@@ -77,8 +77,6 @@ class Lister:
             _taken(there, len(_LET_GO))
         except (OSError, _Gone):  # it must not go on with the text, for who asked does
             self._end()
-        if text.is_sent:
-            text.close()  # here: to give megabytes back takes a while
 
     def stop(self) -> None:
         """End the process, whatever it does; who waits for it is told that it is lost."""
