@@ -71,10 +71,9 @@ class Child:
         environment = {**os.environ, **self.program.environment}
         with open(os.devnull, "rb") as nothing, self.program.log.open("ab") as out:
             files = {0: nothing.fileno(), 1: out.fileno(), 2: out.fileno()}
-            self._transport = self.reactor.spawnProcess(
-                _Ending(self), command[0], command, env=environment, childFDs=files
-            )
-        self.pid = self._transport.pid
+            begun = self.reactor.spawnProcess(_Ending(self), command[0], command, env=environment, childFDs=files)
+        if begun.pid is not None:  # on a busy machine it may have ended by now, and `ended` been told so
+            self._transport, self.pid = begun, begun.pid
 
     def ended(self, reason: Failure) -> None:
         """The process is gone; begin again unless it was asked to stop."""

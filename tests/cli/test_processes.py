@@ -7,6 +7,9 @@ import sys
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from planetlab.cli.processes import Program, Supervisor
@@ -80,6 +83,23 @@ class Children(TestCase):
         await self.hearing
         await self.supervisor.stop_all()
         self.assertEqual((1, None), (child.starts, child.pid))
+
+    async def test_a_child_that_ends_before_its_start_is_told_can_be_stopped(self) -> None:
+        class Busy:
+            """A reactor that is so late that a process has ended when its start returns."""
+
+            pid = None
+            seconds, callLater = reactor.seconds, reactor.callLater  # type: ignore[attr-defined]  # Twisted's module
+
+            def spawnProcess(self, protocol: ProcessProtocol, *_: object, **options: object) -> "Busy":
+                protocol.processEnded(Failure(ProcessDone(0)))
+                return self
+
+        supervisor = Supervisor(Busy(), self.hear)  # type: ignore[arg-type]  # no more of a reactor is needed
+        child = supervisor.start(self.program("brief", ""))
+        self.assertIn("starting it again", self.said[0])
+        await supervisor.stop_all()
+        self.assertIsNone(child.pid)
 
     async def test_children_stop_in_waves(self) -> None:
         source = (
