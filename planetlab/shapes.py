@@ -37,10 +37,13 @@ def _wrong(where: str, expected: str, value: Any) -> BadArgument:
     if isinstance(value, bytes | datetime):  # a foreign object to the PLC API, which answers fault 111
         kind = "base64" if isinstance(value, bytes) else "dateTime.iso8601"
         raise Foreign(f"{where}: expected {expected}, got {kind}, which this interface has no use for")
-    got = {bool: "boolean", str: "string", float: "double", NoneType: "nil", list: "array", dict: "struct"}.get(
-        type(value), type(value).__name__
-    )
-    return BadArgument(f"expected {expected}, got {got}", where)
+    return BadArgument(f"expected {expected}, got {kind_word(value)}", where)
+
+
+def kind_word(value: Any) -> str:
+    """What XML-RPC calls the type of ``value``."""
+    words = {bool: "boolean", str: "string", float: "double", NoneType: "nil", list: "array", dict: "struct"}
+    return words.get(type(value), type(value).__name__)
 
 
 _SCALARS = {str: "string", int: "int", bool: "boolean", float: "double"}

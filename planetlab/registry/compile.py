@@ -3,8 +3,22 @@
 import json
 from typing import Any
 
+from planetlab.conditions import (
+    AmongValues,
+    Compare,
+    Condition,
+    Every,
+    HasAll,
+    HasAny,
+    IsList,
+    IsNil,
+    Like,
+    Not,
+    Query,
+    Senseless,
+    Some,
+)
 from planetlab.errors import DatabaseError
-from planetlab.filters import AmongValues, Compare, Condition, Every, HasAll, HasAny, IsNil, Like, Not, Query, Some
 from planetlab.records.fields import Links, Record
 
 
@@ -49,6 +63,11 @@ class Compiler:
                 return self.holds(self._links(name), values, every=False)
             case HasAll(name, values):
                 return self.holds(self._links(name), values, every=True)
+            case IsList(name, values):
+                self.values.append("".join(_one_of_list(value) for value in values))
+                return f"{self.whole_list(name)} = ?"
+            case Senseless(why):
+                raise DatabaseError(why)
 
     def among(self, column: str, values: tuple[Any, ...]) -> str:
         """``column`` is one of ``values``, however many."""
@@ -71,10 +90,26 @@ class Compiler:
             parts.append(f"EXISTS ({rows} AND l.{links.other} = ?)")
         return "(" + " AND ".join(parts) + ")"
 
+    def whole_list(self, name: str) -> str:
+        """The list ``name`` of row ``r`` as a text that compares as the list does: element by element."""
+        links = self._links(name)
+        one = "printf('%020d,', o)" if self.record.field(name).kind is int else "o || char(1)"
+        rows = f"SELECT l.{links.other} AS o FROM {links.source} l WHERE l.{links.own} = r.{self.record.key}"
+        return f"(SELECT coalesce(group_concat({one}, ''), '') FROM ({rows} ORDER BY {links.order or 'o'}))"
+
+    def order(self, name: str) -> str:
+        """The expression that rows are sorted by."""
+        is_list = self.record.has(name) and self.record.field(name).links
+        return self.whole_list(name) if is_list else self.column(name)
+
     def _links(self, name: str) -> Links:
         links = self.record.field(name).links
         assert links is not None
         return links
+
+
+def _one_of_list(value: int | str) -> str:
+    return f"{value:020d}," if isinstance(value, int) else f"{value}\x01"
 
 
 def tag_column(record: Record, tag: str) -> str:
@@ -92,7 +127,7 @@ def select(record: Record, query: Query, columns: tuple[str, ...]) -> tuple[str,
     shown = ", ".join(f"{compiler.column(name)} AS {_quoted(name)}" for name in columns) or "1"
     text = f"SELECT {shown} FROM {record.source} r WHERE {compiler.where(query.where)}"
     ways = {False: "ASC NULLS LAST", True: "DESC NULLS FIRST"}  # nil as the last of all, as PostgreSQL has it
-    order = [f"{compiler.column(name)} {ways[down]}" for name, down in query.sort]
+    order = [f"{compiler.order(name)} {ways[down]}" for name, down in query.sort]
     text += f" ORDER BY {', '.join([*order, f'r.{record.key}'])}"
     if query.limit is not None or query.offset:
         text += " LIMIT ? OFFSET ?"

@@ -12,9 +12,12 @@ LAYERS = {
         *("errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text", "redact"),
         "xml_scan",
     },
-    "calls": {"shapes", "filters", "methods", "calls", "faults", "reference", "introspection"},
+    "calls": {
+        *("shapes", "conditions", "comparing", "filters", "methods", "calls", "faults", "reference", "introspection"),
+    },
     "edge": {
         *(
+            "alone",
             "ask",
             "authority",
             "certificates",
@@ -36,6 +39,7 @@ LAYERS = {
             "logs",
             "long_text",
             "mail",
+            "readers",
             "registry",
             "sending",
             "serve",
