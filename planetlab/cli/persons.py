@@ -1,22 +1,23 @@
 """``plfed person``: accounts at an authority, and the keys with which they sign in to slivers."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
 import click
+from twisted.internet.defer import CancelledError
 
+from planetlab.ask import Ask
 from planetlab.cli.calling import authority
-from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.run import errors_told, run, told
+from planetlab.cli.say import Voice, as_json, table
 from planetlab.cli.target import Target, target_options
-from planetlab.errors import BadArgument
+from planetlab.errors import BadArgument, PlanetLabError, Unavailable
 
 FIELDS = ["person_id", "email", "roles", "enabled", "key_ids", "slice_ids"]
 ROLES = ("user", "pi", "tech", "admin")
 MOST_KEY = 16_384  # octets
 Targets = Callable[..., Target]
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 
 
 @click.group("person")
@@ -63,20 +64,33 @@ def create(
     text = _key(key) if key else ""
 
     async def work(reactor: Any) -> int:
-        ask = authority(target(), reactor)
-        number = await ask.call("AddPerson", fields)
-        await ask.call("AddPersonToSite", email, site)
-        for role in chosen:
-            await ask.call("AddRoleToPerson", role, email)
-        await ask.call("UpdatePerson", email, {"enabled": True})
-        if text:
-            await ask.call("AddPersonKey", email, {"key_type": "ssh", "key": text})
+        number = await made(authority(target(), reactor), fields, site, chosen, text)
         value = {"person_id": number, "email": email, "password": password, "roles": list(chosen), "site": site}
         lines = [f"{email} is person {number} of {site}: {', '.join(chosen)}", f"first password: {password}"]
         Voice(as_json).result(value, lines)
         return 0
 
     run(work)
+
+
+async def made(ask: Ask, fields: dict[str, str], site: str, roles: Iterable[str], key: str = "") -> int:
+    """The number of the account that is made: whole, or not at all. Raises `Unavailable` when half of one is left."""
+    number: int = await ask.call("AddPerson", fields)
+    try:
+        await ask.call("AddPersonToSite", number, site)
+        for role in roles:
+            await ask.call("AddRoleToPerson", role, number)
+        if key:
+            await ask.call("AddPersonKey", number, {"key_type": "ssh", "key": key})
+        await ask.call("UpdatePerson", number, {"enabled": True})
+    except (PlanetLabError, CancelledError) as error:  # Ctrl-C cancels
+        try:
+            await ask.call("DeletePerson", number)
+        except PlanetLabError as again:
+            left = f"{fields['email']} is made but not finished ({told(error)}), and still there ({told(again)})"
+            raise Unavailable(f"{left}: `plfed api call DeletePerson {number}` deletes it") from again
+        raise
+    return number
 
 
 @group.command("add-key")

@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+import click
 from attrs import define, field
 
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 TIMES = ("added", "created", "expires", "version")  # members that are seconds since the epoch
 
 
@@ -37,6 +39,16 @@ class Voice:
         else:
             for line in lines:
                 print(line, file=self.out, flush=True)
+
+    def paper(self, text: str, value: Any, out: str = "-") -> None:
+        """A signed text as it is, to the byte, in the file ``out`` or on standard output; for programs, ``value``."""
+        if out != "-":
+            pathlib.Path(out).write_text(text, encoding="utf-8")
+            self.line(f"{out}: {len(text)} characters")
+        if self.as_json:
+            self.result(value)
+        elif out == "-":
+            print(text, end="", file=self.out, flush=True)
 
 
 def pasted(*words: object) -> str:

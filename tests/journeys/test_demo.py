@@ -184,6 +184,19 @@ class ADemo(SynchronousTestCase):
         )
         self.well("api", "call", "DeletePerson", who, *admin)
 
+    def test_an_account_that_cannot_be_finished_is_not_made(self) -> None:
+        file, who, admin = self.folder / "bad.pub", "half@princeton.example", ("--person", "admin")
+        file.write_text("ssh-ed25519 this-is-no-base64! ann\n")
+        for said, why in (
+            (("--site", "nowhere"), "nowhere"),
+            (("--site", "princeton", "--role", "pi", "--key", str(file)), "expected an OpenSSH public key"),
+        ):
+            done = plfed("person", "create", who, "--name", "Half", "Made", *said, *admin, facts=self.demo.facts_file)
+            self.assertEqual((1, "", 1), (done.returncode, done.stdout, done.stderr.count("\n")), done.stderr)
+            self.assertIn(why, done.stderr)
+            listed = json.loads(self.well("person", "list", "--json", *admin))
+            self.assertNotIn(who, [each["email"] for each in listed])
+
     def test_the_pages_that_say_what_to_type_can_be_typed(self) -> None:
         self.need("ssh-keygen")
         self.addCleanup(self.well, "api", "call", "DeletePerson", "ann@princeton.example", "--person", "admin")
