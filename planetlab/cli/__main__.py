@@ -1,5 +1,7 @@
 """``plfed``: one command for setting up, running and using a federation of PlanetLabs."""
 
+import copy
+
 import click
 
 from planetlab.cli import (
@@ -33,8 +35,10 @@ def main() -> None:
 
 
 nodes.group.add_command(setup.node_init)
-for command in (demo, story, setup.init, setup.up, setup.certify, setup.install, backup, restore, doctor, shell):
+for command in (demo, story, setup.init, setup.up, backup, restore, doctor, shell):
     main.add_command(command)
+for older in (authorities.certify, authorities.install):  # they were spelled so before authorities had a group
+    main.add_command(copy.copy(older))
 for group in (
     api.group,
     authorities.group,

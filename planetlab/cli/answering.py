@@ -75,7 +75,10 @@ async def answers(services: Iterable[Where], reactor: Any) -> bool:
 def lines(path: pathlib.Path, services: list[Where]) -> list[str]:
     """Addresses, logs, and what to do next, for whoever started them."""
     wide = max(len(each.address) for each in services)
-    said = [f"  {each.name:<16}{each.address:<{wide}}  {_health(each)}".rstrip() for each in services]
+    said = []
+    for each in services:
+        health = f"health: {_operator(each)}/healthz, figures: /metrics" if each.operator else ""
+        said.append(f"  {each.name:<16}{each.address:<{wide}}  {health}".rstrip())
     said.append(f"  logs in {path / 'log'}")
     if any(each.name == "slice_authority" for each in services):
         said.append(f"next: {pasted('node', 'list', '--dir', path)}   (--dir: as its operator)")
@@ -84,5 +87,15 @@ def lines(path: pathlib.Path, services: list[Where]) -> list[str]:
     return said
 
 
-def _health(each: Where) -> str:
-    return f"health: http://{each.operator[0]}:{each.operator[1]}/healthz, figures: /metrics" if each.operator else ""
+def value(path: pathlib.Path, services: list[Where]) -> dict[str, Any]:
+    """The same for programs: an address of health and one of figures are empty where there is no operator's port."""
+    told = []
+    for each in services:
+        base, log = _operator(each), str(path / "log" / f"{each.name}.log")
+        shown = {"health": base and f"{base}/healthz", "metrics": base and f"{base}/metrics"}
+        told.append({"name": each.name, "address": each.address, **shown, "log": log})
+    return {"dir": str(path), "services": told}
+
+
+def _operator(each: Where) -> str:
+    return f"http://{each.operator[0]}:{each.operator[1]}" if each.operator else ""

@@ -12,13 +12,12 @@ import click
 from planetlab.ask import Anonymous, Ask
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, as_json
 from planetlab.cli.target import Target, target_options
 from planetlab.errors import BadSettings
 from planetlab.introspection import NAMES
 
 LONGEST = 8 << 20  # characters of arguments on standard input
-as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 
 
 @click.group("api")
@@ -29,7 +28,7 @@ def group() -> None:
 @group.command("list")
 @click.argument("pattern", default="*")
 @target_options
-@as_json_option
+@as_json
 @errors_told
 def list_methods(target: Callable[..., Target], pattern: str, as_json: bool) -> None:
     """List the methods whose names fit PATTERN, like 'Get*' or '*Slice*'."""
@@ -48,7 +47,7 @@ def list_methods(target: Callable[..., Target], pattern: str, as_json: bool) -> 
 @group.command("help")
 @click.argument("name")
 @target_options
-@as_json_option
+@as_json
 @errors_told
 def help_of(target: Callable[..., Target], name: str, as_json: bool) -> None:
     """Explain method NAME: what it does, who may call it, what it takes and gives."""
@@ -67,7 +66,7 @@ def help_of(target: Callable[..., Target], name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("arguments", nargs=-1)
 @target_options
-@as_json_option
+@as_json
 @errors_told
 def call(target: Callable[..., Target], name: str, arguments: tuple[str, ...], as_json: bool) -> None:
     """Call method NAME with ARGUMENTS, the auth struct left out.

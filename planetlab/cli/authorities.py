@@ -14,10 +14,9 @@ from planetlab.authority import certifying, rotating, speaking
 from planetlab.authority.book import Certified, Held
 from planetlab.cli import papers
 from planetlab.cli.run import errors_told
-from planetlab.cli.say import Voice, day, table
+from planetlab.cli.say import Voice, as_json, day, pasted, table
 from planetlab.names import Hrn
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 folder = click.argument("directory", type=click.Path(path_type=pathlib.Path, exists=True, file_okay=False))
 use = click.option(
     "--use", type=click.Choice(rotating.USES), default="ticket", show_default=True, help="What the key is for."
@@ -36,8 +35,8 @@ def group() -> None:
 @errors_told
 def request(directory: pathlib.Path, as_json: bool) -> None:
     """Print what the authority above needs to certify the one in DIRECTORY."""
-    asked = certifying.request(directory)
-    _paper(asked, {"hrn": str(books.name_of(directory)), "request": asked.decode()}, as_json)
+    asked = certifying.request(directory).decode()
+    Voice(as_json).paper(asked, {"hrn": str(books.name_of(directory)), "request": asked})
 
 
 @group.command("certify")
@@ -69,7 +68,8 @@ def install(directory: pathlib.Path, chain: Any, as_json: bool) -> None:
     """Take the chain that the authority above gave for the one in DIRECTORY."""
     hrn = books.name_of(directory)
     papers.install(papers.Papers(directory.absolute()), hrn, chain.read(MOST_CHAIN))
-    Voice(as_json).result({"hrn": str(hrn), "certified": True}, [f"{hrn} is certified"])
+    said = f"{hrn} is certified; next: {pasted('up', directory)}"
+    Voice(as_json).result({"hrn": str(hrn), "certified": True}, [said])
 
 
 @group.command("revoke")
@@ -116,11 +116,11 @@ def list_all(directory: pathlib.Path, as_json: bool) -> None:
 @errors_told
 def invitation(directory: pathlib.Path, as_json: bool) -> None:
     """Print the signed statement of the authority in DIRECTORY, for operators of others."""
-    sealed = speaking.Voice(directory).invitation(time.time())
+    sealed = speaking.Voice(directory).invitation(time.time()).decode()
     words = voice.words(speaking.Voice(directory).statement(time.time()).fingerprint)
     if not as_json:
         print(f"Read these words to the other operator: {words}", file=sys.stderr)
-    _paper(sealed, {"statement": sealed.decode(), "words": words}, as_json)
+    Voice(as_json).paper(sealed, {"statement": sealed, "words": words})
 
 
 @group.group("key")
@@ -180,8 +180,8 @@ def revoke_key(directory: pathlib.Path, use: str, key: str, why: str, as_json: b
 def _chain(
     issue: Callable[[pathlib.Path, bytes, float], bytes], directory: pathlib.Path, request: Any, as_json: bool
 ) -> None:
-    chain = issue(directory, request.read(certifying.MOST_REQUEST), time.time())
-    _paper(chain, {"chain": chain.decode()}, as_json)
+    chain = issue(directory, request.read(certifying.MOST_REQUEST), time.time()).decode()
+    Voice(as_json).paper(chain, {"chain": chain})
 
 
 def _step(held: Held, as_json: bool) -> None:
@@ -196,11 +196,3 @@ def _certified(one: Certified, now: float) -> dict[str, Any]:
     state = "revoked" if one.revoked else "in force" if one.counts(now) else "over"
     return {"hrn": one.hrn, "key": one.key, "serial": one.serial, "issued": one.issued, "expires": one.expires,
             "state": state, "why": one.why}  # fmt: skip
-
-
-def _paper(paper: bytes, value: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        Voice(True).result(value)
-    else:
-        sys.stdout.buffer.write(paper)
-        sys.stdout.buffer.flush()

@@ -29,7 +29,7 @@ from planetlab.cli import place
 from planetlab.cli.books import damage
 from planetlab.cli.maintenance import SETTINGS
 from planetlab.cli.run import errors_told
-from planetlab.cli.say import Voice, pasted
+from planetlab.cli.say import Voice, as_json, pasted
 from planetlab.errors import BadSettings
 
 LIST = "backup.json"  # the first member: what the others are
@@ -38,7 +38,6 @@ NO_RECORDS = ("log", "archive")  # folders
 PASSING = re.compile(r".*(-wal|-shm|-journal|\.tmp|\.version-\d+)")  # of a running process, or put aside
 QUOTED_PATH = re.compile(r'"(/[^"\\]*)"')
 PIECE = 1 << 20  # octets that are copied at once
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 
 
 @click.command("backup")

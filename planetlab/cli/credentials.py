@@ -2,7 +2,6 @@
 
 import pathlib
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from planetlab import certificates, credential_xml, gids, keys
 from planetlab.ask import Ask
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.say import Voice, as_json, table
 from planetlab.credentials import Credential, open_credential, print_time
 from planetlab.errors import BadSettings
 from planetlab.privileges import OPERATIONS, Privilege
@@ -22,7 +21,6 @@ LARGEST = 1 << 20  # bytes of a credential
 DAY = 86_400.0
 
 Path = click.Path(path_type=pathlib.Path, exists=True, dir_okay=False)
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 out = click.option(
     "--out", type=click.Path(), default="-", help="File to write to; standard output when none is named."
 )
@@ -52,17 +50,19 @@ def group() -> None:
 @own_key
 @registry_options
 @out
+@as_json
 @errors_told
 def get(
-    name: str, me: str, kind: str, key_file: pathlib.Path, registry: str, ca: pathlib.Path | None, out: str
-) -> None:
+    name: str, me: str, kind: str, key_file: pathlib.Path, registry: str, ca: pathlib.Path | None, out: str,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Get a credential on NAME; with ``--kind self`` the one on yourself. Your key must be registered for you."""
     ask = _asking(registry, ca, key_file, me)
 
     async def work(reactor: Any) -> int:
         own = await ask.call("GetSelfCredential", None, me, "user")
         text = own if kind == "self" else await ask.call("GetCredential", [own], name, kind)
-        _write(out, text)
+        _give(text, out, as_json)
         return 0
 
     run(work)
@@ -103,10 +103,11 @@ def show(file: pathlib.Path, roots: tuple[pathlib.Path, ...], as_json: bool) -> 
 @own_key
 @days
 @out
+@as_json
 @errors_told
 def delegate(
     file: pathlib.Path, to: pathlib.Path, rights: tuple[str, ...], further: bool, roots: tuple[pathlib.Path, ...],
-    key_file: pathlib.Path, days: float, out: str,
+    key_file: pathlib.Path, days: float, out: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Hand the credential in FILE on to another, whole or in part."""
     held = _opened(file, roots)
@@ -120,7 +121,7 @@ def delegate(
         file.read_bytes(), gids.read_chain(to.read_bytes()), chosen, until, secrets.token_hex(16), _key(key_file)
     )
     open_credential(text, _trust(roots), time.time())
-    _write(out, text.decode())
+    _give(text.decode(), out, as_json)
 
 
 @group.command("speaks-for")
@@ -129,12 +130,15 @@ def delegate(
 @own_key
 @days
 @out
+@as_json
 @errors_told
-def speaks_for(tool: pathlib.Path, gid: pathlib.Path, key_file: pathlib.Path, days: float, out: str) -> None:
+def speaks_for(
+    tool: pathlib.Path, gid: pathlib.Path, key_file: pathlib.Path, days: float, out: str, as_json: bool
+) -> None:
     """Let a tool call in your name: it sends this beside your credentials, and says so in geni_speaking_for."""
     user, until = gids.read_chain(gid.read_bytes()), time.time() + days * DAY
     text = credential_xml.speaks_for(user, keys.load_public(tool.read_bytes()), until, _key(key_file))
-    _write(out, text.decode())
+    _give(text.decode(), out, as_json)
 
 
 @group.command("revoke")
@@ -180,8 +184,5 @@ def _opened(file: pathlib.Path, roots: tuple[pathlib.Path, ...]) -> Credential:
     return open_credential(file.read_bytes(), _trust(roots), time.time())
 
 
-def _write(where: str, text: str) -> None:
-    if where == "-":
-        sys.stdout.write(text)
-    else:
-        pathlib.Path(where).write_text(text, encoding="utf-8")
+def _give(text: str, out: str, as_json: bool) -> None:
+    Voice(as_json).paper(text, {"credential": text}, out)

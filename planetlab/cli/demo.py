@@ -11,7 +11,7 @@ import click
 from planetlab.cli import place, plan
 from planetlab.cli.federation import Federation, Wishes
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, as_json
 from planetlab.cli.story import Story
 from planetlab.cli.target import DEFAULT_DIR, read_facts
 
@@ -74,7 +74,7 @@ def always() -> bool:
 
 @click.command("story")
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def story(facts: str | None, as_json: bool) -> None:
     """Play the story on a demo that runs; ends with 0 if all of it came out as told."""

@@ -20,7 +20,7 @@ from planetlab.cli.deep import examination
 from planetlab.cli.deep.finding import Finding, judged
 from planetlab.cli.deep.places import look
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, as_json
 from planetlab.cli.target import read_facts
 from planetlab.errors import BadSettings, PlanetLabError
 
@@ -38,7 +38,7 @@ Facts = Mapping[str, Any]
 @click.option(
     "--patience", default=12.0, show_default=True, help="Seconds until what --deep finds wrong is looked at again."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def doctor(where: pathlib.Path | None, facts: str | None, deep: bool, patience: float, as_json: bool) -> None:
     """Look at every part of a running federation; ends with 1 if anything is wrong.

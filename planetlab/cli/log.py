@@ -13,7 +13,7 @@ from planetlab import keys, merkle
 from planetlab.ask import Ask
 from planetlab.cli.place import write
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.say import Voice, as_json, table
 from planetlab.cli.target import facts_path, read_facts
 from planetlab.errors import BadSettings, PlanetLabError
 from planetlab.log_reader import LogReader
@@ -66,7 +66,7 @@ class Report:
     "--kept", type=click.Path(path_type=pathlib.Path), help=f"The heads of last time. [{KEPT}, by a demo's facts]"
 )
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def audit(
     names: tuple[str, ...], more: tuple[str, ...], kept: pathlib.Path | None, facts: str | None, as_json: bool

@@ -7,7 +7,7 @@ import click
 
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, day, table
+from planetlab.cli.say import Voice, as_json, day, table
 from planetlab.cli.target import Target, target_options
 
 FIELDS = ["node_id", "hostname", "boot_state", "last_contact", "slice_ids"]
@@ -20,7 +20,7 @@ def group() -> None:
 
 @group.command("list")
 @target_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def list_nodes(target: Callable[..., Target], as_json: bool) -> None:
     """The nodes that the authority knows."""

@@ -11,7 +11,7 @@ import click
 
 from planetlab.ask import Ask
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, table
+from planetlab.cli.say import Voice, as_json, table
 from planetlab.cli.target import facts_path, read_facts
 from planetlab.errors import BadSettings
 
@@ -26,7 +26,6 @@ def _node(command: Command) -> Command:
         "--node", "node", default=SOCKET, show_default=True,
         help="The node: its folder, the socket of its pl_conf, or its host name in a demo [PLFED_FACTS].",
     )  # fmt: skip
-    as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
     return where(as_json(errors_told(command)))
 
 

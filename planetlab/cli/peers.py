@@ -9,12 +9,11 @@ import click
 from planetlab import dsse, statements, voice
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, fields, table
+from planetlab.cli.say import Voice, as_json, fields, table
 from planetlab.cli.target import Target, target_options
 from planetlab.errors import BadArgument
 
 Targets = Callable[..., Target]
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 MOST_SENT = 2 << 20  # octets of a statement
 AGES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 

@@ -1,4 +1,4 @@
-"""``plfed init``, ``certify``, ``up`` and ``node init``: the pieces of a demo for real, one role or all."""
+"""``plfed init``, ``up`` and ``node init``: the pieces of a demo for real, one role or all."""
 
 import pathlib
 import secrets
@@ -17,11 +17,10 @@ from planetlab.cli.plan import PASSWORD
 from planetlab.cli.ports import is_free
 from planetlab.cli.processes import Program, Supervisor
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, pasted
+from planetlab.cli.say import Voice, as_json, pasted
 from planetlab.errors import BadSettings, Unavailable
 from planetlab.names import Hostname, Hrn
 
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 LOOPBACK = ("127.", "localhost", "::1")
 LOOK_EVERY = 0.5  # seconds
 REFRESH_EVERY = 600  # seconds between two looks at each peer, so that new keys are known before old ones are revoked
@@ -94,34 +93,14 @@ def _listen(host: str) -> str:
     return "127.0.0.1" if host.startswith(LOOPBACK) else "0.0.0.0"
 
 
-@click.command("certify")
-@click.argument("directory", type=click.Path(path_type=pathlib.Path))
-@click.argument("request", type=click.File("rb"))
-@errors_told
-def certify(directory: pathlib.Path, request: Any) -> None:
-    """Certify the authority that sent REQUEST, with the key of the one in DIRECTORY; prints the chain."""
-    sys.stdout.buffer.write(papers.certify(directory, request.read(16_384)))
-
-
-@click.command("install")
-@click.argument("directory", type=click.Path(path_type=pathlib.Path))
-@click.argument("chain", type=click.File("rb"))
-@errors_told
-def install(directory: pathlib.Path, chain: Any) -> None:
-    """Take the certificate that the authority above gave for the one in DIRECTORY."""
-    made = papers.Papers(directory.absolute())
-    hrn = Hrn.parse(made.request.read_text().partition("\n")[0])
-    papers.install(made, hrn, chain.read(200_000))
-    print(f"{hrn} is certified; next: {pasted('up', directory)}")
-
-
 @click.command("up")
 @click.argument("directory", type=click.Path(path_type=pathlib.Path, exists=True))
 @click.option("--only", "only", multiple=True, type=click.Choice(SERVICES), help="Just this service; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Where they answer, once all do, as JSON on standard output.")
 @errors_told
-def up(directory: pathlib.Path, only: tuple[str, ...]) -> None:
+def up(directory: pathlib.Path, only: tuple[str, ...], as_json: bool) -> None:
     """Run the services whose settings are in DIRECTORY, in the foreground, each started again if it dies."""
-    path, voice = directory.resolve(), Voice()
+    path, voice = directory.resolve(), Voice(as_json)
     chosen = [name for name in SERVICES if (path / f"{name}.toml").exists() and (not only or name in only)]
     if not chosen:
         raise BadSettings(f"{path}: no settings of a service; make some with `plfed init` or `plfed node init`")
@@ -136,8 +115,8 @@ def up(directory: pathlib.Path, only: tuple[str, ...]) -> None:
             untold = [answering.where(path, name) for name in chosen]
             while not any(child.given_up for child in supervisor.children.values()):
                 if untold and await answering.answers(untold, reactor):
-                    for line in ("all of them answer", *answering.lines(path, untold)):
-                        voice.line(line)
+                    lines = answering.lines(path, untold)
+                    voice.result(answering.value(path, untold), ("all of them answer", *lines))
                     untold = []
                 await deferLater(reactor, LOOK_EVERY)
         finally:

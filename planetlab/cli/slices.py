@@ -8,7 +8,7 @@ import click
 
 from planetlab.cli.calling import authority
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Voice, day, fields, table
+from planetlab.cli.say import Voice, as_json, day, fields, table
 from planetlab.cli.target import Target, target_options
 from planetlab.errors import BadArgument
 
@@ -16,7 +16,6 @@ WEEK = 7 * 86400
 FIELDS = ["name", "instantiation", "expires", "node_ids", "person_ids", "url", "description"]
 
 Targets = Callable[..., Target]
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
 
 
 @click.group("slice")

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from planetlab import audit_statements as statements
 from planetlab import hour_files, keys
 from planetlab.cli.run import errors_told
-from planetlab.cli.say import Voice
+from planetlab.cli.say import Voice, as_json
 from planetlab.errors import BadSettings
 
 KEY_FILE = click.Path(path_type=pathlib.Path, exists=True, dir_okay=False)
@@ -29,7 +29,7 @@ def _check(name: str, of: str, key: str) -> Callable[[Callable[..., None]], clic
     options = (
         click.argument(of, type=click.Path(path_type=pathlib.Path, exists=True, **kinds)),
         click.option("--key", "key_file", required=True, type=KEY_FILE, help=f"PEM file: {key}."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output."),
+        as_json,
     )
 
     def framed(check: Callable[..., None]) -> click.Command:

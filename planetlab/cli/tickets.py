@@ -13,7 +13,7 @@ from planetlab.ask import Ask
 from planetlab.cli.calling import authority
 from planetlab.cli.redeem import looked_at, redeem
 from planetlab.cli.run import errors_told, run
-from planetlab.cli.say import Progress, Voice
+from planetlab.cli.say import Progress, Voice, as_json
 from planetlab.cli.target import Target, read_facts, target_options
 from planetlab.errors import BadSettings
 
@@ -31,7 +31,7 @@ def group() -> None:
 @click.option("--v4", is_flag=True, help="The OpenPGP form that v4 node managers read, instead of signed XML.")
 @click.option("--out", type=click.Path(), default="-", help="File to write to; standard output when none is named.")
 @target_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def get(target: Callable[..., Target], name: str, v4: bool, out: str, as_json: bool) -> None:
     """Fetch the signed ticket of slice NAME."""
@@ -39,12 +39,7 @@ def get(target: Callable[..., Target], name: str, v4: bool, out: str, as_json: b
     async def work(reactor: Any) -> int:
         ticket = await authority(target(), reactor).call("GetSliceTicket" if v4 else "SliceGetTicket", name)
         text = ticket if isinstance(ticket, str) else ticket.data.decode()
-        if out != "-":
-            pathlib.Path(out).write_text(text, encoding="utf-8")
-        if out == "-" and not as_json:
-            sys.stdout.write(text)  # and no line's end: a ticket is what was signed, to the byte
-        else:
-            Voice(as_json).result({"slice": name, "ticket": text}, [f"{out}: ticket of {name}, {len(text)} bytes"])
+        Voice(as_json).paper(text, {"slice": name, "ticket": text}, out)
         return 0
 
     run(work)
@@ -56,7 +51,7 @@ def get(target: Callable[..., Target], name: str, v4: bool, out: str, as_json: b
 @click.option("--all", "everywhere", is_flag=True, help="Every node of the demo that belongs to --of.")
 @click.option("--of", "owner", default="plc", show_default=True, help="With --all: whose nodes.")
 @click.option("--facts", type=click.Path(), help="Facts file of a demo [PLFED_FACTS, or plfed-demo/facts.json].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON value on standard output.")
+@as_json
 @errors_told
 def redeem_ticket(
     file: str, nodes: tuple[str, ...], everywhere: bool, owner: str, facts: str | None, as_json: bool

@@ -42,6 +42,15 @@ class Commands(SynchronousTestCase):
         self.assertEqual(["revoked"], [each["state"] for each in said["certified"]])
         self.assertEqual([("plc.japan", "it left")], [(each["hrn"], each["why"]) for each in said["revoked"]])
 
+    def test_the_older_spelling_does_the_same(self) -> None:
+        def value(*said: object) -> Any:
+            result = CliRunner().invoke(main, [*map(str, said), "--json"])
+            self.assertEqual(0, result.exit_code, result.output)
+            return json.loads(result.stdout)
+
+        (self.base / "chain").write_text(value("certify", self.plc, self.japan / "gid-request.pem")["chain"])
+        self.assertEqual({"hrn": "plc.japan", "certified": True}, value("install", self.japan, self.base / "chain"))
+
     def test_what_cannot_be_is_one_line_and_a_code(self) -> None:
         (self.base / "request").write_text("epfl\n" + self.run_command("request", self.japan).stdout.partition("\n")[2])
         result = self.run_command("certify", self.plc, self.base / "request", code=1)

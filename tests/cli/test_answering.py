@@ -7,7 +7,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from planetlab.cli.answering import Where, answers, lines, where
+from planetlab.cli.answering import Where, answers, lines, value, where
 from planetlab.errors import BadSettings
 
 SETTINGS = {
@@ -44,6 +44,15 @@ class Places(SynchronousTestCase):
         told = "\n".join(lines(self.folder, [where(self.folder, name) for name in SETTINGS]))
         for text in ("https://plc.example:8443/PLCAPI/", "http://127.0.0.1:8447/healthz", "--dir", "/log"):
             self.assertIn(text, told)
+
+    def test_programs_are_told_the_same(self) -> None:
+        told = value(self.folder, [where(self.folder, name) for name in SETTINGS])
+        self.assertEqual(str(self.folder), told["dir"])
+        with_it, without, at_a_socket = told["services"]
+        self.assertEqual(("slice_authority", "http://127.0.0.1:8447/metrics"), (with_it["name"], with_it["metrics"]))
+        self.assertEqual(("http://node1.plc.example:80/", ""), (without["address"], without["health"]))
+        self.assertEqual("unix:nm.sock", at_a_socket["address"])
+        self.assertEqual(str(self.folder / "log" / "node_manager.log"), at_a_socket["log"])
 
 
 class Answering(TestCase):

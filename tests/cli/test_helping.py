@@ -35,6 +35,12 @@ class Helping(SynchronousTestCase):
                 self.assertEqual([], missing, line)
                 self.assertTrue(set(options) <= {each.name for each in command.params}, line)
 
+    def test_every_command_has_an_answer_for_programs(self) -> None:
+        without = [
+            path for path, command in commands(main) if "--json" not in {o for p in command.params for o in p.opts}
+        ]
+        self.assertEqual(["shell"], without, "but for the shell, whose programs are its own scripts")
+
     def test_an_option_that_there_is_not_would_be_noticed(self) -> None:
         command = dict(commands(main))["slice list"]
         parser = command.make_parser(click.Context(command))

@@ -39,9 +39,9 @@ class SettingUp(SynchronousTestCase):
         said: dict[str, str] = json.loads(done.stdout)
         return said
 
-    def up(self, folder: str) -> None:
+    def up(self, folder: str, *options: str) -> None:
         with pathlib.Path(f"{folder}.said").open("wb") as out:
-            running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder], stdout=out)
+            running = subprocess.Popen([sys.executable, "-m", "planetlab.cli", "up", folder, *options], stdout=out)
         self.addCleanup(lambda: self.assertIn(running.wait(60), (0, 130)))
         self.addCleanup(running.send_signal, signal.SIGINT)
 
@@ -91,7 +91,7 @@ class SettingUp(SynchronousTestCase):
         said = self.init("--admin", "admin@plc.example")
         password = self.folder / "password"
         password.write_text(said["password"])
-        self.up(self.plc)
+        self.up(self.plc, "--json")
         self.until_answers(f"http://127.0.0.1:{self.base_port + 3}/")
         node, ca = str(self.folder / "node"), f"{self.plc}/ca.pem"
         done = plfed(
@@ -129,8 +129,13 @@ class SettingUp(SynchronousTestCase):
         listed = plfed("node", "list", *options, "--password-file", str(password))
         self.assertIn("node1.example.org", listed.stdout, listed.stderr)
         self.assertIn("node1.example.org", plfed("node", "list", "--dir", self.plc).stdout)
-        self.until_told(self.plc, f"https://127.0.0.1:{self.base_port}/PLCAPI/")
         self.until_told(node, f"owner show --node {node}")
+        self.until_told(self.plc, "\n}\n")
+        told = json.loads(pathlib.Path(f"{self.plc}.said").read_text())
+        services = {each["name"]: each for each in told["services"]}
+        self.assertEqual(f"https://127.0.0.1:{self.base_port}/PLCAPI/", services["slice_authority"]["address"])
+        with urllib.request.urlopen(services["mgmt_authority"]["health"], timeout=60) as health:
+            self.assertEqual(200, health.status)
         copy, again = str(self.folder / "copy"), str(self.folder / "again")
         for words in (("backup", self.plc, copy), ("restore", copy, again), ("doctor", "--deep", again)):
             done = plfed(*words)
