@@ -7,9 +7,8 @@ from typing import Annotated
 
 from mgmt_authority import media, plnode
 from mgmt_authority.methods import flavours
-from mgmt_authority.methods.nodes import ours
 from mgmt_authority.workshop import Workshop
-from planetlab.both import forms, rights
+from planetlab.both import forms, rights, writing
 from planetlab.both.afterwards import in_thread_afterwards
 from planetlab.calls import Call
 from planetlab.filters import Compare
@@ -52,11 +51,12 @@ def GetBootMedium(
     the work directory. In it %d is that directory, %n the node, %s the suffix, %p the PLC, %f the node's family,
     %a its processor, %v the version of the boot CD. All but preview and generic ones come with a new key.
     """
-    node = _own(call, node_id_or_hostname, "make boot media for nodes")
+    node = call.store.find(NODE, node_id_or_hostname)
     said = media.action(action, node["node_type"])
     number = node["node_id"]
     tags = call.store.rows(NODE_TAG, Compare("node_id", "=", number), ("tagname", "value"))
     given = media.options(options, said, {tag["tagname"]: tag["value"] for tag in tags})
+    _must_be_own(call, node, "make boot media for nodes")
     shop: Workshop = call.store.plc.media or Workshop()
     if said.image:
         shop.must_have(said.image, said.generic)
@@ -79,7 +79,11 @@ def _made(shop: Workshop, kind: str, text: str | None, given: dict[str, str], pa
 
 
 def _own(call: Call, key: int | str, what: str) -> Row:
-    node = ours(call.store, key)
+    return _must_be_own(call, call.store.find(NODE, key), what)
+
+
+def _must_be_own(call: Call, node: Row, what: str) -> Row:
+    writing.must_be_ours(NODE, node)
     rights.must_be_at_site(call, node["site_id"], what)
     return node
 

@@ -125,6 +125,8 @@ def UpdateNode(call: Call, node_id_or_hostname: NodeKey, node_fields: NodeChange
     native = {k: v for k, v in given.native.items() if k != "session" and (call.is_admin or k not in _ADMINS_ONLY)}
     if (site := call.store.row(SITE, Compare("site_id", "=", native.get("site_id")))) is not None:
         writing.must_be_ours(SITE, site)  # one that is not there is for the registry to refuse (106)
+    for name, said in given.related.items():  # first: who may not change these is told so before the fields are read
+        _RELATE[name](call, node, said)
     writing.update(call.store, NODE, node["node_id"], native, "node_fields")
     if {"hostname", "site_id"} & native.keys():
         now = call.store.find(NODE, node["node_id"], ("hostname", "site_id"))
@@ -133,8 +135,6 @@ def UpdateNode(call: Call, node_id_or_hostname: NodeKey, node_fields: NodeChange
     if "hostname" in native:
         given.tags.pop("hrn", None)
     tagging.put_exposed(call, NODE, node, given.tags, checked=True)
-    for name, said in given.related.items():
-        _RELATE[name](call, node, said)
     return 1
 
 

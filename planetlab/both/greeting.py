@@ -15,7 +15,7 @@ from planetlab.both.callers import PERSON_FIELDS, Caller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
 from planetlab.filters import Compare, IsNil, both
-from planetlab.methods import Method, Role
+from planetlab.methods import AUTH, Method, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.peers import PEER
 from planetlab.records.persons import KEY, PERSON, SESSION
@@ -23,21 +23,23 @@ from planetlab.registry import peer_papers
 from planetlab.registry.store import Row, Store
 from planetlab.shapes import Of, Struct
 
-_NODE_KEY = Struct({"AuthMethod": Of(str), "node_id": Of(int), "value": Of(str)}, frozenset({"node_id", "value"}))
-_PASSWORD = Struct(
-    {"AuthMethod": Of(str), "Username": Of(str), "AuthString": Of(str)}, frozenset({"Username", "AuthString"})
-)
+
+def _members(optional: str = "", **needed: type) -> Struct:
+    """The struct of one kind: its members must all be there, and so must AuthMethod, whatever it says."""
+    shapes = {name: Of(kind) for name, kind in {"AuthMethod": str, **needed}.items()}
+    return Struct(shapes | {name: Of(str) for name in optional.split()}, frozenset(shapes))
+
+
+_NODE_KEY = _members(node_id=int, value=str)
+_PASSWORD = _members(Username=str, AuthString=str)
 MEMBERS = {
     "password": _PASSWORD,
     "capability": _PASSWORD,
-    "session": Struct({"AuthMethod": Of(str), "session": Of(str)}, frozenset({"session"})),
-    "gpg": Struct(
-        {"AuthMethod": Of(str), "name": Of(str), "signature": Of(str), "audience": Of(str), "time": Of(str)},
-        frozenset({"name", "signature"}),
-    ),
+    "session": _members(session=str),
+    "gpg": _members("audience time", name=str, signature=str),
     "hmac": _NODE_KEY,
     "hmac_dummybox": _NODE_KEY,
-    "anonymous": Struct({"AuthMethod": Of(str)}),
+    "anonymous": _members(),
 }
 
 
@@ -162,8 +164,7 @@ def _keys_of(peer: Row, store: Store) -> tuple[list[str | None], bool]:
 
 def _read(method: Method, said: Any) -> tuple[str, dict[str, Any]]:
     """The kind and the checked struct. A method that accepts few kinds checks for theirs, whatever the struct says."""
-    if type(said) is not dict:
-        raise BadArgument(f"expected struct, got {type(said).__name__}", "auth")
+    AUTH.read(said, "auth")
     named = Of(str).read(said.get("AuthMethod"), "auth['AuthMethod']") if "AuthMethod" in said else None
     if method.auth:
         error: BadArgument | None = None

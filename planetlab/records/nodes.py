@@ -8,7 +8,7 @@ from planetlab.records.rules import (
     hostname,
     hostname_or_none,
     mac,
-    not_blank,
+    not_empty,
     not_zero,
 )
 
@@ -179,7 +179,7 @@ PCU_TYPE = Record(
     key="pcu_type_id",
     name_key="model",
     fields=(
-        text("model", 254, required=True, rule=not_blank, unique=True),
+        text("model", 254, required=True, rule=not_empty, unique=True),
         text("name", 254),
         ids("pcu_protocol_type_ids", "pcu_protocol_types", "pcu_type_id", "pcu_protocol_type_id"),
         words("pcu_protocol_types", "view_pcu_protocol_types", "pcu_type_id", "printed"),
@@ -195,7 +195,7 @@ PCU_PROTOCOL_TYPE = Record(
         number("pcu_protocol_type_id"),
         number("pcu_type_id", required=True),
         number("port", required=True, rule=not_zero),
-        text("protocol", required=True, rule=not_blank),
+        text("protocol", required=True, rule=not_empty),
         flag("supported"),
     ),
 )

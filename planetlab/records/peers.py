@@ -1,7 +1,7 @@
 """Other PLCs, whose objects are kept beside ours."""
 
 from planetlab.records.fields import Record, ids, number, text
-from planetlab.records.rules import not_blank, peer_url
+from planetlab.records.rules import not_empty, peer_url
 
 PEER = Record(
     "Peer",
@@ -18,7 +18,7 @@ PEER = Record(
         ids("node_ids", "view_nodes", "peer_id", "node_id"),
         number("peer_id"),
         text("peer_url", required=True, rule=peer_url),
-        text("peername", required=True, rule=not_blank, unique=True),
+        text("peername", required=True, rule=not_empty, unique=True),
         ids("person_ids", "view_persons", "peer_id", "person_id"),
         text("shortname"),
         ids("site_ids", "view_sites", "peer_id", "site_id"),

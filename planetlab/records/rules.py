@@ -8,19 +8,11 @@ from planetlab.errors import BadArgument
 from planetlab.names import Email, Hostname, LoginBase, SliceName
 
 _MAIL = re.compile(r"[a-z0-9._%+-]+@[a-z0-9._-]+\.[a-z]+", re.ASCII)
-_HEX_PAIR = re.compile(r"[0-9a-fA-F]{1,2}", re.ASCII)
+_HEX_BYTE = re.compile(r"\s*\+?(?:0[xX])?0*[0-9a-fA-F]{1,2}\s*", re.ASCII)
 _SSH_KEY = re.compile(r".*(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+) +[a-z0-9+/=]+(?: .*)?\n?", re.IGNORECASE)
-_BLANK = re.compile(r"\s*")
 _OLD_PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*", re.ASCII)
 
 LEAST_BANDWIDTH = 500_000  # bits per second, the least that an interface may be capped to
-
-
-def not_blank(value: str) -> str:
-    """Text with something in it beside blanks."""
-    if _BLANK.fullmatch(value):
-        raise BadArgument("expected some text, got none")
-    return value
 
 
 def not_empty(value: str) -> str:
@@ -97,9 +89,9 @@ def address_or_none(value: str) -> str:
 
 
 def mac(value: str) -> str:
-    """A hardware address: six groups of hex digits, kept as two lower-case digits each."""
+    """A hardware address: six groups of hex digits, as Python reads them, kept as two lower-case digits each."""
     groups = value.split(":") if value else []
-    if value and (len(groups) < 6 or not all(_HEX_PAIR.fullmatch(group) for group in groups)):
+    if value and (len(groups) < 6 or not all(_HEX_BYTE.fullmatch(group) for group in groups)):
         raise BadArgument(f"{value!r} is no MAC address: expected six hex groups, like 02:00:00:00:00:11")
     return ":".join(f"{int(group, 16):02x}" for group in groups)
 

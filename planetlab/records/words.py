@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from planetlab.records.fields import Record, text
-from planetlab.records.rules import not_blank
+from planetlab.records.rules import not_empty
 
 
 @frozen
@@ -19,7 +19,7 @@ class Words:
 
 
 def _record(name: str, table: str, column: str, max: int) -> Record:  # noqa: A002  # the word of the catalogue
-    return Record(name, table, column, (text(column, max, rule=not_blank, unique=True),))
+    return Record(name, table, column, (text(column, max, rule=not_empty, unique=True),))
 
 
 BOOT_STATES = Words(

@@ -66,7 +66,7 @@ def attributes_of(
 ) -> dict[int, list[dict[str, str]]]:
     """Per slice its attributes on one node: those of the sliver, then of the node's groups, then of the whole slice.
 
-    What a nearer scope says of a name hides what a wider one says; of groups the first one that says it counts.
+    What a nearer scope says of a name hides what a wider one says; of groups the one that was told it first counts.
     Without a node, only what counts for the whole slice.
     """
     tags: dict[int, list[Row]] = {number: [] for number in slice_ids}
@@ -84,10 +84,12 @@ def attributes_of(
 def _winning(tags: list[Row], node_id: int | None, groups: list[int]) -> list[dict[str, str]]:
     won = [tag for tag in tags if tag["node_id"] is not None and tag["node_id"] == node_id]
     names = {tag["tagname"] for tag in won}
-    for group in groups:
-        more = [tag for tag in tags if tag["nodegroup_id"] == group and tag["tagname"] not in names]
-        won += more
-        names |= {tag["tagname"] for tag in more}
+    first: dict[str, int] = {}  # of each name that no sliver has, the group whose tag is the oldest
+    for tag in tags:
+        if tag["nodegroup_id"] in groups and tag["tagname"] not in names:
+            first.setdefault(tag["tagname"], tag["nodegroup_id"])
+    won += [tag for tag in tags if tag["nodegroup_id"] and first.get(tag["tagname"]) == tag["nodegroup_id"]]
+    names |= first.keys()
     won += [
         tag for tag in tags if tag["node_id"] is None and tag["nodegroup_id"] is None and tag["tagname"] not in names
     ]

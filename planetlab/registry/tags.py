@@ -35,6 +35,13 @@ def first(store: Store, record: Record, key: int, name: str) -> Row | None:
     return store.row(OF[record.name], Every((Compare(record.key, "=", key), Compare("tagname", "=", name))))
 
 
+def left(store: Store, record: Record, key: int | str, name: str) -> str | None:
+    """What a tag of an object that is gone, or whose time is over, still says: tags of sites and persons are kept."""
+    own = record.key if isinstance(key, int) else record.name_key
+    row = store.row(OF[record.name], Every((Compare(own, "=", key), Compare("tagname", "=", name))), ("value",))
+    return None if row is None else row["value"]
+
+
 def put(store: Store, record: Record, key: int, name: str, said: str | None, says: Row | None = None) -> int:
     """Set the tag on one object: the first one of its type is changed, or a new one is made."""
     table = OF[record.name]

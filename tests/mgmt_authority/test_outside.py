@@ -89,6 +89,50 @@ class Fields(Outside):
         for port, expected in ((MOST, 1), (-1, 1), (0, 1), (MOST + 1, DATABASE), (-MOST - 2, DATABASE)):
             self.holds(Row("tech", "AddNodeToPCU", (NODE, Id("pcu"), port), expected))
 
+    def test_lists_are_asked_whether_they_may_be_changed_before_the_fields_are_read(self) -> None:
+        refused = Fault(103)
+        self.holds(
+            Row("tech", "UpdateNode", (NODE, {"hostname": "bad", "conf_files": [Id("conf_file")]}), refused),
+            Row("tech", "UpdateNode", (NODE, {"slices": [], "boot_state": "dream"}), refused),
+            Row("tech", "UpdateNode", (NODE, {"conf_files": [], "boot_state": "dream"}), WRONG),
+        )
+
+    def test_a_group_of_hex_digits_is_read_as_python_reads_it(self) -> None:
+        kept = "02:0a:ff:00:01:1f"
+        for text, told in (("0x2:A:0000ff:0:+1: 1F ", kept), ("2:a:ff:0:1:1f:7", f"{kept}:07"), ("", "")):
+            self.holds(Row("tech", "UpdateInterface", (Id("interface"), {"mac": text}), 1,
+                           ("GetInterfaces", ([Id("interface")], ["mac"]), [{"mac": told}])))  # fmt: skip
+        for text in ("100:2:3:4:5:6", "-1:2:3:4:5:6", "1-2-3-4-5-6", "1:2:3:4:5:", "1:2:3:4:5:٣", ":::::"):
+            self.holds(Row("tech", "UpdateInterface", (Id("interface"), {"mac": text}), WRONG))
+
+
+class Words(Outside):
+    def test_a_word_may_be_a_blank(self) -> None:
+        for noun in ("BootState", "NodeType", "NetworkMethod", "NetworkType", "KeyType", "SliceInstantiation"):
+            self.holds(Row("admin", f"Add{noun}", (" ",), 1, (f"Delete{noun}", (" ",), 1)))
+        self.holds(
+            Row("admin", "UpdatePCUType", (Id("pcu_type"), {"model": " "}), 1),
+            Row("admin", "UpdatePCUType", (Id("pcu_type"), {"model": ""}), WRONG),
+            Row("admin", "UpdatePCUProtocolType", (Id("protocol"), {"protocol": " "}), 1),
+            Row("admin", "UpdatePCUProtocolType", (Id("protocol"), {"protocol": ""}), WRONG),
+        )
+
+    def test_a_word_that_something_uses_stays_unless_it_is_used_by_what_is_deleted(self) -> None:
+        self.holds(
+            Row("admin", "DeleteBootState", ("boot",), DATABASE),
+            Row("admin", "DeleteNodeType", ("reservable",), DATABASE),
+            Row("admin", "DeleteSliceInstantiation", ("plc-instantiated",), DATABASE),
+            Row("admin", "DeleteNetworkMethod", ("static",), DATABASE),
+            Row("admin", "DeleteNetworkType", ("ipv4",), DATABASE),
+            Row("admin", "DeleteNode", (Id("reservable"),), 1, ("DeleteNodeType", ("reservable",), 1)),
+            Row("admin", "DeleteIlink", (Id("ilink"),), 1, ("DeleteNetworkMethod", ("dhcp",), 1)),
+        )
+        self.call("UpdateSlice", Id("mit_slice"), {"instantiation": "delegated"})
+        self.assertEqual(106, self.campus.refused("DeleteSliceInstantiation", ADMIN, "delegated")[0])
+        self.call("DeleteSlice", Id("mit_slice"))
+        self.assertEqual(1, self.call("DeleteSliceInstantiation", "delegated"))
+        self.assertEqual([], self.call("GetInterfaces", {"method": "dhcp"}))
+
 
 class Addresses(Outside):
     def test_ipv4_addresses_are_those_that_inet_aton_takes(self) -> None:
@@ -244,6 +288,49 @@ class Booting(Outside):
         self.assertEqual(102, self.campus.refused("GetBootMedium", *asked, "node-preview", "")[0])
         code, text = self.campus.refused("GetBootMedium", *asked, "generic-usb", "")
         self.assertEqual((111, True), (code, "no boot CD material is configured" in text), text)
+
+    def test_what_no_medium_is_is_told_before_whose_the_node_is(self) -> None:
+        self.holds(
+            Row("tech2", "GetBootMedium", (NODE, "node-dream", ""), WRONG),
+            Row("tech2", "GetBootMedium", (NODE, "node-preview", "", ["partition"]), WRONG),
+            Row("tech2", "GetBootMedium", (NODE, "node-preview", ""), DENIED),
+            Row("tech2", "GetBootMedium", (NODE, "generic-iso", ""), DENIED),
+        )
+
+    def test_an_auth_struct_that_names_no_kind_is_refused_where_only_one_kind_will_do(self) -> None:
+        for method in ("BootGetNodeDetails", "AuthCheck"):
+            signed = self.campus.signed(self.campus.node_id)
+            del signed["AuthMethod"]
+            self.assertEqual(102, self.campus.refused(method, signed)[0])
+        session = self.by_node("GetSession")
+        self.assertEqual(102, self.campus.refused("DeleteSession", {"session": session})[0])
+        self.assertEqual(1, self.campus.call("AuthCheck", {"AuthMethod": "session", "session": session}))
+
+    def test_of_two_groups_the_one_that_was_told_first_counts(self) -> None:
+        self.call("AddNodeGroup", "reds", "colour", "red")
+        self.call("AddNodeTag", self.campus.node_id, "ring", "inner")
+        ids = self.campus.ids
+        self.assertLess(ids["group"], self.call("GetNodeGroups", ["reds"])[0]["nodegroup_id"])
+        for value, group in (("one", "reds"), ("two", "rings"), ("three", "reds")):
+            self.call("AddSliceTag", Id("slice"), "vref", value, None, group)
+        self.call("AddSliceTag", Id("slice"), "vref", "everywhere")
+        (sliver,) = (one for one in self.by_node("GetSlivers")["slivers"] if one["slice_id"] == ids["slice"])
+        told = [tag["value"] for tag in sliver["attributes"] if tag["tagname"] == "vref"]
+        self.assertEqual(["one", "three"], told)
+
+    def test_what_is_gone_says_what_its_tags_still_say(self) -> None:
+        self.holds(
+            Row("admin", "DeleteSite", (Id("mit"),), 1, ("GetSiteHrn", (Id("mit"),), "plc.mit")),
+            Row(
+                "admin",
+                "DeletePerson",
+                (Id("member_id"),),
+                1,
+                ("GetPersonHrn", (Id("member_id"),), "plc.princeton.user"),
+            ),
+            Row("admin", "DeleteNode", (NODE,), 1, ("GetNodeHrn", (NODE,), None)),
+            Row("admin", "DeleteSite", (Id("mit"),), 1, ("SetSiteHrn", (Id("mit"), "x"), WRONG)),
+        )
 
     def test_who_is_root_by_two_ways_is_told_twice(self) -> None:
         self.call("AddTagType", {"tagname": "isrootonsite"})

@@ -54,7 +54,7 @@ def _get(row: Accessor) -> Callable[[Call, int | str], str | None]:
         try:
             thing = call.store.find(record, id_or_name, (record.key,))
         except NotFound:
-            return None
+            return tags.left(call.store, record, id_or_name, row.tag)
         return tags.value(call.store, record, thing[record.key], row.tag)
 
     return body

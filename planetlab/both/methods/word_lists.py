@@ -6,6 +6,7 @@ from planetlab.both import forms, writing
 from planetlab.calls import Call
 from planetlab.methods import Api, Argument, Method, Role
 from planetlab.records.words import WORDS, Words
+from planetlab.registry.words import let_go
 from planetlab.shapes import ListOf, Of
 
 
@@ -49,6 +50,7 @@ def _add(words: Words) -> Callable[[Call, str], int]:
 def _delete(words: Words) -> Callable[[Call, str], int]:
     def body(call: Call, name: str) -> int:
         call.store.find(words.record, name)
+        let_go(call.store, words.record, name)
         call.store.remove(words.record, name)
         call.store.note(f"{words.record.name} {name} deleted")
         return 1
