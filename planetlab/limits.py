@@ -5,6 +5,7 @@ a site that has them. A peer that is slow is cut off when its time is over, howe
 too much is told so before it was read; how many connections one may open is `planetlab.gate`'s.
 """
 
+import re
 from typing import Any
 
 from attrs import define, field, frozen
@@ -89,6 +90,9 @@ class Rates:
             bucket.left -= cost
 
 
+_ABSOLUTE = re.compile(rb"\Ahttps?://[^/]*", re.IGNORECASE)  # how a request is named through a proxy
+
+
 class _Request(Request):
     """A request that counts its octets, and that does not start where there is no room for it."""
 
@@ -113,6 +117,7 @@ class _Request(Request):
         channel, site = self.channel, self.channel.site
         if channel.refused:
             return
+        self.path = _ABSOLUTE.sub(b"", self.path) or b"/"
         if site.draining:
             channel.persistent = False
         wait = site.rates.wait(peer_of(self), site.reactor.seconds())

@@ -38,6 +38,7 @@ from planetlab.limits import peer_of
 from planetlab.long_text import LongText
 from planetlab.methods import Api, Method
 from planetlab.redact import one_line, redacted
+from planetlab.shapes import Anything, ListOf, Of, Struct
 
 _log = Logger()
 _CALLS = Counter("plfed_calls", "Calls answered, by method and fault code (0: no fault).", ["method", "code"])
@@ -56,6 +57,7 @@ Run = Callable[[Method, Callable[[], Any]], Any]
 FORWARDED = b"x-plfed-forwarded-for"
 """Header of a call that one half of an authority passes to the other: the address of who called."""
 
+_CALLS_OF_ONE = ListOf((Struct({"methodName": Of(str), "params": ListOf((Anything(),))}),))
 _STRETCH = 1 << 16  # octets of an answer that are written before others have their turn
 _UNNAMED = b"local"  # who called over a Unix socket has no address
 _LOCAL = frozenset({"127.0.0.1", "::1", ""})
@@ -286,8 +288,7 @@ class ApiResource(Resource):
         return xmlrpc.loads_answer(await self._forward(name, xmlrpc.dumps_call(name, args), request))
 
     async def _multicall(self, calls: Any, request: Request) -> list[Any]:
-        if not isinstance(calls, list):
-            raise BadArgument("expected array", "calls")
+        _CALLS_OF_ONE.read(calls, "calls")
         if len(calls) > self.limits.inner:
             raise BadArgument(f"expected at most {self.limits.inner} calls, got {len(calls)}", "calls")
         answers, key = [], request.getHeader(KEY)
@@ -303,10 +304,8 @@ class ApiResource(Resource):
         """One call of a multicall; it authenticates and commits for itself."""
         try:
             name, args = call["methodName"], call["params"]
-        except (KeyError, TypeError, IndexError) as error:
+        except KeyError as error:
             return Fault(1, f"{type(error).__name__}:{error}")
-        if not isinstance(name, str) or not isinstance(args, list):
-            return Fault(1, "TypeError:expected methodName as string and params as array")
         if name == "system.multicall":
             return Fault(-507, "Recursive system.multicall is not allowed")
         if self._is_elsewhere(name, request):
@@ -359,9 +358,19 @@ def _written(answer: Any) -> list[xmlrpc.Piece]:
     return [xmlrpc.dumps_fault(answer)] if isinstance(answer, Fault) else xmlrpc.answer_pieces(answer)
 
 
+class _Root(Resource):
+    """The top of a tree, where a slash that stands twice is as one: nodes call ``//PLCAPI//``, as their file has it."""
+
+    def getChildWithDefault(self, path: bytes, request: Request) -> Resource:
+        if not path and any(request.postpath or ()):
+            return self
+        found: Resource = super().getChildWithDefault(path, request)
+        return found
+
+
 def mount(paths: Mapping[str, Resource]) -> Resource:
     """A tree with a resource at each path: ``{"PLCAPI": …, "": …}``; the empty path is ``/`` itself."""
-    root = Resource()
+    root = _Root()
     for path, resource in paths.items():
         root.putChild(path.strip("/").encode(), resource)
     return root

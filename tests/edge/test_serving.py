@@ -82,6 +82,15 @@ class Http(Served):
             self.assertEqual(page, (await self.elsewhere(get, method, path)), method + path)
         self.assertEqual(404, (await self.elsewhere(get, "GET", "/nowhere"))[0])
 
+    async def test_a_slash_that_stands_twice_is_as_one_and_a_proxys_whole_address_is_its_path(self) -> Any:
+        body = ours.dumps_call("GetSum", (1, 2))
+        for path in ("//PLCAPI//", "///PLCAPI", "http://plc.example/PLCAPI/", "HTTPS://plc.example:443//PLCAPI//"):
+            answer = await self.elsewhere(self.send, post(body, "Connection: close", path=path))
+            self.assertIn(b"<int>3</int>", answer, path)
+        for path in ("//", "//nowhere//", "http://plc.example", "https://PLCAPI/"):
+            answer = await self.elsewhere(self.send, post(body, "Connection: close", path=path))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 404 "), path)
+
     async def test_the_content_type_does_not_matter(self) -> Any:
         body = ours.dumps_call("GetSum", (1, 2))
         for kind in ("text/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
@@ -212,7 +221,7 @@ class Multicall(Served):
                 {"methodName": "GetSum"},
                 {"methodName": "Break", "params": []},
                 {"methodName": "GetBig", "params": []},
-                7,
+                {},
                 {"methodName": "system.methodHelp", "params": ["GetSum"]},
                 {"methodName": "Refuse", "params": []},
             ]
@@ -229,6 +238,9 @@ class Multicall(Served):
     async def test_what_is_no_array_or_too_long_is_refused_whole(self) -> Any:
         for calls, said in (
             ({}, "expected array"),
+            ([5], "expected struct"),
+            ([{"methodName": 5, "params": []}], "expected string"),
+            ([{"methodName": "GetSum", "params": {}}], "expected array"),
             ([{"methodName": "GetSum", "params": [1, 2]}] * 11, "at most 10 calls"),
         ):
             fault = await self.failing(self.several(calls), xmlrpc.client.Fault)
