@@ -26,8 +26,6 @@ def renewal(
     what the same call changes. ``most`` is None for an admin.
     """
     expires = int(changes["expires"])
-    if expires <= now:
-        raise BadArgument(f"expected a time in the future, got {expires}, which is {now - expires:.0f} s ago")
     if expires <= int(one["expires"]):
         return
     if site_slices <= 0:
@@ -37,3 +35,9 @@ def renewal(
     for name in ("description", "url"):
         if not any(str(said or "").strip() for said in (one[name], changes.get(name))):
             raise BadArgument(f"Cannot renew a slice with an empty {name}")
+
+
+def in_time(expires: int, now: float) -> None:
+    """A slice ends after ``now``."""
+    if expires <= now:
+        raise BadArgument(f"expected a time in the future, got {expires}, which is {now - expires:.0f} s ago")

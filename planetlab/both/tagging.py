@@ -74,8 +74,11 @@ def put_exposed(call: Call, record: Record, thing: Row, said: Mapping[str, Any],
     for name, value in said.items():
         kind = tags.kind(call.store, name)
         if checked:
-            must_write(call, record, thing, kind)
-        tags.put(call.store, record, thing[record.key], name, value, kind)
+            there = tags.first(call.store, record, thing[record.key], name) or {}
+            must_write(call, record, thing, kind, _scope(record, there))
+        if record.name == "Slice":
+            must_fit(call.store, kind, value)
+        tags.put(call.store, record, thing[record.key], name, value, kind, told=False)
 
 
 def add(call: Call, record: Record, thing: Row, kind: Row, value: str) -> int:
@@ -97,8 +100,8 @@ def add_to_slice(call: Call, one: Row, kind: Row, value: str, scope: Scope) -> i
     must_fit(call.store, kind, value)
     if scope.node_id is not None and scope.node_id not in one["node_ids"] and not is_system(call.store, one):
         raise BadArgument(f"slice {one['name']} is not on node {scope.node_id}", "node_id_or_hostname")
-    there = tags.in_scope(call.store, one["slice_id"], kind["tag_type_id"], scope.node_id, scope.nodegroup_id)
-    if any(tag["value"] == value for tag in there):
+    there = tags.alike(call.store, one["slice_id"], kind["tag_type_id"], value)
+    if any(_meet(scope, tag) for tag in there):
         said = f"{kind['tagname']}={value!r} is already assigned to slice {one['name']}"
         raise Conflict(f"Slice attribute already exists: {said}")  # old clients search for these words
     number: int = call.store.insert(
@@ -113,6 +116,13 @@ def add_to_slice(call: Call, one: Row, kind: Row, value: str, scope: Scope) -> i
     )
     call.store.note(f"SliceTag {number} created", SliceTag=number, Slice=one["slice_id"])
     return number
+
+
+def _meet(scope: Scope, tag: Row) -> bool:
+    """Whether a tag of the same kind and value stands in the way of one in ``scope``; of the whole slice each does."""
+    whole = scope == Scope()
+    on_node = scope.node_id is not None and scope.node_id == tag["node_id"]
+    return whole or on_node or (scope.nodegroup_id is not None and scope.nodegroup_id == tag["nodegroup_id"])
 
 
 def must_fit(store: Store, kind: Row, value: str) -> None:
@@ -154,4 +164,8 @@ def _found(call: Call, record: Record, tag_id: int) -> tuple[Row, Row, Row, Scop
     tag = call.store.find(tags.OF[record.name], tag_id)
     thing = call.store.find(record, tag[record.key])
     kind = call.store.find(TAG_TYPE, tag["tag_type_id"])
-    return tag, thing, kind, Scope(tag.get("node_id") if record.name == "Slice" else None, tag.get("nodegroup_id"))
+    return tag, thing, kind, _scope(record, tag)
+
+
+def _scope(record: Record, tag: Row) -> Scope:
+    return Scope(tag.get("node_id"), tag.get("nodegroup_id")) if record.name == "Slice" else Scope()

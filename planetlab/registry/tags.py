@@ -42,8 +42,13 @@ def left(store: Store, record: Record, key: int | str, name: str) -> str | None:
     return None if row is None else row["value"]
 
 
-def put(store: Store, record: Record, key: int, name: str, said: str | None, says: Row | None = None) -> int:
-    """Set the tag on one object: the first one of its type is changed, or a new one is made."""
+def put(
+    store: Store, record: Record, key: int, name: str, said: str | None, says: Row | None = None, told: bool = True
+) -> int:
+    """Set the tag on one object: the first one of its type is changed, or a new one is made.
+
+    The call's event names it only when ``told``: a tag that came as a field of its object is told with that.
+    """
     table = OF[record.name]
     there = first(store, record, key, name)
     if there is None:
@@ -55,8 +60,15 @@ def put(store: Store, record: Record, key: int, name: str, said: str | None, say
         if there["value"] != said:
             store.update(table, number, {"value": said})
     objects: dict[str, Any] = {table.name: number, record.name: key}
-    store.note(**objects)
+    if told:
+        store.note(f"{record.name} {key} updated", **objects)
     return number
+
+
+def alike(store: Store, slice_id: int, tag_type_id: int, said: str) -> list[Row]:
+    """The slice tags of one type and value, in whatever scope."""
+    where = (("slice_id", slice_id), ("tag_type_id", tag_type_id), ("value", said))
+    return store.rows(SLICE_TAG, Every(tuple(Compare(name, "=", value) for name, value in where)))
 
 
 def in_scope(store: Store, slice_id: int, tag_type_id: int, node_id: int | None, nodegroup_id: int | None) -> list[Row]:

@@ -49,27 +49,30 @@ def add_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
             new.append(node["node_id"])
     call.store.link_all("slice_node", "slice_id", one["slice_id"], "node_id", new)
     failpoint("create.node-rows")
-    if new:
-        call.store.note(f"Slice {one['slice_id']} added to nodes {new[:50]}", Slice=one["slice_id"], Node=new)
+    _note(call, f"Slice {one['slice_id']} added to nodes", one, nodes)
 
 
 def remove_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
     """Take a slice off these nodes. The tags of its slivers there stay, for when it comes back."""
-    gone = [
-        node["node_id"]
-        for node in nodes
-        if call.store.unlink("slice_node", slice_id=one["slice_id"], node_id=node["node_id"])
-    ]
-    if gone:
-        call.store.note(f"Slice {one['slice_id']} deleted from nodes {gone[:50]}", Slice=one["slice_id"], Node=gone)
+    for node in nodes:
+        call.store.unlink("slice_node", slice_id=one["slice_id"], node_id=node["node_id"])
+    _note(call, f"Slice {one['slice_id']} deleted from nodes", one, nodes)
 
 
 def set_nodes(call: Call, one: Row, said: list[Any]) -> None:
     """Make the slice stand on exactly these nodes."""
     nodes = {node["node_id"]: node for node in call.store.rows(NODE, by_keys(NODE, said), _NODE)}
     new, gone = writing.relink(call.store, one["node_ids"], nodes)
-    add_nodes(call, one, [nodes[number] for number in new])
-    remove_nodes(call, one, [{"node_id": number} for number in gone])
+    if new:
+        add_nodes(call, one, [nodes[number] for number in new])
+    if gone:
+        remove_nodes(call, one, [{"node_id": number} for number in gone])
+
+
+def _note(call: Call, told: str, one: Row, nodes: list[Row]) -> None:
+    """Say which nodes a call was about, also where it changed nothing."""
+    numbers = [node["node_id"] for node in nodes]
+    call.store.note(f"{told} {numbers[:50]}", Slice=one["slice_id"], Node=numbers)
 
 
 def _own(call: Call, key: int | str) -> Row:

@@ -6,7 +6,6 @@ from planetlab.both import forms
 from planetlab.both.callers import PersonCaller
 from planetlab.both.getting import must_see
 from planetlab.calls import Call
-from planetlab.errors import BadArgument
 from planetlab.filters import ALL, AmongValues, Compare, Condition, Filter, HasAny, Query, Some, both, query
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import NODE
@@ -59,12 +58,10 @@ def GetSliceKeys(
 ) -> SliceKeys:
     """List the keys of slices' members, one row per slice, member and key; accounts that are disabled are told too.
 
-    Persons who are no admins: of their own slices, and as PI of their sites'.
+    Persons who are no admins: of their own slices, and as PI of their sites'. Without ``return_fields``, or with an
+    empty list, all five fields are told; names of others are ignored.
     """
-    wanted = _KEY_FIELDS if return_fields is None else tuple(return_fields)
-    unknown = [name for name in wanted if name not in _KEY_FIELDS]
-    if unknown:
-        raise BadArgument(f"no field {', '.join(unknown)}; known are {', '.join(_KEY_FIELDS)}", "return_fields")
+    wanted = [name for name in return_fields or _KEY_FIELDS if name in _KEY_FIELDS]
     asked = query(SLICE, slice_filter).also(both(_own(call), call.store.live(SLICE)))
     found = []
     for one in call.store.rows(SLICE, asked, ("slice_id", "name", "person_ids")):

@@ -51,6 +51,8 @@ def AddSliceTag(
     """
     one = find(call, slice_id_or_name)
     kind = call.store.find(TAG_TYPE, tag_type_id_or_name)
+    if not (node_id_or_hostname or nodegroup_id_or_name):  # 0 and "" name no place to be refused for
+        tagging.must_write(call, SLICE, one, kind)
     node_id = _number(call, NODE, node_id_or_hostname)
     group_id = _number(call, NODE_GROUP, nodegroup_id_or_name)
     return tagging.add_to_slice(call, one, kind, value, tagging.Scope(node_id, group_id))
@@ -75,6 +77,6 @@ def _number(call: Call, record: Record, key: int | str | None) -> int | None:
     try:
         number: int = call.store.find(record, key, (record.key,))[record.key]
     except NotFound as unknown:
-        call.must(call.is_admin, str(unknown))
+        call.must(call.is_admin or not key, str(unknown))
         raise
     return number

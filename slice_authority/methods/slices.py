@@ -9,7 +9,6 @@ from planetlab.errors import BadArgument, NotFound
 from planetlab.failpoints import failpoint
 from planetlab.filters import Compare, both
 from planetlab.methods import Api, Role
-from planetlab.names import SliceName
 from planetlab.records.persons import PERSON
 from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
@@ -38,7 +37,6 @@ getting.declare(
         forms.wanted(SLICE, scalars="string int"),
         "slice_filter",
         "List slices whose time is not over: all, those named by number or name, or those that fit a filter.",
-        narrow=lambda call: call.store.live(SLICE),
         example=(["princeton_codeen"], ["slice_id", "name", "expires"]),
     ),
 )
@@ -110,10 +108,11 @@ def make(call: Call, fields: Row) -> int:
     given = writing.sort_out(SLICE, fields, _NEW, where="slice_fields")
     if given.native.get("name") is None:
         raise BadArgument("name must be specified", "slice_fields")
-    name = SliceName.parse(given.native["name"])
-    site = store.row(SITE, Compare("login_base", "=", name.site))
+    name = given.native["name"]
+    prefix = name.partition("_")[0]
+    site = store.row(SITE, Compare("login_base", "=", prefix))
     if site is None:
-        raise BadArgument(f"Invalid slice prefix {name.site} in {name}: no site has this login base")
+        raise BadArgument(f"Invalid slice prefix {prefix!r} in {name!r}: no site has this login base")
     writing.must_be_ours(SITE, site)
     rights.must_be_at_site(call, site["site_id"], "make slices")
     alive = both(Compare("site_id", "=", site["site_id"]), store.live(SLICE))
@@ -130,8 +129,9 @@ def make(call: Call, fields: Row) -> int:
         expires=int(call.now) + store.plc.slice_life,
     )
     failpoint("create.slice-row")
-    tagging.put_exposed(call, SLICE, {"slice_id": number}, given.tags, checked=False)
-    hrns.name_slice(store, number, str(name))  # by its name, whatever was said
+    if given.tags:
+        tagging.put_exposed(call, SLICE, store.find(SLICE, number), given.tags, checked=True)
+    hrns.name_slice(store, number, name)  # by its name, whatever was said
     for said in store.plc.default_vsys:
         kind = tags.kind(store, "vsys", "slice/rspec")
         store.insert(tags.OF["Slice"], {"slice_id": number, "tag_type_id": kind["tag_type_id"], "value": said})
@@ -155,12 +155,12 @@ def change(call: Call, one: Row, fields: Row) -> None:
     more = "max_nodes" in given.native and given.native["max_nodes"] != one["max_nodes"]
     if more and not call.roles & {Role.ADMIN, Role.PI}:
         raise BadArgument("only PIs and admins change max_nodes", "slice_fields['max_nodes']")
+    for name, said in given.related.items():  # before the fields, as the original: who may not is told so first
+        _RELATE[name](call, one, said)
+    if given.native.get("expires") is not None:
+        rules.in_time(given.native["expires"], call.now)
     writing.update(call.store, SLICE, one["slice_id"], given.native, "slice_fields")
     tagging.put_exposed(call, SLICE, one, given.tags, checked=True)
-    if "persons" in given.related:
-        _set_persons(call, one, given.related["persons"])
-    if "nodes" in given.related:
-        placement.set_nodes(call, one, given.related["nodes"])
 
 
 def _sorted_out(fields: Row) -> writing.Given:
@@ -168,18 +168,18 @@ def _sorted_out(fields: Row) -> writing.Given:
 
 
 def add_member(store: Store, one: Row, person: Row) -> None:
-    """Make a person a member."""
-    if store.link("slice_person", slice_id=one["slice_id"], person_id=person["person_id"]):
-        told = f"Person {person['person_id']} added to slice {one['slice_id']}"
-        store.note(told, Person=person["person_id"], Slice=one["slice_id"])
+    """Make a person a member; who is one already stays one."""
+    store.link("slice_person", slice_id=one["slice_id"], person_id=person["person_id"])
+    told = f"Person {person['person_id']} added to slice {one['slice_id']}"
+    store.note(told, Person=person["person_id"], Slice=one["slice_id"])
     failpoint("create.members")
 
 
 def remove_member(store: Store, one: Row, person: Row) -> None:
-    """Take a member out."""
-    if store.unlink("slice_person", slice_id=one["slice_id"], person_id=person["person_id"]):
-        told = f"Person {person['person_id']} deleted from slice {one['slice_id']}"
-        store.note(told, Person=person["person_id"], Slice=one["slice_id"])
+    """Take a member out; who is none stays so."""
+    store.unlink("slice_person", slice_id=one["slice_id"], person_id=person["person_id"])
+    told = f"Person {person['person_id']} deleted from slice {one['slice_id']}"
+    store.note(told, Person=person["person_id"], Slice=one["slice_id"])
 
 
 def _pair(call: Call, person_key: int | str, slice_key: int | str) -> tuple[Row, Row]:
@@ -199,3 +199,6 @@ def _set_persons(call: Call, one: Row, said: list[Any]) -> None:
         AddPersonToSlice(call, number, one["slice_id"])
     for number in gone:
         DeletePersonFromSlice(call, number, one["slice_id"])
+
+
+_RELATE = {"persons": _set_persons, "nodes": placement.set_nodes}

@@ -7,7 +7,7 @@ from planetlab.both import forms
 from planetlab.both.callers import PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
-from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Like, Some, both
+from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Some, both, query
 from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import PERSON
@@ -168,12 +168,12 @@ def SliceExtendedInfo(
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)
 def SliceListNames(call: Call, prefix: Prefix = None) -> SliceNames:
-    """List the names of the caller's slices, those that begin with ``prefix`` if one is given."""
-    wanted = ALL if not prefix else Like("name", prefix.replace("%", "").replace("*", "") + "%")
-    found = call.store.rows(SLICE, both(_seen(call), both(wanted, call.store.live(SLICE))), ("name",))
+    """List the names of slices, of those that begin with ``prefix`` if one is given, in whatever case."""
+    wanted = query(SLICE, [f"{prefix}*"] if prefix else None)
+    found = call.store.rows(SLICE, wanted.also(call.store.live(SLICE)), ("name",))
     if not found:
         raise NotFound("No such slice")
-    return [row["name"] for row in found if row["name"].startswith(prefix or "")]
+    return [row["name"] for row in found]
 
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)

@@ -99,9 +99,9 @@ class Accessors(SynchronousTestCase):
             if row.exposed:
                 rows = self.campus.call(f"Get{row.noun}s", self.campus.auth("admin"), *asked)
                 self.assertEqual([{key: own, row.tag: f"value of {row.tag}"}], rows)
-                self.assertEqual(0, self.code("admin", f"Update{row.noun}", own, {row.tag: "other"}))
+                self.assertEqual(0, self.code("admin", f"Update{row.noun}", own, {row.tag: "start"}))
                 kept = (
-                    f"value of {row.tag}" if row.noun == "Site" else "other"
+                    f"value of {row.tag}" if row.noun == "Site" else "start"
                 )  # UpdateSite ignores what it does not know
                 self.assertEqual(kept, self.got(row, own))
             else:

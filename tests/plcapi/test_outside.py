@@ -5,7 +5,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.plcapi import rows_lists
-from tests.plcapi.campus import Campus, Fault, Id, Row
+from tests.plcapi.campus import Campus, Fault, Id, Is, Row
 from tests.plcapi.rows_sa import WRONG
 from tests.registry.world import ADMIN, NOW, whole
 
@@ -132,10 +132,14 @@ class Outside(SynchronousTestCase):
         self.assertEqual([expected], told["users"])
         self.assertEqual([{"node_id": self.campus.node_id, "hostname": NODE}], told["nodes"])
 
-    def test_a_chosen_init_script_need_not_be_there_but_one_added_as_a_tag_must(self) -> None:
+    def test_an_init_script_chosen_as_a_field_or_a_tag_must_be_there_but_not_one_set_by_its_accessor(self) -> None:
         self.holds(
             Row("member", "SetSliceInitscript", ("princeton_codeen", "none"), "none"),
-            Row("member", "UpdateSlice", ("princeton_codeen", {"initscript": "none"}), 1),
+            Row("member", "UpdateSlice", ("princeton_codeen", {"initscript": "none"}), WRONG),
+            Row("member", "UpdateSlice", ("princeton_codeen", {"initscript": "off"}), WRONG),
+            Row("member", "UpdateSlice", ("princeton_codeen", {"initscript": "start"}), 1),
+            Row("pi", "AddSlice", ({"name": "princeton_new", "initscript": "none"},), WRONG),
+            Row("pi", "AddSlice", ({"name": "princeton_new", "initscript": "start"},), Is(int)),
             Row("member", "AddSliceTag", ("princeton_codeen", "initscript", "none"), WRONG),
             Row("member", "AddSliceTag", ("princeton_codeen", "initscript", "off"), WRONG),
         )
