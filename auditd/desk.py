@@ -18,6 +18,7 @@ from auditd.pauses import Paused, Pauses
 from auditd.question import Question
 from auditd.settings import Settings
 from planetlab import prefixes
+from planetlab.alone import Alone
 from planetlab.errors import BadArgument, Forbidden, NotFound, Unavailable, Unreachable
 from planetlab.mail import Relay
 
@@ -36,7 +37,7 @@ class Desk:
     pauses: Pauses | None
     relay: Relay | None = None
     optouts: Callable[[], Sequence[str]] = tuple  # prefixes that want nothing from any node, as last heard
-    _sending: bool = field(default=False, init=False)
+    _sending: Alone = field(factory=lambda: Alone("the sending of letters"), init=False)
     _left: dict[tuple[str, str], tuple[str, ...]] = field(
         factory=dict, init=False
     )  # whom the relay wants to take later
@@ -137,12 +138,7 @@ class Desk:
                 reminded = evolve(case, deadline=now + cases.ANSWER_WITHIN)
                 self.books.keep(reminded, Event(now, "audit", "is overdue; the operators were reminded"), "overdue")
         self.books.forget(now)
-        if not self._sending:
-            self._sending = True
-            Deferred.fromCoroutine(self._send(now)).addBoth(self._done)
-
-    def _done(self, result: Any) -> None:
-        self._sending = False
+        self._sending.begin(lambda: self._send(now))
 
     async def _send(self, now: float) -> None:
         for due in self.books.due(now):

@@ -17,6 +17,7 @@ from twisted.web.client import ResponseNeverReceived
 
 from auditd.clean import line
 from planetlab import lines
+from planetlab.alone import Alone
 from planetlab.errors import PlanetLabError, Unreachable
 from planetlab.lines import Collect
 from planetlab.prefixes import WIDEST
@@ -43,7 +44,7 @@ class Directory:
     asked: float = field(default=0.0, init=False)  # when the list was last had; seconds since the epoch, 0 for never
     error: str = field(default="", init=False)
     purposes: dict[str, tuple[str, str]] = field(factory=dict, init=False)  # a slice's description and page
-    _busy: bool = field(default=False, init=False)
+    _asking: Alone = field(factory=lambda: Alone("asking the authority's pages"), init=False)
 
     def __attrs_post_init__(self) -> None:
         try:
@@ -55,12 +56,8 @@ class Directory:
 
     def look(self, now: float) -> None:
         """Ask, unless an answer is still awaited."""
-        if self.url and not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self._look(now)).addBoth(self._done)
-
-    def _done(self, result: Any) -> None:
-        self._busy = False
+        if self.url:
+            self._asking.begin(lambda: self._look(now))
 
     async def _look(self, now: float) -> None:
         before = self.optouts

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from hmac import compare_digest
 from itertools import chain, islice
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from attrs import define
 from twisted.web.http import CACHED, Request
@@ -34,7 +34,7 @@ from auditd.stating import statement
 from planetlab import keys
 from planetlab.audit_statements import signed
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError, Unavailable
-from planetlab.prefixes import plain
+from planetlab.readers import fields, sent, viewer
 
 MOST_PATH = 300  # characters
 MOST_SAID = 100  # characters of what is asked after the ?
@@ -326,27 +326,11 @@ def _read(bare: str, ending: str, request: Request) -> _Asked:
     for name in KEPT:
         if len(query.get(name, "")) > MOST_SAID:
             raise BadArgument(f"expected at most {MOST_SAID} characters, got {len(query[name])}", name)
-    return _Asked(bare or "/", ending, query, _viewer(request), int(page), int(rows), request.method == b"POST")
+    return _Asked(bare or "/", ending, query, viewer(request), int(page), int(rows), request.method == b"POST")
 
 
 def _form(request: Request) -> Query:
     """What a form sent, or bare text as its ``lines``. Raises `BadArgument`; `Forbidden` for another site's form."""
-    origin = request.getHeader("origin")
-    if origin is not None and origin.partition("://")[2] != (request.getHeader("host") or ""):
-        raise Forbidden(f"expected a form of this page, got one of {line(origin, 80)}")
-    assert request.content is not None
-    body = request.content.read(MOST_FORM + 1)
-    if len(body) > MOST_FORM:
-        raise BadArgument(f"expected at most {MOST_FORM} bytes", "form")
-    text = body.decode("utf-8", "replace")
-    if (request.getHeader("content-type") or "").startswith("text/plain"):
-        return {"lines": text}
-    try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20))
-    except ValueError:
-        raise BadArgument("expected at most 20 fields", "form") from None
-
-
-def _viewer(request: Request) -> str:
-    """The reader's address, IPv4 written as such; "" when it has none."""
-    return plain(getattr(request.getClientAddress(), "host", "") or "")
+    text = sent(request, MOST_FORM)
+    bare = (request.getHeader("content-type") or "").startswith("text/plain")
+    return {"lines": text} if bare else fields(text)

@@ -24,6 +24,7 @@ from auditd.audit import Audit
 from auditd.clean import line
 from auditd.settings import Settings
 from planetlab import flowlog, keys
+from planetlab.alone import Alone
 from planetlab.failpoints import failpoint
 from planetlab.files import durably
 from planetlab.flowlog import START, Manifest
@@ -114,21 +115,13 @@ class Sealer:
     reactor: Any
     clocks: Callable[[], tuple[int, int]]
     error: str = field(default="", init=False)
-    _busy: bool = field(default=False, init=False)
+    _sealing: Alone = field(factory=lambda: Alone("the sealing of a segment"), init=False)
     _started: int = field(default=0, init=False)  # steady microseconds
     _begun: int = field(default=0, init=False)  # where the first segment begins
 
     def look(self) -> None:
         """Seal the next segment when it is due."""
-        if not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self._seal()).addErrback(self._failed).addBoth(self._done)
-
-    def _failed(self, failure: Any) -> None:
-        _log.failure("a segment could not be sealed", failure)
-
-    def _done(self, result: Any) -> None:
-        self._busy = False
+        self._sealing.begin(self._seal)
 
     def _span(self) -> tuple[int, int]:
         """The next segment's begin and end: whole hours (or whatever a segment's length is) of the wall clock."""

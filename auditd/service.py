@@ -10,7 +10,6 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.abstract import isIPAddress
-from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
@@ -34,6 +33,7 @@ from auditd.sealing import Log, Sealer
 from auditd.settings import Settings
 from auditd.simulated import Player, recorded
 from auditd.store import opened
+from planetlab.alone import Alone
 from planetlab.ask import Ask
 from planetlab.clock import Clock
 from planetlab.errors import BadSettings, PlanetLabError
@@ -105,7 +105,7 @@ class Service:
     _journal: Journal = field(init=False)
     _exporter: Exporter | None = field(init=False)
     _stamp: int = field(default=0, init=False)
-    _asking: bool = field(default=False, init=False)
+    _asking: Alone = field(factory=lambda: Alone("asking the node manager for owners"), init=False)
     _loops: list[LoopingCall] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -230,12 +230,7 @@ class Service:
 
     def ask_owners(self) -> None:
         """Ask the node manager whose packets are whose, unless an answer is still awaited."""
-        if not self._asking:
-            self._asking = True
-            Deferred.fromCoroutine(self._owners()).addBoth(self._asked)
-
-    def _asked(self, result: Any) -> None:
-        self._asking = False
+        self._asking.begin(self._owners)
 
     async def _owners(self) -> None:
         asked = self.steady()

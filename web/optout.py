@@ -8,7 +8,6 @@ made an entry can end it sooner.
 import json
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import parse_qsl
 
 from attrs import frozen
 from twisted.web.resource import Resource
@@ -16,7 +15,8 @@ from twisted.web.server import Request
 
 from planetlab.clock import Clock
 from planetlab.errors import BadArgument, Forbidden, NotFound, PlanetLabError
-from planetlab.prefixes import around, own_network, plain
+from planetlab.prefixes import around, own_network
+from planetlab.readers import fields, sent, viewer
 from planetlab.redact import one_line
 from web import render
 from web.books import OptOut, OptOuts
@@ -89,14 +89,7 @@ class OptOutPages(Resource):
         return {"now": now, "optouts": [{"prefix": prefix, "until": until} for prefix, until in entries]}
 
     def _post(self, request: Request, token: str, now: float) -> bytes:
-        origin = request.getHeader("origin")
-        if origin is not None and origin.partition("://")[2] != (request.getHeader("host") or ""):
-            raise Forbidden(f"expected a form of this page, got one of {one_line(origin, 80)}")
-        assert request.content is not None
-        body = request.content.read(MOST_FORM + 1)
-        if len(body) > MOST_FORM:
-            raise BadArgument(f"expected at most {MOST_FORM} bytes", "form")
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=20))
+        form = fields(sent(request, MOST_FORM))
         if token:
             self._rules.books.end(self._rules.find(token).token, now)
         else:
@@ -121,8 +114,3 @@ class OptOutPages(Resource):
         request.setHeader("Content-Type", kind)
         request.setHeader("Content-Length", str(len(body)))
         return body if request.method != b"HEAD" else b""
-
-
-def viewer(request: Request) -> str:
-    """The reader's address, IPv4 written as such; "" when it has none."""
-    return plain(getattr(request.getClientAddress(), "host", "") or "")

@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import define, field
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.client import Agent, HTTPConnectionPool
 
+from planetlab.alone import Alone
 from planetlab.errors import PlanetLabError, Unreachable
 from planetlab.flowlog import MOST_MANIFEST, Manifest, Tampered
 from web.nodelog import NodeLog
@@ -34,7 +34,7 @@ class Puller:
     reactor: Any
     errors: dict[str, str] = field(factory=dict, init=False)  # why a node could not be pulled from
     _client: HTTPClient = field(init=False)
-    _busy: bool = field(default=False, init=False)
+    _pulling: Alone = field(factory=lambda: Alone("a round of pulls"), init=False)
 
     def __attrs_post_init__(self) -> None:
         pool = HTTPConnectionPool(self.reactor, persistent=False)
@@ -42,12 +42,7 @@ class Puller:
 
     def start_round(self) -> None:
         """Pull from all, unless an earlier round goes on."""
-        if not self._busy:
-            self._busy = True
-            Deferred.fromCoroutine(self.round()).addBoth(self._done)
-
-    def _done(self, result: Any) -> None:
-        self._busy = False
+        self._pulling.begin(self.round)
 
     async def round(self) -> None:
         """Pull from all nodes, one after the other."""

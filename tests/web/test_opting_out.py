@@ -71,6 +71,12 @@ class OptingOut(SynchronousTestCase):
         self.assertEqual(303, self.ask("/optout", form={}, headers="Origin: http://web\r\n").status)
         self.assertEqual("same-origin", self.ask("/optout").headers["referrer-policy"])
 
+    def test_a_form_of_too_many_fields_or_octets_is_refused(self) -> None:
+        for form in ({f"prefix{number}": "" for number in range(30)}, {"why": "x" * 9000}):
+            told = self.ask("/optout", form=form)
+            self.assertEqual((400, True), (told.status, "expected at most" in told.text))
+        self.assertEqual([], self.listed())
+
     def test_ten_thousand_requests_make_few_entries(self) -> None:
         for n in range(200):
             self.ask("/optout", VICTIM, {"prefix": f"198.51.100.{n % 256}"})
