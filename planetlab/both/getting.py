@@ -9,7 +9,7 @@ from planetlab import filters
 from planetlab.both import forms
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
-from planetlab.filters import ALL, Condition, Query
+from planetlab.filters import ALL, AmongValues, Condition, Query, both
 from planetlab.methods import Api, Argument, Method, Role
 from planetlab.records.fields import Record
 from planetlab.registry.store import Row
@@ -25,7 +25,7 @@ def everything(call: Call) -> Condition:
 
 @frozen
 class Get:
-    """One listing: ``Get<plural>(auth, filter, return_fields)``."""
+    """One listing: ``Get<plural>(auth, filter, return_fields)``; of what is found ``narrow`` says what is seen."""
 
     plural: str
     record: Record
@@ -48,7 +48,7 @@ def declare(api: Api, *gets: Get) -> None:
 
 def _method(get: Get) -> Method:
     def body(call: Call, said: Any = None, return_fields: list[str] | None = None) -> list[Row]:
-        query = filters.query(get.record, said, get.names_as)
+        query = filters.query(get.record, said, get.names_as).also(call.store.live(get.record))
         return answered(call, get.record, query, return_fields, get.narrow(call))
 
     accepts = [Argument(get.argument, get.accepts, optional=True)]
@@ -74,7 +74,7 @@ def answered(
         return listed(call, record, query, return_fields, narrow)
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.written(record, query.also(narrow), wanted)
+    return call.store.written(record, _seen(call, record, query, narrow), wanted)
 
 
 def listed(
@@ -83,7 +83,15 @@ def listed(
     """The rows that are asked for and may be seen, each with the fields that are asked for and may be seen."""
     must_see(call, record, query)
     wanted = shown(record, return_fields, call.is_admin)
-    return call.store.rows(record, query.also(narrow), wanted)
+    return call.store.rows(record, _seen(call, record, query, narrow), wanted)
+
+
+def _seen(call: Call, record: Record, query: Query, narrow: Condition) -> Query:
+    """What the caller sees of the rows that ``query`` asks for; ``-LIMIT`` and ``-OFFSET`` count hidden ones too."""
+    if narrow == ALL or (query.limit is None and not query.offset):
+        return query.also(narrow)
+    part = call.store.rows(record, query, (record.key,))
+    return Query(both(AmongValues(record.key, tuple(row[record.key] for row in part)), narrow), query.sort)
 
 
 def must_see(call: Call, record: Record, query: Query) -> None:

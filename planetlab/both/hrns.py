@@ -15,18 +15,18 @@ CATEGORY = "node/person/slice/site/sfa"
 
 def name_site(store: Store, site_id: int, login_base: str) -> None:
     """A site is named below the PLC."""
-    tags.put(store, SITE, site_id, "hrn", str(store.plc.hrn.child(login_base)), _kind(store))
+    tags.put(store, SITE, site_id, "hrn", str(store.plc.hrn.child(login_base)), _kind(store), told=False)
 
 
 def name_slice(store: Store, slice_id: int, name: str) -> None:
     """A slice is named below its site, with the whole label."""
-    tags.put(store, SLICE, slice_id, "hrn", str(SliceName.parse(name).hrn(store.plc.hrn)), _kind(store))
+    tags.put(store, SLICE, slice_id, "hrn", str(SliceName.parse(name).hrn(store.plc.hrn)), _kind(store), told=False)
 
 
 def name_node(store: Store, node_id: int, hostname: str, login_base: str) -> None:
     """A node is named below its site, its dots escaped."""
     said = Hostname.parse(hostname).hrn(store.plc.hrn.child(login_base))
-    tags.put(store, NODE, node_id, "hrn", str(said), _kind(store))
+    tags.put(store, NODE, node_id, "hrn", str(said), _kind(store), told=False)
 
 
 def name_person(store: Store, person_id: int, email: str, login_base: str) -> None:
@@ -36,7 +36,7 @@ def name_person(store: Store, person_id: int, email: str, login_base: str) -> No
     while _is_anothers(store, person_id, str(free)):
         number += 1
         free = said.authority.child(f"{said.leaf}_{number}")
-    tags.put(store, PERSON, person_id, "hrn", str(free), _kind(store))
+    tags.put(store, PERSON, person_id, "hrn", str(free), _kind(store), told=False)
 
 
 def _is_anothers(store: Store, person_id: int, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import struct
 from urllib.parse import urlsplit
 
 from planetlab.errors import BadArgument
@@ -117,6 +118,18 @@ def peer_url(value: str) -> str:
 def is_ssh_key(material: str) -> bool:
     """Whether the text is one line with an SSH public key; options may stand before it, a comment behind a blank."""
     return bool(_SSH_KEY.fullmatch(material))
+
+
+def single(value: float) -> float:
+    """The number of single precision next to this one, with as few digits as tell it, as PostgreSQL's ``real`` is told.
+
+    >>> single(40.3436789123)
+    40.34368
+    """
+    kept = struct.pack("f", value)
+    (exact,) = struct.unpack("f", kept)
+    texts = (f"{exact:.{digits}g}" for digits in range(1, 10))
+    return next(float(text) for text in texts if struct.pack("f", float(text)) == kept)
 
 
 def not_zero(value: int) -> int:

@@ -1,7 +1,7 @@
 """Sites, their postal addresses, and who may be found there."""
 
 from planetlab.records.fields import Record, flag, ids, moment, number, real, text, words
-from planetlab.records.rules import login_base, not_empty
+from planetlab.records.rules import login_base, not_empty, single
 
 SITE = Record(
     "Site",
@@ -21,9 +21,9 @@ SITE = Record(
         number("ext_consortium_id", nil=True),
         flag("is_public"),
         moment("last_updated"),
-        real("latitude", min=-90.0, max=90.0, nil=True),
+        real("latitude", min=-90.0, max=90.0, nil=True, rule=single),
         text("login_base", 32, required=True, rule=login_base, unique=True),
-        real("longitude", min=-180.0, max=180.0, nil=True),
+        real("longitude", min=-180.0, max=180.0, nil=True, rule=single),
         number("max_slices"),
         number("max_slivers"),
         text("name", 254, required=True, rule=not_empty),

@@ -76,7 +76,7 @@ class Lists:
         """What is made of a statement's rows; one that was about all rows is kept until the file changes."""
         if values or not self._keeps:
             return made(self._run(text, values))
-        version = self._run("PRAGMA data_version", [])[0][0]
+        version = (self._run("PRAGMA data_version", [])[0][0], self._db.total_changes)  # others' changes, and its own
         kept = self._db.lists.get(text)
         if kept is None or kept[0] != version:
             kept = self._db.lists[text] = (version, made(self._run(text, values)))

@@ -107,7 +107,7 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.lists: dict[str, tuple[int, dict[Any, Any]]] = {}
+        self.lists: dict[str, tuple[tuple[int, int], dict[Any, Any]]] = {}
 
 
 def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> Connection:

@@ -192,30 +192,31 @@ def changeable(call: Call, key: int | str) -> Row:
 
 def enter(call: Call, person: Row, site: Row) -> None:
     """Put a person into a site, unless there already."""
-    if site["site_id"] in call.store.list_of(PERSON, "site_ids", person["person_id"]):
-        return
-    first = not call.store.list_of(PERSON, "site_ids", person["person_id"])
-    join(call.store, person["person_id"], site)
-    if first:
+    sites = call.store.list_of(PERSON, "site_ids", person["person_id"])
+    if site["site_id"] not in sites:
+        join(call.store, person["person_id"], site)
+    if not sites:
         hrns.name_person(call.store, person["person_id"], person["email"], site["login_base"])
     told = f"Person {person['person_id']} added to site {site['site_id']}"
     call.store.note(told, Person=person["person_id"], Site=site["site_id"])
 
 
 def _leave(store: Store, person: Row, site: Row) -> None:
-    if store.unlink("person_site", person_id=person["person_id"], site_id=site["site_id"]):
-        told = f"Person {person['person_id']} deleted from site {site['site_id']}"
-        store.note(told, Person=person["person_id"], Site=site["site_id"])
+    store.unlink("person_site", person_id=person["person_id"], site_id=site["site_id"])
+    told = f"Person {person['person_id']} deleted from site {site['site_id']}"
+    store.note(told, Person=person["person_id"], Site=site["site_id"])
 
 
 def _grant(store: Store, person: Row, role: Row) -> None:
-    if store.link("person_role", person_id=person["person_id"], role_id=role["role_id"]):
-        store.note(f"Role {role['role_id']} granted to person {person['person_id']}", Person=person["person_id"])
+    store.link("person_role", person_id=person["person_id"], role_id=role["role_id"])
+    told = f"Role {role['role_id']} granted to person {person['person_id']}"
+    store.note(told, Person=person["person_id"], Role=role["role_id"])
 
 
 def _revoke(store: Store, person: Row, role: Row) -> None:
-    if store.unlink("person_role", person_id=person["person_id"], role_id=role["role_id"]):
-        store.note(f"Role {role['role_id']} revoked from person {person['person_id']}", Person=person["person_id"])
+    store.unlink("person_role", person_id=person["person_id"], role_id=role["role_id"])
+    told = f"Role {role['role_id']} revoked from person {person['person_id']}"
+    store.note(told, Person=person["person_id"], Role=role["role_id"])
 
 
 def _with_hash(fields: Row) -> Row:

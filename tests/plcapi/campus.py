@@ -9,6 +9,7 @@ from attrs import frozen
 
 from planetlab.both.desk import Desk
 from planetlab.errors import PlanetLabError
+from planetlab.registry.opening import Connection
 from tests.registry.world import ADMIN, KEY, NODE_KEY, NOW, Princeton
 
 STATIC = {
@@ -139,7 +140,9 @@ class Campus(Princeton):
 
     def fresh(self) -> None:
         """Everything as it was at the start."""
-        self.kept.backup(connection(self.desk))
+        there = connection(self.desk)
+        self.kept.backup(there)
+        there.lists.clear()
 
     def value(self, said: Any) -> Any:
         """``said`` with numbers in the place of names of things."""
@@ -180,7 +183,7 @@ class Campus(Princeton):
         return f"{row.who}: {row.method}{row.args}, then {method}{args}: {told}" if told else ""
 
 
-def connection(desk: Desk) -> sqlite3.Connection:
+def connection(desk: Desk) -> Connection:
     """The one connection to a registry that is in memory."""
     shared = desk._shared
     assert shared is not None

@@ -278,7 +278,7 @@ PERSONS = (
     Row("admin", "AddKeyType", ("gpg",), 1, ("GetKeyTypes", (), ["gpg", "ssh"])),
     Row("admin", "AddKeyType", ("ssh",), WRONG),
     Row("admin", "AddKeyType", ("",), WRONG),
-    Row("admin", "AddKeyType", (" ",), WRONG),
+    Row("admin", "AddKeyType", (" ",), 1),
     Row("admin", "AddKeyType", ("x" * 20,), 1),
     Row("admin", "AddKeyType", ("x" * 21,), TYPE),
     Row("admin", "DeleteKeyType", ("none",), UNKNOWN),

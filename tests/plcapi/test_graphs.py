@@ -1,5 +1,6 @@
 """Objects made at random: added, read back field by field, changed to their limits, deleted, and looked for again."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from planetlab.errors import PlanetLabError
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Field
+from planetlab.records.rules import single
 from planetlab.shapes import Of
 from tests.plcapi.campus import Campus
 from tests.plcapi.nouns import NOUNS, Noun, structs, wrong
@@ -36,7 +38,12 @@ SET_BY_ADD = {"site_id", "node_id", "person_id", "creator_person_id", "pcu_type_
     f"{noun}_tag_ids"
     for noun in ("site", "node", "slice")  # the name in the federation
 }
-FORMS = {"hostname": str.lower, "email": str.lower}
+FORMS: dict[str, Callable[[Any], Any]] = {
+    "hostname": str.lower,
+    "email": str.lower,
+    "latitude": single,
+    "longitude": single,
+}
 QUICK = settings(
     max_examples=10, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
