@@ -6,11 +6,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from xmlrpc.client import dumps
 
+import pysequoia
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab import openpgp
-from planetlab.call_signing import canonical, must_fit, sign
+from planetlab.call_signing import canonical, canonical_xml, must_fit, sign
 from planetlab.errors import NotAuthenticated
 
 SECRET = openpgp.new_key("plc <root@plc.example>")
@@ -52,6 +53,17 @@ class SigningACall(SynchronousTestCase):
         ):  # fmt: skip
             call = dumps(args, "GetNodes", allow_none=True).encode()
             self.assertEqual(etree.tostring(etree.fromstring(call)), canonical("GetNodes", args), args)
+
+    def test_a_call_signed_in_the_form_of_5_2_and_older_is_taken_too(self):
+        args = ("é<nil/>", None, "", {"a": None, "b": [True, 2.5, ""]})
+        whole = etree.fromstring(dumps(args, "GetNodes", allow_none=True).encode())
+        older = etree.tostring(whole, method="c14n")
+        self.assertEqual(older, canonical_xml("GetNodes", args))
+        signer = pysequoia.Tsk.from_bytes(SECRET).signer()
+        made = pysequoia.sign(signer, older, mode=pysequoia.SignatureMode.DETACHED, armor=True)
+        self.assertEqual(openpgp.fingerprint(PUBLIC), must_fit([PUBLIC], "GetNodes", args, made.decode()))
+        self.refused([PUBLIC], "GetNodes", (*args[:3], {}), made.decode())
+        self.refused([OTHER], "GetNodes", args, made.decode())
 
     def test_it_names_the_key_that_signed(self):
         signature = sign(SECRET, "GetPeerData", ())
