@@ -148,7 +148,7 @@ def _condition(record: Record, name: str, prefixes: str, value: Any, path: str) 
     said = record.field(name) if record.has(name) else Field(name, str, nil=True)
     if isinstance(value, list) and len(value) > MOST_VALUES:
         raise BadArgument(f"expected at most {MOST_VALUES} values, got {len(value)}", path)
-    if not prefixes and record.has(name):
+    if not prefixes and record.has(name) and not said.or_text:
         _must_fit(said, value, path)
     order = max((prefix for prefix in prefixes if prefix in _ORDERS), key=_ORDERS.find, default="")
     try:
@@ -178,7 +178,7 @@ def _must_fit(said: Field, value: Any, path: str) -> None:
 
 @frozen
 class Filter:
-    """The shape of a filter over ``record``: read, it is a `Query`."""
+    """The shape of a filter over ``record``: read, it is a `Query`; nil asks for everything."""
 
     record: Record
     wire: str = field(default="struct", init=False)
@@ -187,6 +187,8 @@ class Filter:
         return "filter"
 
     def read(self, value: Any, where: str) -> Query:
+        if value is None:
+            return Query()
         if type(value) is not dict:
             raise BadArgument(f"expected struct, got {kind_word(value)}", where)
         return parse(self.record, value, where)

@@ -13,6 +13,7 @@ from planetlab.records.slices import LEASE
 from slice_authority import lease_times
 
 DAY = 86_400  # seconds
+_END, _FAR = 2**53, 2**31  # seconds and days beyond which nothing lies
 EXTRAS = ("alive", "clip", "day")
 
 
@@ -59,30 +60,29 @@ def _extra(key: str, said: Any, where: str) -> tuple[str, bool, Any]:
     name, path = key.lstrip("~"), f"{where}[{key!r}]"
     opposite = (len(key) - len(name)) % 2 == 1
     if name == "day":
-        if type(said) is not int or not 0 <= said <= 10_000:
-            raise BadArgument(f"expected a number of days from 0 to 10000, got {said!r}", path)
-        return name, opposite, said
+        if not isinstance(said, int):
+            raise BadArgument(f"expected a number of days, got {said!r}", path)
+        return name, opposite, min(max(said, -_FAR), _FAR)
     return name, opposite, _times(said, path)
 
 
 def _times(said: Any, path: str) -> tuple[int, ...]:
     pair = said if isinstance(said, list) else [said]
-    if len(pair) not in (1, 2) or any(type(each) not in (int, str) for each in pair):
+    if len(pair) not in (1, 2) or not all(isinstance(each, int | str) for each in pair):
         raise BadArgument("expected a time, as int or text, or an array of two", path)
-    times = tuple(lease_times.read(each, path) for each in pair)
+    times = tuple(min(max(lease_times.moment(each, path), -_END), _END) for each in pair)
     if isinstance(said, list) and len(times) == 2 and times[0] > times[1]:
         raise BadArgument("the second time lies before the first", path)
     return times
 
 
 def _touches(start: int, end: int) -> Condition:
-    return both(Compare("t_until", ">", start), Compare("t_from", "<", end))
+    """Both ends count, as in the original: who ends at a time is still told of it."""
+    return both(Compare("t_until", ">=", min(start, end)), Compare("t_from", "<=", max(start, end)))
 
 
 def _alive(said: tuple[int, ...], now: float) -> Condition:
-    if len(said) == 1:
-        return both(Compare("t_from", "<=", said[0]), Compare("t_until", ">", said[0]))
-    return _touches(*said)
+    return _touches(said[0], said[-1])
 
 
 def _clip(said: tuple[int, ...], now: float) -> Condition:
@@ -90,11 +90,9 @@ def _clip(said: tuple[int, ...], now: float) -> Condition:
 
 
 def _day(days: int, now: float) -> Condition:
-    if days == 0:
-        local = time.localtime(now)
-        midnight = int(time.mktime((local.tm_year, local.tm_mon, local.tm_mday, 0, 0, 0, 0, 0, -1)))
-        return Compare("t_until", ">=", midnight)
-    return _touches(int(now), int(now) + days * DAY)
+    local = time.localtime(now)
+    midnight = int(now) - (local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec)
+    return Compare("t_until", ">=", midnight) if days == 0 else _touches(midnight, midnight + days * DAY)
 
 
 _SAYS: dict[str, Callable[[Any, float], Condition]] = {"alive": _alive, "clip": _clip, "day": _day}

@@ -27,7 +27,8 @@ class Field:
     ``wire`` is the type expression's name of the field when it differs from ``Record.field``. ``refers`` is the word
     list that a value must be in; ``rule`` brings a value into the kept form. ``unique`` holds among live rows, and with
     ``per_origin`` among ours only: a peer may know the same person. ``only_admin`` fields are left out of
-    what others see; ``never`` ones out of every answer.
+    what others see; ``never`` ones out of every answer. A filter may ask for an ``or_text`` one by text, too, which is
+    compared as the database reads it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Field:
     per_origin: bool = False
     only_admin: bool = False
     never: bool = False
+    or_text: bool = False
     default: Any = None
 
     @property

@@ -61,7 +61,7 @@ LEASE = Record(
         text("node_type", 20, derived=True),
         number("site_id", derived=True),
         number("slice_id"),
-        number("t_from", required=True),
-        number("t_until", required=True),
+        number("t_from", required=True, or_text=True),
+        number("t_until", required=True, or_text=True),
     ),
 )

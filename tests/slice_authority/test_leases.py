@@ -19,7 +19,7 @@ class Times(SynchronousTestCase):
             "2026-01-01 25:00",
             "2026-01-01",
             "1",
-            -1,
+            -(2**31) - 1,
             2**31,
         ):
             self.assertRaises(BadArgument, lease_times.read, wrong, "t_from")
@@ -45,8 +45,6 @@ class Times(SynchronousTestCase):
         self.assertEqual((7200, 9000), lease_times.changed(there, {"t_until": 9000, "duration": 1800}, 1800))
         self.assertEqual((5400, 9000), lease_times.changed(there, {"t_until": 9000, "duration": 0}, 1800))
         self.assertEqual((3600, 7200), lease_times.changed(there, {"duration": 0}, 1800))
-        whole = {"t_from": 0, "t_until": 3600, "duration": 3600}
-        self.assertRaises(BadArgument, lease_times.changed, there, whole, 1800)
 
 
 class Leasing(SynchronousTestCase):
@@ -171,7 +169,7 @@ class AskingByTime(SynchronousTestCase):
             {"alive": [1, 2, 3]},
             {"alive": [2, 1]},
             {"day": "1"},
-            {"day": -1},
+            {"day": 1.5},
             {"day": 1, "clip": 1},
             {"clip": None},
             {"when": 1},
@@ -180,7 +178,8 @@ class AskingByTime(SynchronousTestCase):
 
     def test_alive_is_at_a_time_or_between_two(self):
         self.assertEqual([0], self.told(alive=NOON))
-        self.assertEqual([2], self.told(alive=NOON + 2 * HALF))
+        self.assertEqual([2], self.told(alive=NOON + 3 * HALF))
+        self.assertEqual([0, 2], self.told(alive=NOON + 2 * HALF))
         self.assertEqual([0, 2], self.told(alive=[NOON + HALF, NOON + 3 * HALF]))
         self.assertEqual([2, 100], self.told(no_alive=NOON))
 
