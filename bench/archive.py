@@ -29,8 +29,9 @@ from bench.measure import Figure
 from planetlab import flowlog, keys
 from planetlab.flowlog import START, Manifest
 from web import store
+from web.hours import Hour, file_of
 from web.questions import Question
-from web.store import Archive, Hour
+from web.store import Archive
 
 LIMITS = {"who": 0.050, "ports": 1.0, "many": 3.0, "octets": 2.0}  # seconds, on 100 million flows
 MERGE_LIMIT, SIZE_LIMIT = 6.0, 18.0  # seconds; bytes
@@ -97,7 +98,7 @@ def build(folder: Path, flows: int) -> None:
         tables.show(bed, number, flows // HOURS)
         at = BEGIN // HOUR + number
         if number < HOURS - 1:
-            hour = Hour(places.hour_file(at), at * HOUR * 1_000_000, frozenset())
+            hour = Hour(file_of(places.folder, at), at * HOUR * 1_000_000, frozenset())
             store.write_hour(tables.engine, f"SELECT {store.MERGED} FROM flows", [], hour, places.sealing(hour))
         else:
             seal(tables, places, at)
@@ -133,7 +134,7 @@ def seal(tables: Tables, archive: Archive, at: int) -> None:
 def questions(archive: Archive) -> Asked:
     """Six hours and a destination that was reached a few times in them; a day; a busy slice."""
     six = Question(since=BEGIN + 10 * HOUR, until=BEGIN + 16 * HOUR - 1e-6, skew=0.0)
-    path = archive.hour_file(BEGIN // HOUR + 12)
+    path = file_of(archive.folder, BEGIN // HOUR + 12)
     lo = duckdb.execute(
         "SELECT d_lo FROM read_parquet(?) WHERE d_hi = 0 GROUP BY d_lo HAVING count(*) BETWEEN 3 AND 6 ORDER BY d_lo "
         "LIMIT 1", [str(path)],
@@ -157,7 +158,7 @@ def against(limit: str, met: bool) -> str:
 def unmerged(folder: Path) -> Archive:
     """The archive, in which the last hour is as 300 nodes sealed it: what an earlier run made of it is gone."""
     archive = Archive(folder)
-    merged = archive.hour_file(BEGIN // HOUR + HOURS - 1)
+    merged = file_of(archive.folder, BEGIN // HOUR + HOURS - 1)
     archive.close()
     merged.unlink(missing_ok=True)
     return Archive(folder)

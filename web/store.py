@@ -12,19 +12,18 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric import ec
-from twisted.logger import Logger
 
 from planetlab import flowlog, hour_files
 from planetlab.errors import BadArgument, Unavailable
 from planetlab.files import signing_key
 from planetlab.flowlog import Manifest, Tampered
+from web.hours import Hour, Hours, file_of
 from web.nodelog import HOUR, NodeLog
 from web.questions import Question, conditions
 
@@ -32,7 +31,6 @@ MOST = 1000  # rows of an answer
 LATE = 900.0  # seconds after its end at which an hour is merged: nodes seal some minutes after it
 LONGEST = HOUR  # microseconds that a flow record may span
 _FORMAT = "plfed-hour-1"
-_log = Logger()
 Sealing = Callable[[Path], Path]
 """Seals an hour's file while it is still beside its place; gives where the seal lies."""
 _NODE = re.compile(r"[a-z0-9][a-z0-9.-]{0,253}", re.ASCII)
@@ -50,19 +48,6 @@ _UNMERGED = f"first, first + lasted AS last, {_SAME}, packets - saved AS frames"
 _PLAIN = f"first, last, {_SAME}, frames"
 
 
-@frozen
-class Hour:
-    """A merged hour: its file, and which segments are in it, as node and number."""
-
-    path: Path
-    begin: int  # microseconds since the epoch
-    holds: frozenset[tuple[str, int]]
-
-    def whole(self, question: Question) -> bool:
-        """Whether each flow in it is within the time that is asked about."""
-        return question.begin <= self.begin and self.begin + HOUR <= question.end
-
-
 @define(eq=False)
 class Archive:
     """The logs of all nodes in one folder."""
@@ -71,8 +56,7 @@ class Archive:
     threads: int = 2
     key: ec.EllipticCurvePrivateKey = field(init=False)  # of its seals and statements
     _nodes: dict[str, NodeLog] = field(factory=dict, init=False)
-    _hours: dict[int, Hour] = field(factory=dict, init=False)  # by the number of the hour since the epoch
-    _unlooked: dict[int, None] = field(factory=dict, init=False)  # hours that were not read through this time
+    _hours: Hours = field(init=False)
     _engine: Any = field(default=None, init=False)
     _lock: Lock = field(factory=Lock, init=False)
 
@@ -82,48 +66,18 @@ class Archive:
         for each in sorted(self.folder.iterdir()):
             if each.is_dir() and _NODE.fullmatch(each.name) and each.name != "hours":
                 self._nodes[each.name] = NodeLog(each, each.name)
-        for leftover in self.folder.glob("hours/*/*/*.tmp"):
-            leftover.unlink()
-        for path in sorted(self.folder.glob(hour_files.FILES)):
-            if (hour := self._read(path, thoroughly=False)) is not None:
-                self._know(hour)
+        self._hours = Hours(self.folder, self.key, self._held)
+        self._hours.look()
 
-    def _read(self, path: Path, thoroughly: bool) -> Hour | None:
-        """A merged hour; None, and said in the log, where it is not as it was sealed."""
-        try:
-            seal = hour_files.seal_of(path, self.key.public_key(), thoroughly)
-        except (Tampered, OSError) as error:
-            _log.error("an hour of the archive is left out: {error}", error=error)
-            return None
-        return Hour(path, seal.begin, frozenset((node, number) for node, number, _ in seal.segments))
-
-    def scrub(self) -> Hour | None:
-        """Read through the hour that was not looked at longest; gives it if it is damaged.
-
-        Its segments count as not here any more: they are merged again where nodes still have them.
-        """
-        number = next(iter(self._unlooked), None)
-        if number is None:
-            self._unlooked = dict.fromkeys(sorted(self._hours))
-            return None
-        self._unlooked.pop(number)
-        hour = self._hours.get(number)
-        if hour is None or self._read(hour.path, thoroughly=True) == hour:
-            return None
-        self._drop(number, hour)
-        return hour
-
-    def _drop(self, number: int, hour: Hour) -> None:
-        del self._hours[number]
-        for name, segment in hour.holds:
-            if name in self._nodes:
-                self._nodes[name].merged.discard(segment)
-
-    def _know(self, hour: Hour) -> None:
-        self._hours[hour.begin // HOUR] = hour
+    def _held(self, hour: Hour, here: bool) -> None:
+        """Segments are in a merged hour, or are in none any more."""
         for name, number in hour.holds:
             if name in self._nodes:
-                self._nodes[name].merged.add(number)
+                (self._nodes[name].merged.add if here else self._nodes[name].merged.discard)(number)
+
+    def scrub(self) -> Hour | None:
+        """Read through the merged hour that was not looked at longest; gives it if it is damaged."""
+        return self._hours.scrub()
 
     def node(self, name: str) -> NodeLog:
         """One node's log; made when there is none. Raises `BadArgument` for what is no host name."""
@@ -201,11 +155,6 @@ class Archive:
         }
         return sorted(waiting)
 
-    def hour_file(self, number: int) -> Path:
-        """Where the file of an hour lies, or shall."""
-        day = f"{datetime.fromtimestamp(number * 3600, UTC):day=%Y-%m-%d/hour=%H}"
-        return self.folder / "hours" / day / "flows.parquet"
-
     def tidy(self, now: float, days: float, segment_days: float) -> int:
         """Merge the hours that are due, and delete what is too old; gives how many were merged."""
         numbers = self.due(now)
@@ -217,17 +166,14 @@ class Archive:
 
     def merge(self, number: int) -> Hour:
         """Make or renew the file of an hour: what it held, and every segment that came since."""
-        begin, old = number * HOUR, self._hours.get(number)
-        if old is not None and self._read(old.path, thoroughly=True) != old:
-            self._drop(number, old)
-            old = None
+        begin, old = number * HOUR, self._hours.checked(number)
         new = {
             (log.name, manifest.number): str(log.file(manifest))
             for log in list(self._nodes.values())
             for manifest in log.during(begin, begin + HOUR - 1)
             if manifest.since // HOUR == number and _mergeable(log, manifest)
         }
-        hour = Hour(self.hour_file(number), begin, frozenset(new) | (old.holds if old else frozenset()))
+        hour = Hour(file_of(self.folder, number), begin, frozenset(new) | (old.holds if old else frozenset()))
         sources: list[str] = []
         bound: list[Any] = []
         if old is not None:
@@ -237,7 +183,7 @@ class Archive:
             sources.append(f"SELECT {MERGED} FROM read_parquet(?)")
             bound.append(sorted(new.values()))
         write_hour(self._cursor(), " UNION ALL BY NAME ".join(sources), bound, hour, self.sealing(hour))
-        self._know(hour)
+        self._hours.keep(hour)
         return hour
 
     def sealing(self, hour: Hour) -> Sealing:
@@ -248,11 +194,7 @@ class Archive:
     def trim(self, now: float, days: float, segment_days: float) -> None:
         """Delete flows older than ``days``, and nodes' own files of merged segments older than ``segment_days``."""
         horizon, own = (round((now - each * 86400) * 1e6) for each in (days, segment_days))
-        for number, hour in list(self._hours.items()):
-            if hour.begin + HOUR < horizon:
-                self._drop(number, hour)
-                hour.path.unlink(missing_ok=True)
-                hour_files.only(hour.path, hour.path)
+        self._hours.trim(horizon)
         for log in self._nodes.values():
             log.horizon = horizon
             for manifest in list(log.manifests.values()):
@@ -334,7 +276,7 @@ class Archive:
         merged = "CAST(epoch(day) AS BIGINT) + hour * 3600 AS hour"
         types = ", hive_partitioning = true, hive_types = {'day': DATE, 'hour': BIGINT}"
         numbers = range(question.begin // HOUR, (question.end + LONGEST) // HOUR + 1)
-        hours = [self._hours[number] for number in numbers if number in self._hours]
+        hours = self._hours.among(numbers)
         segments = [
             str(log.file(manifest))
             for log, manifest in self._fitting(question)

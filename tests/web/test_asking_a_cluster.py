@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bench import archive_cluster
 from planetlab.errors import Unavailable
 from web import portable
+from web.hours import Hour, file_of
 from web.questions import Question
-from web.store import MERGED, Archive, Hour, write_hour
+from web.store import MERGED, Archive, write_hour
 
 HOURS = (499_999, 500_000, 500_001)  # since the epoch
 BEGIN = HOURS[1] * 3600
@@ -47,7 +48,7 @@ class AsTheEmbeddedEngine(SynchronousTestCase):
         places = Archive(self.folder)
         with duckdb.connect() as engine:
             for number in HOURS:
-                hour = Hour(places.hour_file(number), number * 3_600_000_000, frozenset())
+                hour = Hour(file_of(places.folder, number), number * 3_600_000_000, frozenset())
                 made = f"SELECT {MERGED} FROM ({_MADE})"
                 write_hour(engine, made, [hour.begin, hour.begin], hour, places.sealing(hour))
         self.archive = Archive(self.folder)
