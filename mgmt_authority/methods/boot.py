@@ -79,14 +79,14 @@ def BootUpdateNode(call: Call, node_fields: Said) -> int:
     changes: Row = {name: node_fields[name] for name in ("boot_state", "ssh_rsa_key") if name in node_fields}
     if "ssh_host_key" in node_fields:
         changes.setdefault("ssh_rsa_key", node_fields["ssh_host_key"])
+    other: list[str] = sorted(name for name, value in changes.items() if node[name] != value)
     if not (node_fields.get("boot_state") or node_fields.get("ssh_rsa_key")):
         changes |= boot.booted(node, int(call.now))
     changes = writing.checked(call.store, NODE, changes, node["node_id"], "node_fields")
     call.store.update(NODE, node["node_id"], changes)
-    other: list[str] = sorted(name for name, value in changes.items() if node[name] != value)
     if "primary_network" in node_fields:
         other += _update_primary(call, node, node_fields["primary_network"])
-    if other:  # as the original: what changed nothing is no event
+    if other:  # as the original: that it has booted is no event, nor what changed nothing
         call.store.note(f"Boot updated: {', '.join(other)}", Node=node["node_id"])
     return 1
 

@@ -24,7 +24,7 @@ def GetNodeFlavour(
     node = call.store.find(NODE, node_id_or_name, ("node_id",))
     said = flavour(call.store, node["node_id"])
     for name in FAMILY:
-        if tags.value(call.store, NODE, node["node_id"], name) is None:
+        if not tags.value(call.store, NODE, node["node_id"], name):
             kind = tags.kind(call.store, name, _CATEGORY, _WRITERS)
             tags.put(call.store, NODE, node["node_id"], name, said[name], kind)
     family = f"{said['fcdistro']}-{said['arch']}"

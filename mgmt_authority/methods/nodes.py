@@ -104,9 +104,10 @@ def AddNode(call: Call, site_id_or_login_base: SiteKey, node_fields: NewNode) ->
     given = writing.sort_out(NODE, node_fields, _NEW, where="node_fields")
     site = our_site(call.store, site_id_or_login_base)
     rights.must_be_at_site(call, site["site_id"], "add nodes")
-    number = writing.add(call.store, NODE, given.native, "node_fields", site_id=site["site_id"])
-    hostname = call.store.find(NODE, number, ("hostname",))["hostname"]
-    hrns.name_node(call.store, number, hostname, site["login_base"])
+    row = writing.checked(call.store, NODE, {**given.native, "site_id": site["site_id"]}, where="node_fields")
+    number: int = call.store.insert(NODE, row)
+    call.store.note(f"Node {number}={row['hostname']} created", Site=site["site_id"], Node=number)
+    hrns.name_node(call.store, number, row["hostname"], site["login_base"])
     given.tags.pop("hrn", None)  # the name that is made of the host name wins
     tagging.put_exposed(call, NODE, {"node_id": number}, given.tags, checked=False)
     return number

@@ -267,6 +267,12 @@ DIFFERENCES = (
         f"{_MEDIA}::Text::test_a_value_that_could_end_its_quotes_or_run_is_refused",
     ),
     Difference(
+        "GenerateNodeConfFile that shall keep the key of a node that has none",
+        "wrote the key `None`, which opens nothing",
+        "makes one",
+        f"{_MEDIA}::Files::test_a_key_that_is_not_there_is_made_and_not_written_as_none",
+    ),
+    Difference(
         "RebootNode",
         "HTTP 500 in 7.x",
         "sends the packet",

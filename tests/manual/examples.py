@@ -59,7 +59,7 @@ def after(name: str, *args: Any, then: Example) -> Example:
 def _words() -> dict[str, Example]:
     new = {
         "BootState": ("retired", "safeboot"), "KeyType": ("age", "gpg"), "NetworkMethod": ("slaac", "proxy"),
-        "NetworkType": ("ipv6", "ipv4"), "NodeType": ("virtual", "virtual"),
+        "NetworkType": ("ipv6", "ipv6"), "NodeType": ("virtual", "virtual"),
         "SliceInstantiation": ("by-hand", "not-instantiated"),
     }  # fmt: skip
     rows: dict[str, Example] = {}
@@ -67,7 +67,8 @@ def _words() -> dict[str, Example]:
         rows[f"Get{noun}s"] = by("tech" if noun != "SliceInstantiation" else "user")
         rows[f"Add{noun}"] = by("admin", added)
         rows[f"Delete{noun}"] = by("admin", removed)
-    rows["DeleteNodeType"] = after("AddNodeType", "virtual", then=by("admin", "virtual"))
+    for noun in ("NodeType", "NetworkType"):  # what nodes and interfaces use stays
+        rows[f"Delete{noun}"] = after(f"Add{noun}", new[noun][0], then=rows[f"Delete{noun}"])
     assert len(new) == len(WORDS), [one.record.name for one in WORDS]
     return rows
 

@@ -225,3 +225,10 @@ class Files(SynchronousTestCase):
         new = self.world.call("GenerateNodeConfFile", self.world.tech, self.world.node_id)
         self.assertNotIn(NODE_KEY, new)
         self.assertIn(self.world.get("Nodes", self.world.node_id)["key"], new)
+
+    def test_a_key_that_is_not_there_is_made_and_not_written_as_none(self):
+        number = self.world.call("AddNode", self.world.admin, "princeton", {"hostname": "bare.princeton.example"})
+        self.world.call("AddInterface", self.world.admin, number, {"type": "ipv4", "method": "dhcp"})
+        text = self.world.call("GenerateNodeConfFile", self.world.tech, number, False)
+        self.assertIn(f'NODE_KEY="{self.world.get("Nodes", number)["key"]}"\n', text)
+        self.assertNotIn("None", text)

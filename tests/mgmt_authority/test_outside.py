@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.records import rules
 from tests.plcapi.campus import STATIC, Campus, Fault, Id, Row
+from tests.plcapi.campus import Fields as Holding
 from tests.registry.world import ADMIN, KEY, NOW
 
 NODE = "node1.princeton.example"
@@ -250,6 +251,7 @@ class Booting(Outside):
         (event,) = self.after("BootUpdateNode")
         told = (event["node_id"], event["message"], event["object_ids"], event["object_types"])
         self.assertEqual((self.campus.node_id, "Boot updated: ssh_rsa_key", [self.campus.node_id], ["Node"]), told)
+        self.assertEqual(1, self.by_node("BootUpdateNode", {}))
         self.assertEqual(1, self.by_node("BootUpdateNode", said))
         self.assertEqual(1, len(self.after("BootUpdateNode")))
         there = {"interface_id": self.campus.ids["interface"]}
@@ -317,6 +319,17 @@ class Booting(Outside):
         (sliver,) = (one for one in self.by_node("GetSlivers")["slivers"] if one["slice_id"] == ids["slice"])
         told = [tag["value"] for tag in sliver["attributes"] if tag["tagname"] == "vref"]
         self.assertEqual(["one", "three"], told)
+
+    def test_the_event_of_a_new_node_names_its_site_too(self) -> None:
+        number = self.call("AddNode", "princeton", {"hostname": "New.princeton.example", "arch": "x86"})
+        (event,) = self.after("AddNode", ["message", "object_ids", "object_types"])[-1:]
+        self.assertEqual(f"Node {number}=new.princeton.example created", event["message"])
+        told = dict(zip(event["object_types"], event["object_ids"], strict=True))
+        self.assertEqual((self.campus.ids["site"], number), (told["Site"], told["Node"]))
+
+    def test_an_empty_tag_of_a_nodes_flavour_is_filled_in(self) -> None:
+        self.call("SetNodeArch", NODE, "")
+        self.holds(Row("user", "GetNodeFlavour", (NODE,), Holding("arch"), ("GetNodeArch", (NODE,), "x86_64")))
 
     def test_what_is_gone_says_what_its_tags_still_say(self) -> None:
         self.holds(
