@@ -39,8 +39,9 @@ log = Logger()
 # What these write is worth less than the wait for the disk: a power cut may lose the last of it.
 _NOT_WORTH_THE_WAIT = {"GetSlivers", "ReportRunlevel", "BootNotifyOwners"}
 # Copies of peers' objects are neither half's own nouns, and these deletions take with them, by foreign keys, what
-# belongs to the other half: they write the tables of both.
+# belongs to the other half: they write the tables of both. A site's new persons get their names by it.
 _OF_BOTH_HALVES = {
+    "AdmUpdateSite",
     "BindObjectToPeer",
     "DeleteAllPeerEntries",
     "DeleteNodeGroup",
@@ -48,6 +49,7 @@ _OF_BOTH_HALVES = {
     "DeleteRole",
     "DeleteTagType",
     "UnBindObjectFromPeer",
+    "UpdateSite",
 }
 _FAILPOINTS = {
     "AddSlice": "create",

@@ -19,6 +19,7 @@ _SLICES = "slice_authority/test_slices.py"
 _SCOPES = "plcapi/test_scopes.py::Scopes"
 _TICKETS = "slice_authority/test_tickets.py"
 _PERSONS = "slice_authority/test_persons.py"
+_PEOPLE = "plcapi/test_people.py::People"
 _NODES = "mgmt_authority/test_nodes.py"
 _GREETING = "registry/test_greeting.py"
 _FILTERS = "registry/test_filters.py"
@@ -292,7 +293,7 @@ DIFFERENCES = (
     ),
     Difference(
         "events: what shows who called",
-        "HMAC values and OpenPGP signatures were kept",
+        "HMAC values, OpenPGP signatures and keys of nodes were kept",
         "`Removed by API`, as for passwords and sessions",
         f"{_OUTSIDE}::test_what_shows_who_a_node_is_stands_in_no_event",
     ),
@@ -307,6 +308,12 @@ DIFFERENCES = (
         "fault 102 since 4.0, though clients of version 3 ask so for all",
         "all slices of the caller's",
         f"{_SLICES}::OldSpellings::test_the_story_of_a_version_3_client",
+    ),
+    Difference(
+        "sessions of an account that is disabled",
+        "ended when they were next used, and were good again when the account was enabled before that",
+        "end when it is disabled",
+        f"{_PEOPLE}::test_a_session_ends_with_its_account_and_does_not_come_back",
     ),
     Difference(
         "SliceExtendedInfo: attributes",

@@ -2,7 +2,7 @@
 
 from planetlab.errors import DatabaseError
 from planetlab.records.fields import Record
-from planetlab.records.words import BOOT_STATES, NETWORK_METHODS, NETWORK_TYPES, NODE_TYPES, RUN_LEVELS
+from planetlab.records.words import BOOT_STATES, KEY_TYPES, NETWORK_METHODS, NETWORK_TYPES, NODE_TYPES, RUN_LEVELS
 from planetlab.records.words import SLICE_INSTANTIATIONS as INSTANTIATIONS
 from planetlab.registry.store import Store
 
@@ -31,6 +31,10 @@ def let_go(store: Store, record: Record, word: str) -> None:
             f"UPDATE {table} SET {column} = ifnull(({another}), {column}) WHERE {deleted} = 1 AND {column} = ?",
             [word, word],
         )
+    if record.name == KEY_TYPES.record.name:  # those that nobody may use again go with it
+        used = store.ask("SELECT key_id FROM keys WHERE key_type = ? AND is_blacklisted = 0 LIMIT 1", [word])
+        if used:
+            raise DatabaseError(f"it is in use: key {used[0]['key_id']} is of this type")
     if record.name in _OF_INTERFACES:
         used = store.ask(
             f"SELECT interface_id FROM interfaces WHERE {record.key} = ? AND (interface_id IN "

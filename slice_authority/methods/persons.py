@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from planetlab.both import forms, getting, hrns, passwords, rights, tagging, writing
 from planetlab.both.callers import PersonCaller
-from planetlab.both.methods.sites import SiteKey, join
+from planetlab.both.methods import sites
+from planetlab.both.methods.sites import SiteKey
 from planetlab.both.methods.sites import ours as our_site
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
@@ -192,11 +193,7 @@ def changeable(call: Call, key: int | str) -> Row:
 
 def enter(call: Call, person: Row, site: Row) -> None:
     """Put a person into a site, unless there already."""
-    sites = call.store.list_of(PERSON, "site_ids", person["person_id"])
-    if site["site_id"] not in sites:
-        join(call.store, person["person_id"], site)
-    if not sites:
-        hrns.name_person(call.store, person["person_id"], person["email"], site["login_base"])
+    sites.enter(call.store, person["person_id"], site)
     told = f"Person {person['person_id']} added to site {site['site_id']}"
     call.store.note(told, Person=person["person_id"], Site=site["site_id"])
 

@@ -132,7 +132,7 @@ ENDS = (
     Row("admin", "AddMessage", ({"message_id": ""},), 1),
     Row("admin", "AddMessage", ({},), WRONG),
     Row("admin", "UpdateMessage", ("hello", {"subject": "x", "template": None, "message_id": "z"}), 1, ("GetMessages", (["hello"], ["subject", "template"]), [{"subject": "Hi", "template": None}])),
-    Row("admin", "NotifyPersons", (None, "s", "b"), TYPE),
+    Row("admin", "NotifyPersons", (None, "s", "b"), 1),
     Row("admin", "NotifyPersons", ([], "s", "b"), UNKNOWN),
     Row("node", "NotifyPersons", ([MEMBER], "", ""), 1),
     Row("member", "GetSession", (True,), Is(str)),
@@ -144,6 +144,9 @@ ENDS = (
 """The least and the most of each kind of value, and what is none."""
 
 LISTS = (
+    Row("admin", "UpdateSite", ("mit", {"persons": [NOBODY]}), 1, ("GetPersonHrn", (NOBODY,), "plc.mit.nobody")),
+    Row("admin", "UpdatePerson", (NOBODY, {"sites": ["mit"]}), 1, ("GetPersonHrn", (NOBODY,), "plc.mit.nobody")),
+    Row("admin", "UpdatePerson", (MEMBER, {"sites": ["mit"]}), 1, ("GetPersonHrn", (MEMBER,), "plc.princeton.user")),
     Row("admin", "UpdateSite", ("princeton", {"persons": None}), TYPE),
     Row("admin", "UpdateSite", ("princeton", {"persons": [Id("far_person")]}), WRONG),
     Row("admin", "UpdateSite", ("princeton", {"persons": [Id("pi_id"), Id("pi_id"), PI]}), 1, told("Sites", "princeton", "person_ids", [Id("pi_id")])),

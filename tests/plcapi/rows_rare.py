@@ -55,7 +55,7 @@ RARE = (
         for words in ("BootStates", "KeyTypes", "NetworkMethods", "NetworkTypes", "NodeTypes", "SliceInstantiations")
     ),
     Row("user", "GetNetworkTypes", (), ["ipv4"]),
-    Row("admin", "DeleteKeyType", ("ssh",), 1, ("GetKeys", (), [])),
+    Row("admin", "DeleteKeyType", ("ssh",), Fault(106)),
     Row("admin", "DeleteKeyType", ("none",), UNKNOWN),
     # roles
     Row("user", "GetRoles", (), Fields("role_id name")),

@@ -282,7 +282,7 @@ PERSONS = (
     Row("admin", "AddKeyType", ("x" * 20,), 1),
     Row("admin", "AddKeyType", ("x" * 21,), TYPE),
     Row("admin", "DeleteKeyType", ("none",), UNKNOWN),
-    Row("admin", "DeleteKeyType", ("ssh",), 1, ("GetKeys", (), [])),
+    Row("admin", "DeleteKeyType", ("ssh",), DB),
     Row("pi", "AddKeyType", ("gpg",), AUTH),
     # addresses
     Row("pi", "AddSiteAddress", ("princeton", {"line1": "a", "city": "b", "state": "c", "postalcode": "d", "country": "e", "x": 1}), Is(int)),

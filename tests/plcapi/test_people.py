@@ -66,6 +66,18 @@ class People(SynchronousTestCase):
         ):  # fmt: skip
             self.assertEqual(f"{method}[{auth}, {told}]", self.events(method, *args)[0]["call"])
 
+    def test_a_session_ends_with_its_account_and_does_not_come_back(self) -> None:
+        session = {"AuthMethod": "session", "session": self.campus.call("GetSession", self.campus.user)}
+        for enabled in (False, True):
+            self.campus.call("UpdatePerson", ADMIN, self.campus.ids["member_id"], {"enabled": enabled})
+        self.assertEqual(103, self.campus.refused("AuthCheck", session)[0])
+
+    def test_a_kind_of_keys_goes_when_only_blacklisted_keys_are_of_it(self) -> None:
+        self.assertEqual(106, self.campus.refused("DeleteKeyType", ADMIN, "ssh")[0])
+        for key in ("key", "far_key"):
+            self.campus.call("BlacklistKey", ADMIN, self.campus.ids[key])
+        self.assertEqual(1, self.campus.call("DeleteKeyType", ADMIN, "ssh"))
+
     def test_a_registry_in_memory_tells_lists_as_they_are_after_each_call(self) -> None:
         def told() -> list[int]:
             sites = {row["login_base"]: row for row in self.campus.call("GetSites", ADMIN)}

@@ -93,10 +93,20 @@ def _set_persons(call: Call, site: Row, said: list[Any]) -> None:
     for person_id in (*new, *gone):
         writing.must_be_ours(PERSON, call.store.find(PERSON, person_id, ("person_id", "peer_id")))
     for person_id in new:
-        join(call.store, person_id, site)
+        enter(call.store, person_id, site)
     for person_id in gone:
         call.store.unlink("person_site", person_id=person_id, site_id=site["site_id"])
     call.store.note(Person=[*new, *gone])
+
+
+def enter(store: Store, person_id: int, site: Row) -> None:
+    """Put a person into a site, unless there already; the first one gives the person a name in the federation."""
+    sites = store.list_of(PERSON, "site_ids", person_id)
+    if site["site_id"] not in sites:
+        join(store, person_id, site)
+    if not sites:
+        email = store.find(PERSON, person_id, ("email",))["email"]
+        hrns.name_person(store, person_id, email, site["login_base"])
 
 
 def join(store: Store, person_id: int, site: Row) -> None:
