@@ -123,6 +123,14 @@ class Sessions(SynchronousTestCase):
         self.assertEqual(listed, self.world.call("GetSessions", ADMIN, [listed[0]["person_id"]]))
         self.assertEqual(listed, self.world.call("GetSessions", ADMIN, [key]))
 
+    def test_a_boolean_names_no_person(self) -> None:
+        self.assertEqual(106, self.world.refused("GetSessions", ADMIN, [True])[0])
+
+    def test_a_struct_that_does_not_name_its_kind_is_refused_where_only_that_kind_will_do(self) -> None:
+        key = self.world.call("GetSession", self.world.pi)
+        self.assertEqual(102, self.world.refused("DeleteSession", {"session": key})[0])
+        self.assertEqual(1, self.world.call("DeleteSession", {"AuthMethod": "password", "session": key}))
+
     def test_session_keys_come_from_a_secure_source_and_may_repeat_bytes(self) -> None:
         keys = {self.world.call("GetSession", self.world.pi) for _ in range(40)}
         self.assertEqual(40, len(keys))

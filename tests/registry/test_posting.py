@@ -166,6 +166,10 @@ class Writing(SynchronousTestCase):
         for said in (["nobody@nowhere.example"], {"email": "nobody*"}, []):
             self.assertEqual(102, self.world.refused("NotifyPersons", self.world.admin, said, "s", "b")[0])
 
+    def test_nil_writes_to_everybody_as_a_filter_without_conditions_does(self):
+        for said in (None, {}):
+            self.assertEqual(1, self.world.call("NotifyPersons", self.world.admin, said, "s", "b"))
+
     def test_a_subject_that_would_add_a_header_is_refused(self):
         for wrong in ("a\r\nBcc: all@example.org", "a\nb", "a\0"):
             self.assertEqual(102, self.world.refused("NotifySupport", self.world.admin, wrong, "b")[0])

@@ -4,11 +4,12 @@ import secrets
 from base64 import b64encode
 from typing import Annotated, Any
 
+from planetlab import comparing
 from planetlab.both import forms
 from planetlab.both.callers import NodeCaller, PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Unavailable
-from planetlab.filters import AmongValues, Compare, Filter, Query, Some, by_keys
+from planetlab.filters import Compare, Filter, Query, Some, by_keys
 from planetlab.methods import Api, Role
 from planetlab.records.persons import PERSON, SESSION
 from planetlab.registry.store import Row, Store
@@ -79,9 +80,9 @@ def GetSessions(call: Call, session_filter: SessionFilter = None) -> Sessions:
     if isinstance(session_filter, Query):
         asked = session_filter
     elif session_filter is not None:
-        people = tuple(key for key in session_filter if isinstance(key, int))
+        people = [key for key in session_filter if isinstance(key, int)]
         keys = [key for key in session_filter if isinstance(key, str)]
-        asked = Query(Some((AmongValues("person_id", people), by_keys(SESSION, keys))))
+        asked = Query(Some((comparing.any_of(SESSION.field("person_id"), "=", people), by_keys(SESSION, keys))))
     alive = Compare("expires", ">", int(call.now))
     return call.store.rows(SESSION, asked.also(alive))
 
