@@ -6,11 +6,10 @@ from typing import Annotated, Any
 from mgmt_authority import interfaces
 from mgmt_authority.methods.interfaces import UpdateInterface
 from planetlab.both import forms, getting, hrns, rights, tagging, writing
-from planetlab.both.callers import NodeCaller, PersonCaller, slices_of, slices_on
 from planetlab.both.methods.sites import SiteKey
 from planetlab.both.methods.sites import ours as our_site
 from planetlab.calls import Call
-from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Not, Some, both, by_keys, query
+from planetlab.filters import Compare, Condition, HasAny, Not, Some, both, by_keys, query
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import CONF_FILE, INTERFACE, NODE
 from planetlab.records.sites import SITE
@@ -42,34 +41,13 @@ NodeChanges = Annotated[
 ]
 
 
-def seen(call: Call) -> Condition:
-    """Who is no admin does not see a node with a whitelist, unless at its site or in a slice on the list."""
-    if call.is_admin:
-        return ALL
-    open_to_all: Condition = HasAny("slice_ids_whitelist", ())
-    mine = _slices(call)
-    more: list[Condition] = [HasAny("slice_ids_whitelist", mine)] if mine else []
-    if isinstance(call.caller, PersonCaller) and call.caller.site_ids:
-        more.append(AmongValues("site_id", call.caller.site_ids))
-    elif isinstance(call.caller, NodeCaller):
-        more.append(AmongValues("site_id", (call.caller.site_id,)))
-    return Some((open_to_all, *more))
-
-
 def whitelisted(call: Call) -> Condition:
     """Nodes that have a whitelist; who is no admin sees those that list an own slice."""
     has_one = Not(HasAny("slice_ids_whitelist", ()))
     if call.is_admin:
         return has_one
-    mine = _slices(call)
+    mine = rights.own_slices(call)
     return HasAny("slice_ids_whitelist", mine) if mine else both(has_one, Some())
-
-
-def _slices(call: Call) -> tuple[int, ...]:
-    """The slices that a person is in, or that are on a node."""
-    if isinstance(call.caller, PersonCaller):
-        return tuple(slices_of(call.store, call.caller))
-    return tuple(slices_on(call.store, call.caller)) if isinstance(call.caller, NodeCaller) else ()
 
 
 _ANYBODY = (Role.ADMIN, Role.PI, Role.USER, Role.TECH, Role.NODE, Role.ANONYMOUS)
@@ -82,7 +60,7 @@ getting.declare(
         forms.wanted(NODE, scalars="string int"),
         "node_filter",
         "List nodes: all, those named by number or host name, or those that fit a filter. Keys are for admins only.",
-        narrow=seen,
+        narrow=rights.seen_nodes,
         example=([{"boot_state": "boot"}], ["node_id", "hostname"]),
     ),
 )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from planetlab.both.callers import NodeCaller, PersonCaller
+from planetlab.both.callers import NodeCaller, PersonCaller, slices_of, slices_on
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
+from planetlab.filters import ALL, AmongValues, Condition, HasAny, Some
 from planetlab.methods import Role
 from planetlab.records.persons import PERSON
 from planetlab.registry.store import Row
@@ -78,6 +79,27 @@ def must_fit_whitelist(call: Call, one: Row, node: Row, new: bool = True) -> Non
     listed = node["slice_ids_whitelist"]
     if new and listed and one["slice_id"] not in listed and not at_site(call, node["site_id"]):
         raise BadArgument(f"slice {one['name']} is not on the whitelist of {node['hostname']}")
+
+
+def own_slices(call: Call) -> tuple[int, ...]:
+    """The slices that a person is in, or that are on a node."""
+    if isinstance(call.caller, PersonCaller):
+        return tuple(slices_of(call.store, call.caller))
+    return tuple(slices_on(call.store, call.caller)) if isinstance(call.caller, NodeCaller) else ()
+
+
+def seen_nodes(call: Call) -> Condition:
+    """Who is no admin does not see a node with a whitelist, unless at its site or in a slice on the list."""
+    if call.is_admin:
+        return ALL
+    open_to_all: Condition = HasAny("slice_ids_whitelist", ())
+    mine = own_slices(call)
+    more: list[Condition] = [HasAny("slice_ids_whitelist", mine)] if mine else []
+    if isinstance(call.caller, PersonCaller) and call.caller.site_ids:
+        more.append(AmongValues("site_id", call.caller.site_ids))
+    elif isinstance(call.caller, NodeCaller):
+        more.append(AmongValues("site_id", (call.caller.site_id,)))
+    return Some((open_to_all, *more))
 
 
 def strongest(roles: tuple[int, ...]) -> int:
