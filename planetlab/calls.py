@@ -18,7 +18,7 @@ class Call:
     """Who calls, when (seconds since the epoch), by what, and the records at hand.
 
     ``caller`` is a word of the service that greeted: a person, a node, a peer, a slice, or None for nobody.
-    ``session`` is the session key that the auth struct held, if any.
+    ``session`` is what the auth struct held under this name, if anything: a session's key where that is how it calls.
     """
 
     caller: Any
@@ -28,7 +28,7 @@ class Call:
     method: str = ""
     address: str = ""
     auth_method: str = ""
-    session: str = ""
+    session: Any = None
 
     def must(self, allowed: bool, why: str) -> None:
         """Go on if ``allowed``; else `Forbidden`, saying ``why``."""

@@ -169,7 +169,7 @@ def _compared(said: Field, prefixes: str, how: str, value: Any) -> Condition:
 def _must_fit(said: Field, value: Any, path: str) -> None:
     """Refuse what is neither of the field's type nor an array of it."""
     plain: Shape = Of(said.kind, min=said.min, max=said.max, nil=said.nil)
-    if not said.links:
+    if not said.links or said.as_one:
         (ListOf((plain,)) if isinstance(value, list) else plain).read(value, path)
         return
     lists = isinstance(value, list) and any(isinstance(each, list) for each in value)

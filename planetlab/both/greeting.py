@@ -73,10 +73,7 @@ class Greeter:
             return Call(None, frozenset(), store, store.now, method.name, address)
         kind, auth = _read(method, args[0])
         caller, roles = self._recognise(kind, auth, method, args[1:], store, address)
-        session = auth.get("session", "")
-        if not isinstance(session, str):
-            raise BadArgument("expected string", "auth['session']")
-        return Call(caller, roles, store, store.now, method.name, address, kind, session)
+        return Call(caller, roles, store, store.now, method.name, address, kind, auth.get("session"))
 
     def _recognise(
         self, kind: str, auth: dict[str, Any], method: Method, args: tuple[Any, ...], store: Store, address: str

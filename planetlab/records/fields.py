@@ -28,7 +28,8 @@ class Field:
     list that a value must be in; ``rule`` brings a value into the kept form. ``unique`` holds among live rows, and with
     ``per_origin`` among ours only: a peer may know the same person. ``only_admin`` fields are left out of
     what others see; ``never`` ones out of every answer. A filter may ask for an ``or_text`` one by text, too, which is
-    compared as the database reads it.
+    compared as the database reads it. A list field that is ``as_one`` is declared as one value, as the original has
+    two of them: a filter without a prefix takes it so.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Field:
     only_admin: bool = False
     never: bool = False
     or_text: bool = False
+    as_one: bool = False
     default: Any = None
 
     @property

@@ -139,7 +139,9 @@ FILTERS = (
     Row("admin", "GetSites", ({"latitude": 1},), WRONG),
     Row("admin", "GetSites", ({"<latitude": 1.5}, ["site_id"]), []),
     Row("admin", "GetEvents", ({"auth_type": "none"},), []),
-    Row("admin", "GetConfFiles", ({"node_ids": 1},), WRONG),
+    Row("admin", "GetConfFiles", ({"node_ids": 1},), DB),
+    Row("admin", "GetConfFiles", ({"node_ids": "x"},), WRONG),
+    Row("admin", "GetConfFiles", ({"nodegroup_ids": []},), []),
     Row("admin", "GetConfFiles", ({"node_ids": [1]},), DB),
     Row("admin", "GetConfFiles", ({"|nodegroup_ids": [1]},), []),
     # behind a prefix values are compared as the database reads them, whatever their type

@@ -100,6 +100,11 @@ class Sessions(SynchronousTestCase):
         key = self.world.call("GetSession", self.world.pi)
         self.assertEqual(key, self.world.call("GetSession", self.session(key)))
 
+    def test_what_else_is_called_session_in_a_struct_is_no_hindrance_and_given_back(self) -> None:
+        for said in (5, "", "no key"):
+            self.assertEqual(1, self.world.call("AuthCheck", {**self.world.pi, "session": said}))
+            self.assertEqual(said, self.world.call("GetSession", {**self.world.pi, "session": said}))
+
     def test_a_session_in_the_past_is_refused(self) -> None:
         self.assertEqual(102, self.world.refused("GetSession", self.world.pi, -5)[0])
 

@@ -47,7 +47,7 @@ def GetSession(call: Call, expires: Life = None) -> SessionKey:
     A person's lasts 24 hours, or ``expires`` seconds; a node's lasts until its next one. Who calls with a session gets
     that session back.
     """
-    if call.session:
+    if call.session is not None:  # whatever it is, as the original had it
         return call.session
     if isinstance(call.caller, NodeCaller):
         return for_node(call.store, call.caller.node_id)
