@@ -48,7 +48,6 @@ def VerifyPerson(
     _must_be(person, verification_key)
     call.store.update(PERSON, person["person_id"], {"verification_key": None, "verification_expires": None})
     _tell_pis(call, person)
-    call.store.note(f"Person {person['person_id']} verified", Person=person["person_id"])
     return 1
 
 
@@ -77,7 +76,7 @@ def ResetPassword(
     call.store.update(PERSON, person["person_id"], changes)
     values = {**_about(call, person, ""), "password": password}
     mails.from_template(call.store, "Password reset", [person["email"]], values)
-    call.store.note(f"Person {person['person_id']} password reset", Person=person["person_id"])
+    call.store.note("Password reset", Person=person["person_id"])
     return 1
 
 
@@ -107,7 +106,7 @@ def _ask(call: Call, person: Row, message: str, until: int | None) -> None:
     over = int(call.now) + DAY if until is None else until
     call.store.update(PERSON, person["person_id"], {"verification_key": key, "verification_expires": over})
     mails.from_template(call.store, message, [person["email"]], _about(call, person, key))
-    call.store.note(f"Person {person['person_id']}: {message}", Person=person["person_id"])
+    call.store.note(message, Person=person["person_id"])
 
 
 def _tell_pis(call: Call, person: Row) -> None:
@@ -125,6 +124,7 @@ def _tell_pis(call: Call, person: Row) -> None:
     }
     message = "New PI account" if is_pi else "New account"
     mails.from_template(call.store, message, to, values, copies=[person["email"]])
+    call.store.note(message, Person=person["person_id"])
 
 
 def _about(call: Call, person: Row, key: str) -> dict[str, str]:

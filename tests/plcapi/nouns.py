@@ -19,7 +19,7 @@ class Noun:
     """``before`` are the arguments of Add before the struct; ``least`` is what a new one must say.
 
     ``special`` gives values of fields with a form of their own; those are not stretched to their limits.
-    ``silent`` fields are taken and not written.
+    ``silent`` fields are taken and not written. ``record`` is its name where Add says more than Update and Delete do.
     """
 
     one: str
@@ -28,7 +28,6 @@ class Noun:
     before: tuple[Any, ...] = ()
     special: dict[str, Any] = field(factory=dict)
     silent: str = ""
-    updates: bool = True
     record: str = ""
 
     @property
@@ -40,12 +39,20 @@ class Noun:
     @property
     def changes(self) -> dict[str, Shape]:
         """The scalar members of the struct that Update takes."""
-        if not self.updates:
-            return {}
-        members: dict[str, Shape] = getattr(whole[f"Update{self.one}"].accepts[-1].shape, "members", {})
+        members: dict[str, Shape] = getattr(whole[self.update].accepts[-1].shape, "members", {})
         return {
             name: shape for name, shape in members.items() if isinstance(shape, Of) and name not in self.silent.split()
         }
+
+    @property
+    def update(self) -> str:
+        """The method that changes one."""
+        return f"Update{self.record or self.one}"
+
+    @property
+    def delete(self) -> str:
+        """The method that deletes one."""
+        return f"Delete{self.record or self.one}"
 
     @property
     def key(self) -> str:
@@ -74,7 +81,7 @@ def values(noun: Noun, name: str, shape: Shape) -> "some.SearchStrategy[Any]":
     assert isinstance(shape, Of), (noun.one, name, shape)
     kinds: dict[type, some.SearchStrategy[Any]] = {
         bool: some.booleans(),
-        int: some.integers(int(shape.min or 0), int(shape.max or INT)),
+        int: some.integers(int(-INT - 1 if shape.min is None else shape.min), int(shape.max or INT)),
         float: some.floats(shape.min, shape.max, allow_nan=False),
         str: text_of(int(shape.max or 3000)),
     }
@@ -123,9 +130,8 @@ NOUNS = (
     Noun("Slice", "Slices", {"name": "princeton_brand"},
          special={"name": ["princeton_b.C_9", "princeton_" + "z" * 54], "instantiation": ["delegated", "nm-controller"],
                   "expires": [1_600_000_001, 1_600_500_000], "initscript": "start"}),
-    Noun("SiteAddress", "Addresses",
-         {"line1": "a", "city": "b", "state": "c", "postalcode": "d", "country": "e"}, ("princeton",),
-         updates=False, record="Address"),
+    Noun("SiteAddress", "Addresses", {"line1": "a", "city": "b", "state": "c", "postalcode": "d", "country": "e"},
+         ("princeton",), record="Address"),
     Noun("AddressType", "AddressTypes", {"name": "n"}, special={"name": ["é" * 10, "x"]}),
     Noun("ConfFile", "ConfFiles", {"source": "s", "dest": "d"}),
     Noun("InitScript", "InitScripts", {"name": "n", "script": "s"}, special={"name": ["é" * 127, "x"]}),
@@ -138,5 +144,5 @@ NOUNS = (
     Noun("Peer", "Peers", {"peername": "p", "peer_url": "https://p/"},
          special={"peername": ["x", "é" * 99], "peer_url": ["https://é/x/", "https://q/"]}),
     Noun("PersonKey", "Keys", {"key_type": "ssh", "key": KEY}, (Id("member_id"),),
-         special={"key_type": "ssh", "key": [KEY + "=" * (4096 - len(KEY)), KEY]}, updates=False, record="Key"),
+         special={"key_type": "ssh", "key": [KEY + "=" * (4096 - len(KEY)), KEY]}, record="Key"),
 )  # fmt: skip

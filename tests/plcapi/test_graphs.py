@@ -92,12 +92,6 @@ class Graphs(SynchronousTestCase):
         for name, value in row.items():
             self.assertEqual(type(expected[name]), type(value), name)
 
-    def update(self, noun: Noun) -> str:
-        return {"SiteAddress": "UpdateAddress", "PersonKey": "UpdateKey"}.get(noun.one, f"Update{noun.one}")
-
-    def delete(self, noun: Noun) -> str:
-        return {"SiteAddress": "DeleteAddress", "PersonKey": "DeleteKey"}.get(noun.one, f"Delete{noun.one}")
-
     def whole_life(self, noun: Noun, new: dict[str, Any], changes: dict[str, Any]) -> None:
         self.campus.fresh()
         new = self.campus.value(paired({**noun.least, **new}))
@@ -110,16 +104,14 @@ class Graphs(SynchronousTestCase):
         for name, value in row.items():
             if name != "pcu_protocol_types":
                 self.assertTrue(fits(record.field(name), value), (noun.one, name, value))
-        if noun.updates:
-            self.assertEqual(1, self.campus.call(self.update(noun), ADMIN, number, changes))
-            named = {"hostname", "site_id", "email", "login_base"} & changes.keys()  # these make a new name
-            old = {name: value for name, value in told_back(noun, new).items() if name != "hrn" or not named}
-            self.must_say(noun, number, {**old, **told_back(noun, changes)})
-        self.assertEqual(1, self.campus.call(self.delete(noun), ADMIN, number))
+        self.assertEqual(1, self.campus.call(noun.update, ADMIN, number, changes))
+        named = {"hostname", "site_id", "email", "login_base"} & changes.keys()  # these make a new name
+        old = {name: value for name, value in told_back(noun, new).items() if name != "hrn" or not named}
+        self.must_say(noun, number, {**old, **told_back(noun, changes)})
+        self.assertEqual(1, self.campus.call(noun.delete, ADMIN, number))
         self.assertEqual([], self.campus.call(f"Get{noun.plural}", ADMIN, {noun.key: number}))
-        self.assertEqual(102, self.code(self.delete(noun), number))
-        if noun.updates:
-            self.assertEqual(102, self.code(self.update(noun), number, {}))
+        self.assertEqual(102, self.code(noun.delete, number))
+        self.assertEqual(102, self.code(noun.update, number, {}))
         self.assertEqual(number + 1, self.added(noun, new))
 
     def test_what_is_added_and_changed_is_told_until_it_is_deleted(self) -> None:
@@ -138,11 +130,11 @@ class Graphs(SynchronousTestCase):
             self.campus.fresh()
             number = self.added(noun, noun.least)
             before = self.told(noun, number)
-            for name, shape in (noun.changes or noun.fields).items():
+            for name, shape in noun.changes.items():
                 assert isinstance(shape, Of)
                 for value in wrong(shape):
-                    code = self.code(self.update(noun), number, {name: value})
-                    self.assertEqual(102, code, f"{self.update(noun)} {name}={value!r:.60}")
+                    code = self.code(noun.update, number, {name: value})
+                    self.assertEqual(102, code, f"{noun.update} {name}={value!r:.60}")
             self.assertEqual(before, self.told(noun, number))
 
     def test_what_is_not_said_has_its_default(self) -> None:
@@ -174,7 +166,7 @@ class Graphs(SynchronousTestCase):
             for name, shape in noun.changes.items():
                 if isinstance(shape, Of) and shape.kind is int and name != "expires":  # which lies in the past
                     value = name != "bwlimit"  # whose rule, asked first, refuses 1
-                    self.assertEqual(106, self.code(self.update(noun), number, {name: value}), f"{noun.one} {name}")
+                    self.assertEqual(106, self.code(noun.update, number, {name: value}), f"{noun.one} {name}")
 
 
 def told_back(noun: Noun, said: dict[str, Any]) -> dict[str, Any]:

@@ -137,6 +137,14 @@ class Halves(OnDisk):
         self.call(slice_half, sa.api, "DeleteSite", ADMIN, site)
         self.assertEqual([], self.call(management, ma.api, "GetNodes", ADMIN))
 
+    def test_whom_the_management_half_puts_into_a_site_gets_a_name_of_it(self) -> None:
+        slice_half, management = self.desk("slice"), self.desk("management")
+        site = self.call(slice_half, sa.api, "AddSite", ADMIN, X)
+        person = {"email": "one@x.example", "first_name": "O", "last_name": "N"}
+        number = self.call(slice_half, sa.api, "AddPerson", ADMIN, person)
+        self.call(management, ma.api, "UpdateSite", ADMIN, site, {"persons": [number]})
+        self.assertEqual("plc.x.one", self.call(slice_half, sa.api, "GetPersonHrn", ADMIN, number))
+
     def test_a_reader_cannot_write_even_if_it_tried(self) -> None:
         connection = opening.connect(self.path, "slice", reads_only=True)
         self.addCleanup(connection.close)
