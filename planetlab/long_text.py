@@ -6,6 +6,7 @@ sent is its file's position, which all who have the file share: one that sends i
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -15,15 +16,15 @@ STRETCH = 1 << 17  # octets that are sent at once
 class LongText:
     """The first ``length`` octets of the file ``descriptor``, which is closed with it; it shall not change any more.
 
-    ``hand_over``, where there is one, has another process send it to the socket of a number, which may stop before the
-    end; it gives a Deferred that fires when that process has let go of both.
+    ``hand_over``, where there is one, has another process send it to a socket, which may stop before the end; it gives
+    a Deferred that fires when that process has let go of both.
     """
 
     __slots__ = ("_descriptor", "_length", "hand_over")
 
     def __init__(self, descriptor: int, length: int) -> None:
         self._descriptor, self._length = descriptor, length
-        self.hand_over: Callable[[LongText, int], Any] | None = None
+        self.hand_over: Callable[[LongText, socket.socket], Any] | None = None
 
     def __len__(self) -> int:
         return self._length
@@ -45,9 +46,9 @@ class LongText:
         """Whether `send`, in whichever process, has come to its end; so it has where it was closed after that."""
         return self._descriptor < 0 or os.lseek(self._descriptor, 0, os.SEEK_CUR) >= self._length
 
-    def send(self, socket: int) -> None:
-        """Send the next of it. Raises `OSError`: a full socket's, or that it is not as long as was said."""
-        if not send(socket, self._descriptor) and not self.is_sent:
+    def send(self, to: int) -> None:
+        """Send the next of it to a socket. Raises `OSError`: a full one's, or that it is not as long as was said."""
+        if not send(to, self._descriptor) and not self.is_sent:
             raise OSError(f"a text of {self._length} octets is shorter than that")
 
     def close(self) -> None:
@@ -61,6 +62,6 @@ class LongText:
         self.close()
 
 
-def send(socket: int, descriptor: int) -> int:
-    """Send the next octets of a file from its position on; how many, 0 at its end. Raises `OSError`."""
-    return os.sendfile(socket, descriptor, None, STRETCH)  # from its position on
+def send(to: int, descriptor: int) -> int:
+    """Send a socket the next octets of a file from its position on; how many, 0 at its end. Raises `OSError`."""
+    return os.sendfile(to, descriptor, None, STRETCH)  # from its position on

@@ -74,23 +74,19 @@ class _Outflow:
             self._transport.startWriting()
         elif self._handed:
             return  # as when the connection shall end after this; who has it goes on
-        elif self._text.hand_over is None or not self._hand_over():
+        elif self._text.hand_over is not None:
+            self._hand_over()
+        else:
             self._go_on()
 
-    def _hand_over(self) -> bool:
-        """Whether another process was asked to send it. It gets a copy: ours may end, its number be another's."""
+    def _hand_over(self) -> None:
+        """Have another process send it."""
         hand_over, self._text.hand_over = self._text.hand_over, None
-        try:
-            copy = self._connection.dup()
-        except OSError:  # so many files are open
-            return False
         assert hand_over is not None, "who calls looked"
         self._handed = True
-        hand_over(self._text, copy.fileno()).addBoth(self._handed_back, copy)
-        return True
+        hand_over(self._text, self._connection).addBoth(self._handed_back)
 
-    def _handed_back(self, result: Any, copy: socket.socket) -> None:
-        copy.close()
+    def _handed_back(self, result: Any) -> None:
         self._handed = False
         if isinstance(result, Failure):
             _log.failure("a long answer was not sent by another process", result)

@@ -27,8 +27,8 @@ from planetlab.failpoints import NAMES, failpoint
 from planetlab.long_text import LongText
 from planetlab.methods import Method
 from planetlab.registry import answers, events
-from planetlab.registry.lister import Lister, Lost
 from planetlab.registry.listing import Listing
+from planetlab.registry.listings import Listings, Lost
 from planetlab.registry.opening import Connection, connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
@@ -84,7 +84,9 @@ class Desk:
         self._readers = ThreadPool(READERS, READERS, "registry-readers")
         self._slow = ThreadPool(0, 1, "passwords")
         self._asking = ThreadPool(0, 1, "registry-listings")
-        self.lister = None if self._shared or reactor is None else Lister(path)
+        self.lister = None
+        if reactor is not None and not self._shared:
+            self.lister = Listings(path, reactor, lambda work: self._in(self._asking, work))
         self._opened: list[Connection] = []
         self.failed_node: Callable[[Store, FailedNode], None] | None = None
 
@@ -196,30 +198,24 @@ class Desk:
         return self._as_writer(method, thunk, written)
 
     def _listed(self, answer: Any) -> Any:
-        return self._in(self._asking, lambda: self._list(answer)) if isinstance(answer, Listing) else answer
-
-    def _list(self, listing: Listing) -> Written:
-        """The listing as the other process writes it; written here when that is lost."""
+        if not isinstance(answer, Listing):
+            return answer
         assert self.lister is not None, "only who has a lister passes listings on"
-        try:
-            text = self.lister.ask(listing)
-            text.hand_over = self._send
-            return Written([text])
-        except Lost as why:
-            log.warn("a listing of {record} is written here: {why}", record=listing.record, why=why)
-        return self._read(lambda: Written(listing.written(self._local.store.db, keeps=True)))
+        return self.lister.ask(answer).addCallbacks(self._theirs, self._ours, errbackArgs=(answer,))
 
-    def _send(self, text: LongText, to: int) -> "Deferred[None]":
-        """Have the process that wrote a text send it to a socket."""
+    def _theirs(self, text: LongText) -> Written:
         assert self.lister is not None, "it wrote the text"
-        lister = self.lister
+        text.hand_over = self.lister.send
+        return Written([text])
 
-        def work() -> None:
-            lister.send(text, to)
-            if text.is_sent:
-                text.close()  # here, for to give megabytes back takes a while
-
-        return self._in(self._asking, work)
+    def _ours(self, failure: Failure, listing: Listing) -> "Deferred[Written]":
+        """A listing that the other process did not write, written here."""
+        failure.trap(Lost)
+        log.warn("a listing of {record} is written here: {why}", record=listing.record, why=failure.getErrorMessage())
+        return self._in(
+            self._asking,
+            lambda: self._read(lambda: Written(listing.written(self._local.store.db, keeps=True))),
+        )
 
     def _check(self, slow: SlowPassword) -> None:
         now = self._clock.now()

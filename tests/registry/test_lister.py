@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
 
 from mgmt_authority import service as ma
 from planetlab.both.desk import READERS, Desk
@@ -24,14 +25,13 @@ from planetlab.both.greeting import Greeter
 from planetlab.calls import dispatch
 from planetlab.clock import SetClock
 from planetlab.errors import PlanetLabError
-from planetlab.filters import ALL, Compare, Query
+from planetlab.filters import ALL, AmongValues, Compare, Query
 from planetlab.long_text import LongText
 from planetlab.names import Hrn
 from planetlab.records.nodes import NODE
 from planetlab.records.sites import SITE
-from planetlab.registry import lister as lister_module
-from planetlab.registry.lister import Lister, Lost
 from planetlab.registry.listing import Listing
+from planetlab.registry.listings import Listings, Lost
 from planetlab.registry.opening import connect
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import FEW, Store
@@ -43,15 +43,6 @@ PLC = Plc(hrn=Hrn.parse("plc"))
 MANY = FEW + 20
 PATIENCE = 60.0  # seconds that a machine may take for what takes a moment
 TREE = Path(__file__).parents[2]
-
-
-def until(holds: Callable[[], bool], says: str) -> None:
-    """Wait for what another process does."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {PATIENCE} s: {says}")
-        time.sleep(0.01)
 
 
 def runs(pid: int) -> bool:
@@ -80,80 +71,96 @@ def registry(folder: str) -> str:
     return path
 
 
-class TheProcess(SynchronousTestCase):
+async def until(holds: Callable[[], bool], says: str) -> None:
+    """Wait for what another process does."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {PATIENCE} s: {says}")
+        await deferLater(reactor, 0.01)
+
+
+class TheProcess(TestCase):
+    timeout = 120
+
     def setUp(self) -> None:
         self.path = registry(self.mktemp())
-        self.lister = self.begun()
+        self.listings = self.begun()
 
-    def begun(self, **more: Any) -> Lister:
-        lister = Lister(self.path, **more)
-        self.addCleanup(lister.stop)
-        return lister
+    def begun(self, **more: Any) -> Listings:
+        listings = Listings(self.path, reactor, deferToThread, **more)
+        self.addCleanup(listings.stop)
+        return listings
 
     def nodes(self, *fields: str, query: Query | None = None) -> Listing:
         return Listing("Node", query or Query(ALL), fields or NODE.names(), NOW)
 
-    def rows(self, lister: Lister, listing: Listing) -> list[dict[str, Any]]:
-        rows = loads_answer(dumps_answer(Written([lister.ask(listing)])))
+    async def rows(self, listings: Listings, listing: Listing) -> list[dict[str, Any]]:
+        rows = loads_answer(dumps_answer(Written([await listings.ask(listing)])))
         assert isinstance(rows, list)
         return rows
 
-    def pid(self) -> int:
-        pid = self.lister.pid
+    async def first(self, listings: Listings | None = None) -> int:
+        """The number of a process that has begun to answer."""
+        listings = listings or self.listings
+        await soon(listings, self.nodes("hostname"))
+        pid = listings.pid
         assert pid is not None
         return pid
 
-    def test_it_writes_what_is_written_here(self) -> None:
+    async def test_it_writes_what_is_written_here(self) -> None:
         db = connect(self.path, "slice", reads_only=True)
         self.addCleanup(db.close)
         for record, fields in ((NODE, NODE.names()), (SITE, SITE.names()), (SITE, ("name", "is_public")), (SITE, ())):
             for query in (Query(ALL), Query(Compare(record.key, ">", 3), sort=((record.key, True),), limit=70)):
                 listing = Listing(record.name, query, tuple(fields), NOW)
                 here = dumps_answer(Store(db, NOW, PLC, reads_only=True).rows(record, query, fields))
-                self.assertEqual(here, dumps_answer(Written([self.lister.ask(listing)])))
+                self.assertEqual(here, dumps_answer(Written([await self.listings.ask(listing)])))
 
-    def test_what_was_committed_before_it_was_asked_is_in_its_answer(self) -> None:
+    async def test_a_question_may_be_long(self) -> None:
+        numbers = tuple(range(2, 100_000))
+        listing = self.nodes("hostname", query=Query(AmongValues("node_id", numbers)))
+        self.assertEqual(MANY - 1, len(await self.rows(self.listings, listing)))
+
+    async def test_what_was_committed_before_it_was_asked_is_in_its_answer(self) -> None:
         writer = connect(self.path, "both")
         self.addCleanup(writer.close)
         for number in range(20):
             writer.execute("UPDATE nodes SET model = ? WHERE node_id = 7", [f"model {number}"])
-            (row,) = self.rows(self.lister, self.nodes("model", query=Query(Compare("node_id", "=", 7))))
+            (row,) = await self.rows(self.listings, self.nodes("model", query=Query(Compare("node_id", "=", 7))))
             self.assertEqual({"model": f"model {number}"}, row)
 
-    def test_one_that_was_killed_is_followed_by_another(self) -> None:
-        self.lister.ask(self.nodes())
-        first = self.pid()
+    async def test_one_that_was_killed_is_followed_by_another(self) -> None:
+        first = await self.first()
         os.kill(first, signal.SIGKILL)
-        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
-        self.assertNotEqual(first, self.pid())
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
+        self.assertNotEqual(first, self.listings.pid)
 
-    def test_one_without_work_ends_and_another_takes_its_place(self) -> None:
-        lister = self.begun(idle=1)
-        lister.ask(self.nodes())
-        first = lister.pid
-        assert first is not None
-        until(lambda: not runs(first), "the end of a process without work")
-        self.assertEqual(MANY, len(self.rows(lister, self.nodes("hostname"))))
+    async def test_one_without_work_ends_and_another_takes_its_place(self) -> None:
+        listings = self.begun(idle=1)
+        first = await self.first(listings)
+        await until(lambda: not runs(first), "the end of a process without work")
+        self.assertEqual(MANY, len(await self.rows(listings, self.nodes("hostname"))))
 
-    def test_what_it_cannot_write_is_told_and_it_goes_on(self) -> None:
-        self.lister.ask(self.nodes())
-        first = self.pid()
+    async def test_what_it_cannot_write_is_told_and_it_goes_on(self) -> None:
+        first = await self.first()
         writer = connect(self.path, "both")
         self.addCleanup(writer.close)
         writer.execute("UPDATE nodes SET last_contact = ? WHERE node_id = 7", [2**40])
-        why = str(self.assertRaises(Lost, self.lister.ask, self.nodes()))
-        self.assertEqual(f"OverflowError: int exceeds XML-RPC limits: {2**40}", why)
-        self.assertEqual((MANY, first), (len(self.rows(self.lister, self.nodes("hostname"))), self.pid()))
+        with self.assertRaises(Lost) as lost:
+            await self.listings.ask(self.nodes())
+        self.assertEqual(f"OverflowError: int exceeds XML-RPC limits: {2**40}", str(lost.exception))
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
+        self.assertEqual(first, self.listings.pid)
 
-    def test_one_that_is_silent_is_given_up_and_ended(self) -> None:
-        lister = self.begun(patience=1)
-        soon(lister, self.nodes())
-        first = lister.pid
-        assert first is not None
+    async def test_one_that_is_silent_is_given_up_and_ended(self) -> None:
+        listings = self.begun(patience=1)
+        first = await self.first(listings)
         os.kill(first, signal.SIGSTOP)
-        why = str(self.assertRaises(Lost, lister.ask, self.nodes()))
-        self.assertEqual("no octet came for 1 s", why)
-        self.assertFalse(runs(first))
+        with self.assertRaises(Lost) as lost:
+            await listings.ask(self.nodes())
+        self.assertEqual("no answer came for 1 s", str(lost.exception))
+        await until(lambda: not runs(first), "the end of a process that was silent")
 
     def both_ends(self) -> tuple[socket.socket, socket.socket]:
         """A connection as an authority has it, which never waits, and its reader's end."""
@@ -173,136 +180,135 @@ class TheProcess(SynchronousTestCase):
             got.append(reader.recv(1 << 20))
         return b"".join(got)
 
-    def test_it_sends_a_text_to_who_reads_it(self) -> None:
+    async def test_it_sends_a_text_to_who_reads_it(self) -> None:
         ours, reader = self.both_ends()
-        text = self.lister.ask(self.nodes("hostname"))
-        self.lister.send(text, ours.fileno())
+        text = await self.listings.ask(self.nodes("hostname"))
+        await self.listings.send(text, ours)
         self.assertTrue(text.is_sent)
         self.assertEqual(text.octets(), self.read_on(text, ours, reader))
 
-    def test_a_text_whose_reader_sleeps_is_left_to_us_where_it_stopped(self) -> None:
+    async def test_a_text_whose_reader_sleeps_is_left_to_us_where_it_stopped(self) -> None:
         ours, reader = self.both_ends()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        text = self.lister.ask(self.nodes())
-        first = self.pid()
-        self.lister.send(text, ours.fileno())
+        first = await self.first()
+        text = await self.listings.ask(self.nodes())
+        await self.listings.send(text, ours)
         self.assertFalse(text.is_sent)
-        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
         self.assertEqual(text.octets(), self.read_on(text, ours, reader))
-        self.assertEqual(first, self.pid())
+        self.assertEqual(first, self.listings.pid)
 
-    def test_a_text_whose_reader_is_gone_is_left_to_us(self) -> None:
+    async def test_a_text_whose_reader_is_gone_is_left_to_us(self) -> None:
         ours, reader = self.both_ends()
-        text = self.lister.ask(self.nodes())
-        first = self.pid()
+        first = await self.first()
+        text = await self.listings.ask(self.nodes())
         reader.close()
-        self.lister.send(text, ours.fileno())
+        await self.listings.send(text, ours)
         self.assertFalse(text.is_sent)
-        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
-        self.assertEqual(first, self.pid())
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
+        self.assertEqual(first, self.listings.pid)
 
-    def test_one_that_ends_or_hangs_while_it_sends_leaves_the_text_to_us(self) -> None:
-        lister = self.begun(patience=1)
+    async def test_what_was_closed_meanwhile_is_nobodys_to_send(self) -> None:
+        ours, reader = self.both_ends()
+        text, other = await self.listings.ask(self.nodes()), await self.listings.ask(self.nodes())
+        text.close()
+        await self.listings.send(text, ours)
+        ours.close()
+        await self.listings.send(other, ours)
+        self.assertEqual((b"", False), (reader.recv(1), other.is_sent))
+
+    async def test_one_that_ends_or_hangs_while_it_sends_leaves_the_text_to_us(self) -> None:
+        listings = self.begun(patience=1)
         for sign in (signal.SIGKILL, signal.SIGSTOP):
-            text = soon(lister, self.nodes())
-            pid = lister.pid
-            assert pid is not None
+            pid = await self.first(listings)
+            text = await soon(listings, self.nodes())
             os.kill(pid, sign)
             ours, reader = self.both_ends()
-            lister.send(text, ours.fileno())
-            self.assertFalse(runs(pid))
+            await listings.send(text, ours)
+            await until(lambda pid=pid: not runs(pid), "its end")  # type: ignore[misc]  # mypy infers no lambda's default
             self.assertEqual(text.octets(), self.read_on(text, ours, reader))
-            lister.send(text, ours.fileno())  # there is no process now, and nothing to send
+            await listings.send(text, ours)  # there is no process now, and nothing to send
 
-    def test_it_keeps_no_file_open_and_neither_do_we(self) -> None:
+    async def test_it_keeps_no_file_open_and_neither_do_we(self) -> None:
         ours, reader = self.both_ends()
 
-        def once() -> tuple[int, int]:
-            text = self.lister.ask(self.nodes("hostname"))
-            self.lister.send(text, ours.fileno())
+        async def once() -> int:
+            text = await self.listings.ask(self.nodes("hostname"))
+            await self.listings.send(text, ours)
             self.assertEqual(text.octets(), self.read_on(text, ours, reader))
             text.close()
-            return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{self.pid()}/fd"))
+            return len(os.listdir("/proc/self/fd"))
 
-        self.assertEqual([once()] * 5, [once() for _ in range(5)])
+        pid = await self.first()
+        before = files_of(pid)
+        ours_before = await once()
+        self.assertEqual([ours_before] * 9, [await once() for _ in range(9)])
+        await until(lambda: files_of(pid) == before, "the files of the texts that were sent are closed")
 
-    def test_where_no_further_file_may_be_open_it_is_lost_and_comes_when_there_is_room(self) -> None:
-        self.lister.ask(self.nodes())
+    async def test_where_no_further_file_may_be_open_it_is_lost_and_comes_when_there_is_room(self) -> None:
+        first = await self.first()
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
-            why = str(self.assertRaises(Lost, self.lister.ask, self.nodes()))
+            with self.assertRaises(Lost) as lost:
+                await self.listings.ask(self.nodes())
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        self.assertEqual("no further file may be open here", why)
-        self.assertEqual(MANY, len(self.rows(self.lister, self.nodes("hostname"))))
+        self.assertIn("no further file may be open here", str(lost.exception))
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
+        self.assertEqual(first, self.listings.pid)
 
-    def test_signals_do_not_cut_what_it_says_short(self) -> None:
-        ours, theirs = socket.socketpair()
-        seen: list[int] = []
-        former = signal.signal(signal.SIGALRM, lambda number, frame: seen.append(number))
-
-        def say() -> None:
-            theirs.sendall(b"half of it,")
-            until(lambda: len(seen) > 3, "signals meanwhile")
-            theirs.sendall(b" and the rest")
-
-        other = threading.Thread(target=say)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-            other.start()
-            self.assertEqual(b"half of it, and the rest", lister_module._taken(ours, 24))
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            other.join()
-            signal.signal(signal.SIGALRM, former)
-            for one in (ours, theirs):
-                one.close()
-
-    def test_it_is_gone_when_it_is_stopped_and_does_not_come_again(self) -> None:
-        self.lister.ask(self.nodes())
-        first = self.pid()
+    async def test_it_is_gone_when_it_is_stopped_and_does_not_come_again(self) -> None:
+        first = await self.first()
         os.kill(first, signal.SIGSTOP)
-        self.lister.stop()
+        waiting = [self.listings.ask(self.nodes()) for _ in range(2)]
+        self.listings.stop()
         self.assertFalse(runs(first))
-        self.assertRaises(Lost, self.lister.ask, self.nodes())
-        self.assertIsNone(self.lister.pid)
+        for one in (*waiting, self.listings.ask(self.nodes())):
+            await self.assertFailure(one, Lost)
+        self.assertIsNone(self.listings.pid)
 
-    def test_it_is_no_business_of_the_keyboards(self) -> None:
-        self.lister.ask(self.nodes())
-        first = self.pid()
+    async def test_it_is_no_business_of_the_keyboards(self) -> None:
+        first = await self.first()
         os.kill(first, signal.SIGINT)
-        self.lister.ask(self.nodes())
-        self.assertEqual(first, self.pid())
+        await self.listings.ask(self.nodes())
+        self.assertEqual(first, self.listings.pid)
 
-    def test_it_ends_with_a_service_that_is_killed(self) -> None:
+    async def test_it_ends_with_a_service_that_is_killed(self) -> None:
         said = {**os.environ, "PYTHONPATH": str(TREE)}
         with subprocess.Popen([sys.executable, "-c", ASKS, self.path], stdout=subprocess.PIPE, env=said) as service:
             assert service.stdout is not None
             pid = int(service.stdout.readline())
             self.assertTrue(runs(pid))
             service.kill()
-        until(lambda: not runs(pid), "the end of a process whose service was killed")
+        await until(lambda: not runs(pid), "the end of a process whose service was killed")
+
+
+def files_of(pid: int) -> int:
+    """How many files a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 ASKS = """
-import sys, time
+import sys
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
 from planetlab.filters import ALL, Query
-from planetlab.registry.lister import Lister
 from planetlab.registry.listing import Listing
-lister = Lister(sys.argv[1])
-lister.ask(Listing("Node", Query(ALL), ("hostname",), 0.0))
-print(lister.pid, flush=True)
-time.sleep(600)
+from planetlab.registry.listings import Listings
+listings = Listings(sys.argv[1], reactor, deferToThread)
+asked = lambda: listings.ask(Listing("Node", Query(ALL), ("hostname",), 0.0))
+reactor.callWhenRunning(lambda: asked().addCallback(lambda text: print(listings.pid, flush=True)))
+reactor.run()
 """
 
 
-def soon(lister: Lister, listing: Listing) -> LongText:
+async def soon(listings: Listings, listing: Listing) -> LongText:
     """The text, of one whose patience may be too short for a process to begin in on a busy machine."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return lister.ask(listing)
+            return await listings.ask(listing)
         except Lost:
             if time.monotonic() > end:
                 raise
