@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from planetlab.both import forms
+from planetlab.both import forms, rights
 from planetlab.both.callers import PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
@@ -90,9 +90,9 @@ def SliceNodesDel(call: Call, slice_name: SliceName, nodes_list: Hostnames) -> i
 
 @api.method(*ALL_THREE, status="deprecated", reads=True)
 def SliceNodesList(call: Call, slice_name: SliceName) -> Hostnames:
-    """List the host names of a slice's nodes; none for a slice that is not there."""
+    """List the host names of a slice's nodes that the caller may see; none for a slice that is not there."""
     one = _live(call.store, slice_name)
-    return [] if one is None else _hostnames(call.store, one)
+    return [] if one is None else _hostnames(call.store, one, rights.seen_nodes(call))
 
 
 @api.method(*TWO, status="deprecated")
@@ -198,8 +198,8 @@ def _live(store: Store, name: str) -> Row | None:
     return store.row(SLICE, both(Compare("name", "=", name), store.live(SLICE)))
 
 
-def _hostnames(store: Store, one: Row) -> list[str]:
-    rows = store.rows(NODE, AmongValues("node_id", tuple(one["node_ids"])), ("hostname",))
+def _hostnames(store: Store, one: Row, seen: Condition = ALL) -> list[str]:
+    rows = store.rows(NODE, both(AmongValues("node_id", tuple(one["node_ids"])), seen), ("hostname",))
     return [row["hostname"] for row in rows]
 
 

@@ -49,6 +49,14 @@ class Scopes(SynchronousTestCase):
         self.campus.call("DeleteSliceFromNodes", ADMIN, CODEEN, [number])
         self.assertEqual(108, self.campus.refused("UpdateSlice", member, CODEEN, {"vref": "f8"})[0])
 
+    def test_a_node_that_is_hidden_from_somebody_is_no_node_of_a_slice_to_him(self) -> None:
+        self.campus.call("AddSliceToNodesWhitelist", ADMIN, CODEEN, [self.campus.ids["node"]])
+        told = {
+            who: self.campus.call("SliceNodesList", self.campus.who[who], CODEEN) for who in ("member", "pi", "user2")
+        }
+        host = ["node1.princeton.example"]
+        self.assertEqual({"member": host, "pi": host, "user2": []}, told)
+
     def test_what_was_so_already_leaves_an_event_too(self) -> None:
         node, person = self.campus.ids["node"], self.campus.ids["member_id"]
         for _ in range(2):
