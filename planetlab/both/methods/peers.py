@@ -148,10 +148,10 @@ def _bound(store: Store, object_type: str, object_id: int, shortname: str) -> tu
     noun = BINDABLE.get(object_type.lower())
     if noun is None:
         raise BadArgument(f"unknown type {object_type!r}; known are {', '.join(BINDABLE)}", "object_type")
-    peer = store.row(PEER, Compare("shortname", "=", shortname.upper()), ("peer_id",))
-    if peer is None:
-        raise NotFound(f"No such peer: {shortname.upper()!r}", "shortname")
-    return noun, store.find(noun.record, object_id, (noun.record.key, "peer_id")), peer
+    found = store.rows(PEER, Compare("shortname", "=", shortname.upper()), ("peer_id",))
+    if len(found) != 1:
+        raise NotFound(f"No such peer: {shortname.upper()!r} is the short name of {len(found)}", "shortname")
+    return noun, store.find(noun.record, object_id, (noun.record.key, "peer_id")), found[0]
 
 
 def shown_of_ours(store: Store, noun: Noun, among: Condition = Every()) -> list[Row]:  # noqa: B008  # frozen
