@@ -34,8 +34,8 @@ def AddInterface(call: Call, node_id_or_hostname: NodeKey, interface_fields: Int
     """Add an interface to a node; the first one is its primary one. PIs and techs do so at their sites."""
     given = interfaces.read(interface_fields)
     node = call.store.find(NODE, node_id_or_hostname, ("node_id", "hostname", "site_id", "peer_id"))
-    writing.must_be_ours(NODE, node)
     rights.must_be_at_site(call, node["site_id"], "add interfaces")
+    writing.must_be_ours(NODE, node)
     return interfaces.make(call, node, given)
 
 
@@ -57,6 +57,6 @@ def DeleteInterface(call: Call, interface_id: InterfaceId) -> int:
 def _own(call: Call, interface_id: int, what: str) -> Row:
     interface: Row = call.store.find(INTERFACE, interface_id)
     node: dict[str, Any] = call.store.find(NODE, interface["node_id"], ("node_id", "site_id", "peer_id"))
-    writing.must_be_ours(NODE, node)
     rights.must_be_at_site(call, node["site_id"], what)
+    writing.must_be_ours(NODE, node)
     return interface

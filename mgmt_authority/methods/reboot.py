@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from mgmt_authority import power
-from mgmt_authority.methods.nodes import ours
 from mgmt_authority.power import Power, Unit
 from planetlab.both import forms, rights
 from planetlab.both.afterwards import afterwards
@@ -27,7 +26,7 @@ def RebootNode(call: Call, node_id_or_hostname: NodeKey) -> int:
 
     The node must have a session (102). The packet goes to its primary address, or where its name leads to.
     """
-    node = ours(call.store, node_id_or_hostname)
+    node = call.store.find(NODE, node_id_or_hostname)
     rights.must_be_at_site(call, node["site_id"], "reboot nodes")
     if not node["session"]:
         raise BadArgument(f"node {node['hostname']} has no session; it must boot once by hand", "node_id_or_hostname")
@@ -49,7 +48,7 @@ def RebootNodeWithPCU(
 
     1, or a text that says what the unit did wrong. Without a unit: 102; with one that has no control here: 109.
     """
-    node = ours(call.store, node_id_or_hostname)
+    node = call.store.find(NODE, node_id_or_hostname)
     rights.must_be_at_site(call, node["site_id"], "reboot nodes")
     units = call.store.rows(PCU, AmongValues("pcu_id", tuple(node["pcu_ids"][:1])))
     if not units:

@@ -299,6 +299,17 @@ class Booting(Outside):
             Row("tech2", "GetBootMedium", (NODE, "generic-iso", ""), DENIED),
         )
 
+    def test_of_a_peers_node_strangers_are_told_first_that_they_are_strangers(self) -> None:
+        far = "far1.princeton.example"
+        for who, code in (("tech", DENIED), ("admin", WRONG)):
+            self.holds(
+                Row(who, "AddInterface", (far, DHCP), code),
+                Row(who, "RebootNode", (far,), code),
+                Row(who, "RebootNodeWithPCU", (far,), code),
+            )
+        for method, *args in (("UpdateNode", {}), ("DeleteNode",), ("GenerateNodeConfFile",)):
+            self.holds(Row("tech", method, (far, *args), WRONG))
+
     def test_an_auth_struct_that_names_no_kind_is_refused_where_only_one_kind_will_do(self) -> None:
         for method in ("BootGetNodeDetails", "AuthCheck"):
             signed = self.campus.signed(self.campus.node_id)

@@ -1,0 +1,59 @@
+"""What nodes and what belongs to them take and refuse; rows stand beside."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.plcapi import rows_hardware as rows
+from tests.plcapi.campus import Campus, Row
+
+
+class Hardware(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.campus = Campus()
+
+    def holds(self, said: tuple[Row, ...]) -> None:
+        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
+
+    def test_what_names_a_thing_is_of_the_right_kind_and_a_boolean_is_the_databases_to_refuse(self) -> None:
+        self.holds(rows.IDENTIFIERS)
+
+    def test_each_field_of_a_node_ends_where_it_ended(self) -> None:
+        self.holds(rows.NODES)
+
+    def test_groups_may_be_called_anything_up_to_fifty_bytes(self) -> None:
+        self.holds(rows.GROUPS)
+
+    def test_what_is_told_of_a_power_unit_may_be_given_back_and_is_not_written(self) -> None:
+        self.holds(rows.UNITS)
+
+    def test_links_are_made_from_either_end(self) -> None:
+        self.holds(rows.LINKS)
+
+    def test_tags_are_written_near_their_thing_and_on_peers_nodes_by_admins(self) -> None:
+        self.holds(rows.TAGS)
+
+    def test_what_a_booting_node_says_is_checked_and_what_it_does_not_say_is_let_be(self) -> None:
+        self.holds(rows.BOOTING)
+
+    def test_a_nodes_session_opens_what_is_for_nodes_until_it_is_deleted(self) -> None:
+        key = self.campus.by_node(self.campus.node_id, "GetSession")
+        auth = {"AuthMethod": "session", "session": key}
+        for method, args, expected in (
+            ("AuthCheck", (), 1), ("GetSession", (), key), ("BootUpdateNode", ({},), 1), ("ReportRunlevel", ({},), 1),
+            ("BootNotifyOwners", ("none", 0, 0, 0), 1), ("SetNodeArch", (rows.NODE, "x"), "x"),
+            ("GetConfFiles", ([],), []),
+        ):  # fmt: skip
+            self.assertEqual(expected, self.campus.call(method, auth, *args), method)
+        for method, args, code in (
+            ("BootGetNodeDetails", (), 102), ("AddNode", ("princeton", {}), 108),
+            ("SetNodeCramfs", (rows.NODE, "x"), 108),
+            ("SetNodeArch", (self.campus.ids["node2"], "x"), 108),
+        ):  # fmt: skip
+            self.assertEqual(code, self.campus.refused(method, auth, *args)[0], method)
+        self.assertEqual(1, self.campus.call("DeleteSession", auth))
+        self.assertEqual(103, self.campus.refused("AuthCheck", auth)[0])
+
+    def test_a_new_session_of_a_node_ends_the_one_before(self) -> None:
+        first = self.campus.by_node(self.campus.node_id, "GetSession")
+        second = self.campus.by_node(self.campus.node_id, "BootGetNodeDetails")["session"]
+        self.assertEqual(103, self.campus.refused("AuthCheck", {"AuthMethod": "session", "session": first})[0])
+        self.assertEqual(1, self.campus.call("AuthCheck", {"AuthMethod": "session", "session": second}))
