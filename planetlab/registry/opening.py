@@ -11,7 +11,7 @@ from typing import Any
 from planetlab.errors import BadSettings
 from planetlab.registry.halves import guard
 
-VERSION = 4
+VERSION = 5
 APPLICATION = 0x706C6664  # "plfd", in the file's header
 SCHEMA = Path(__file__).parent / "schema"
 

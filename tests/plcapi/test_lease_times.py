@@ -71,6 +71,15 @@ class LeaseTimes(SynchronousTestCase):
         )
         self.assertEqual([number], self.told(alive=-5000))
 
+    def test_leases_that_are_over_stand_in_nobodys_way(self) -> None:
+        first, second = (self.add(3600, end)["new_ids"] for end in (7200, 9000))
+        self.assertEqual([1, 1], [len(first), len(second)])
+        told = self.campus.call("UpdateLeases", ADMIN, first, {"t_until": 10_800})
+        self.assertEqual({"updated_ids": first, "errors": []}, told)
+        now = int(NOW) // HOUR * HOUR
+        self.assertEqual([], self.add(now - HOUR, now + 2 * HOUR)["errors"])
+        self.assertEqual(1, len(self.add(now - 2 * HOUR, now + HOUR)["errors"]))
+
     def test_a_time_that_is_none_is_an_error_of_each_lease_that_is_to_move(self) -> None:
         for said in ({"t_from": "soon"}, {"t_until": ""}, {"t_until": "x", "duration": 60}, {"duration": 2**31 - 1}):
             told = self.campus.call("UpdateLeases", ADMIN, [self.lease], said)
