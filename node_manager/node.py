@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from node_manager import limits, loans, pools
+from node_manager import limits, loans, pools, standing
 from node_manager.books import Books
 from node_manager.controllers import Controllers
 from node_manager.converge import strays
@@ -369,30 +369,9 @@ class Node:
 
     def state(self, entry: Entry) -> str:
         """One word for where a sliver is."""
-        found = self.rounds.found.get(entry.record.name)
-        if entry.releasing:
-            return "releasing"
-        if not entry.record.is_sliver:
-            return "account"
-        if not entry.created:
-            return "recorded"
-        if self.now() >= entry.record.expires:
-            return "expired"
-        if found is None:
-            return "making" if not entry.reason else "failed"
-        return str(State.STOPPED if found.state is State.STOPPED else found.state)
+        return standing.word(entry, self.rounds.found.get(entry.record.name), self.now())
 
     def why_not(self, entry: Entry) -> str:
         """Why nobody can be in a sliver now, and who can change that: one sentence; empty when it runs."""
-        if entry.releasing:
-            return "it is being removed"
-        if not entry.record.is_sliver:
-            return ""
-        if not entry.created:
-            return "it is not made; its controller or the slice itself can Create it"
-        if still := self.wishes.why_still(entry, self.now()):
-            return still
-        found = self.rounds.found.get(entry.record.name)
-        if found is not None and found.state is State.RUNNING:
-            return ""
-        return f"it could not be made: {entry.reason}" if entry.reason else "it is being started; ask again"
+        still = self.wishes.why_still(entry, self.now())
+        return standing.why_not(entry, self.rounds.found.get(entry.record.name), still)

@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import define, evolve
 
+from pl_conf import agreeing
 from pl_conf.agents import Agent
 from pl_conf.entries import Lease, digest_of
 from pl_conf.policy import Root
@@ -223,7 +224,7 @@ class Leases:
         self.redeemer.ledger.keep_lease(evolve(lease, keys=keys))
         wish = self.redeemer.ledger.named(dslice.slice_name(lease.slice))
         if lease.bound and wish is not None:
-            await self._settled(self.redeemer.rekey(wish, keys))
+            await self._settled(agreeing.rekey(self.redeemer, wish, keys))
         return 1
 
     async def _settled(self, work: Awaitable[Any]) -> None:

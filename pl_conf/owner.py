@@ -10,6 +10,7 @@ from typing import Any
 from attrs import asdict, define, evolve, fields_dict
 from twisted.logger import Logger
 
+from pl_conf import agreeing
 from pl_conf.entries import Receipt
 from pl_conf.policy import Ceilings, Names, Policy, Root, Window
 from pl_conf.redeem import Redeemer
@@ -125,7 +126,7 @@ class Owner:
 
     async def _apply(self, what: str) -> int:
         await self.settle()
-        changed = await self.redeemer.rebind()
+        changed = await agreeing.rebind(self.redeemer)
         self.reloaded()
         now = self.redeemer.time.wall()
         text = f"policy: {what}; {changed} slivers changed"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from attrs import define, evolve, field
+from attrs import define, field
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
@@ -17,11 +17,10 @@ from pl_conf.admission import Standing, admit, asked, is_redelivery, told, why_s
 from pl_conf.entries import Amounts, Intent, Receipt, Wish, added, amounts_of, digest_of, gone_of
 from pl_conf.figures import TICKETS
 from pl_conf.ledger import Ledger
-from pl_conf.node import NodeManager, Sliver
+from pl_conf.node import NodeManager
 from pl_conf.policy import Policy
 from pl_conf.refusals import NotAdmitted
 from pl_conf.steady import SteadyTime
-from planetlab.ask import each
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import failpoint
 from planetlab.limits import Rates
@@ -30,6 +29,9 @@ from planetlab.tickets import Ticket, Verdict
 
 log = Logger()
 
+BROUGHT = ("push", "node")  # the sources of tickets that somebody carries: to our port, or to the node's interface
+TRANSIENT = ("node-silent", "disk", "paused", "cloned", "too-fast", "clock", "internal")
+"""Refusals that time alone may mend: the same ticket may be taken later."""
 NOTES_RATE, NOTES_BURST = 5.0, 500  # receipts of refusals, per second and at once
 
 
@@ -57,7 +59,7 @@ class Rules(Protocol):
 
 @define
 class Redeemer:
-    """Makes wishes of tickets, and keeps the node manager in agreement with the wishes.
+    """Makes wishes of tickets, and ends them; `pl_conf.agreeing` keeps the node manager in agreement with them.
 
     ``changed`` is told the name and the keys of every slice whose keys changed (None: the slice is gone), and
     ``is_cloned`` says whether another machine seems to be this node: then nothing new is made, what is here stays.
@@ -91,7 +93,7 @@ class Redeemer:
     async def redeem_believed(self, ticket: Ticket, sealed: bytes, source: str, feed: str = "") -> Wish:
         """`redeem`, of bytes from which ``ticket`` was already read."""
         try:
-            async with self._alone(ticket.slice):
+            async with self.alone(ticket.slice):
                 try:
                     return await self._under_lock(ticket, sealed, source, feed)
                 finally:
@@ -169,13 +171,14 @@ class Redeemer:
     async def _take_back(self, number: int, bound: Mapping[str, Any], held: Wish | None) -> None:
         """Leave the node manager as it was before what it refused, since it may have kept a part of it."""
         try:
-            await (self._undo(bound["authority"], bound["name"]) if held is None else self._tell(held))
+            await (self.undo(bound["authority"], bound["name"]) if held is None else self.tell(held))
         except NotAdmitted as refusal:
             log.warn("{slice} is not taken back yet: {text}", slice=bound["name"], text=str(refusal))
         else:
             self.ledger.abandoned(number)
 
-    async def _tell(self, wish: Wish) -> None:
+    async def tell(self, wish: Wish) -> None:
+        """Have the node manager go by what it was told of this wish, once more."""
         await self.manager.instantiate(wish.told)
 
     def standing(self, ticket: Ticket) -> Standing:
@@ -214,7 +217,7 @@ class Redeemer:
     async def release(self, wish: Wish, why: str, deed: str = "deleted", barred: float = 0.0) -> None:
         """End this wish's sliver and remember it, so that its tickets do not bring it back."""
         try:
-            async with self._alone(wish.slice):
+            async with self.alone(wish.slice):
                 now = self.time.wall()
                 current = self.ledger.wish(wish.authority, wish.slice)
                 if current is None or current.rcap != wish.rcap:
@@ -242,127 +245,11 @@ class Redeemer:
         why = why_still(wish.asked, self.rules.policy, self.time.wall(), self.rules.cut.get(wish.digest, ""))
         return {"slice": str(wish.slice), "state": str(told_state["state"]), "why": why or str(told_state["why"])}
 
-    async def recover(self) -> None:
-        """Finish or undo what an earlier run began. Raises nothing: what cannot be settled yet stays in the journal."""
-        for intent in self.ledger.begun():
-            try:
-                await self._settle(intent)
-            except NotAdmitted as refusal:
-                log.warn("{verb} of {slice} waits: {text}", verb=intent.verb, slice=intent.slice, text=str(refusal))
-        for wish in self.ledger.wishes():
-            gone = self.ledger.gone(wish.authority, wish.slice)
-            if gone is not None and gone.bars(wish.issued, wish.expires):
-                log.warn("{slice} was deleted after this copy of the ledger was made; ending it", slice=wish.slice)
-                await self._try_release(wish, gone.why)
-
-    async def _settle(self, intent: Intent) -> None:
-        wish = self.ledger.wish(intent.authority, intent.slice)
-        if intent.verb == "release":
-            if wish is not None:
-                await self.release(wish, intent.why)
-            self.ledger.abandoned(intent.number)
-            return
-        try:
-            await self.redeem(intent.sealed, intent.source, intent.feed)
-        except NotAdmitted as refusal:
-            if refusal.reason.word in TRANSIENT:
-                raise
-            undone = self._undo(str(intent.authority), str(intent.slice)) if wish is None else self._tell(wish)
-            await undone
-        self.ledger.abandoned(intent.number)
-
-    async def _undo(self, authority: str, name: str) -> None:
+    async def undo(self, authority: str, name: str) -> None:
         """Take back what the node manager may have made of a redemption that came to nothing."""
         for sliver in await self.manager.slivers():
             if (sliver.authority, sliver.name) == (authority, name):
                 await self.manager.release(sliver.rcap)
-
-    async def _try_release(self, wish: Wish, why: str, deed: str = "deleted") -> bool:
-        try:
-            await self.release(wish, why, deed)
-        except NotAdmitted as refusal:
-            log.warn("{slice} is not ended yet: {text}", slice=wish.slice, text=str(refusal))
-            return False
-        return True
-
-    async def expire(self) -> int:
-        """End every sliver whose time is over by the steady clock; gives how many."""
-        now = self.time.now()
-        due = [wish for wish in self.ledger.wishes() if wish.expires <= now]
-        ended = [
-            await self._try_release(wish, f"its ticket expired {now - wish.expires:.0f} s ago", "expired")
-            for wish in due
-        ]
-        return sum(ended)
-
-    async def rebind(self) -> int:
-        """Tell the node manager every record that the owner's rules make different now; gives how many."""
-
-        async def one(wish: Wish) -> bool:
-            async with self._alone(wish.slice):
-                return await self._rebind_one(wish)
-
-        outcomes = await each(self.ledger.wishes(), one, at_once=AT_ONCE)
-        for outcome in outcomes:
-            if outcome.error is not None:
-                raise outcome.error
-        return sum(bool(outcome.value) for outcome in outcomes)
-
-    async def _rebind_one(self, seen: Wish) -> bool:
-        wish = self.ledger.wish(seen.authority, seen.slice)
-        if wish is None:
-            return False
-        bound, notes = told(wish.asked, self.rules.policy, self.time.wall(), self.rules.cut.get(wish.digest, ""))
-        if bound == wish.told:
-            return False
-        try:
-            handle = await self.manager.instantiate(bound)
-            self.ledger.rebound(evolve(wish, told=bound, handle=handle))
-        except (NotAdmitted, DatabaseError) as error:
-            log.warn("{slice} keeps its old limits: {text}", slice=wish.slice, text=str(error))
-            return False
-        self.changed(wish.slice, tuple(bound["keys"]))
-        deed = "resumed" if bound["rspec"]["enabled"] and not wish.told["rspec"]["enabled"] else "policy"
-        deed = "paused" if wish.told["rspec"]["enabled"] and not bound["rspec"]["enabled"] else deed
-        self.ledger.note(
-            Receipt(
-                at=self.time.wall(),
-                authority=str(wish.authority),
-                slice=str(wish.slice),
-                source="owner",
-                deed=deed,
-                text="; ".join(notes),
-                digest=wish.digest,
-            )  # fmt: skip
-        )
-        return True
-
-    async def rekey(self, wish: Wish, keys: tuple[str, ...]) -> None:
-        """Replace the keys that let one into a sliver whose ticket does not say them. Raises `NotAdmitted`."""
-        async with self._alone(wish.slice):
-            current = self.ledger.wish(wish.authority, wish.slice)
-            if current is None:
-                raise NotAdmitted("unknown-slice", f"no sliver of {wish.slice} is here")
-            self.ledger.rebound(evolve(current, asked={**current.asked, "keys": list(keys)}))
-            await self._rebind_one(current)
-
-    async def agree(self) -> list[Sliver]:
-        """Tell the node manager what it has lost; gives the slivers it has from here that no wish stands behind."""
-        there = {(sliver.authority, sliver.name): sliver for sliver in await self.manager.slivers()}
-        wishes = {(str(wish.authority), str(wish.slice)): wish for wish in self.ledger.wishes()}
-        for key, wish in wishes.items():
-            found = there.get(key)
-            if found is None or found.rcap != wish.handle:
-                async with self._alone(wish.slice):
-                    current = self.ledger.wish(wish.authority, wish.slice)
-                    if current is None or current.rcap != wish.rcap:
-                        continue  # it was deleted while we waited, and stays so
-                    handle = await self.manager.instantiate(current.told)
-                    if handle != current.handle:
-                        self.ledger.rebound(evolve(current, handle=handle))
-        begun = {(str(intent.authority), str(intent.slice)) for intent in self.ledger.begun()}
-        ours = {key: sliver for key, sliver in there.items() if sliver.authority and not sliver.made_by}
-        return [sliver for key, sliver in ours.items() if key not in wishes and key not in begun]
 
     def _note_refusal(self, refusal: NotAdmitted, ticket: Ticket | None, sealed: bytes, source: str) -> None:
         TICKETS.labels(source, refusal.reason.word).inc()
@@ -379,7 +266,7 @@ class Redeemer:
             log.warn("a refusal has no receipt: {text}", text=str(error))
 
     @asynccontextmanager
-    async def _alone(self, name: SliceName) -> AsyncIterator[None]:
+    async def alone(self, name: SliceName) -> AsyncIterator[None]:
         """Wait until nobody else works on this slice."""
         lock, waiting = self._locks.get(name, (DeferredLock(), 0))
         self._locks[name] = (lock, waiting + 1)
@@ -391,9 +278,3 @@ class Redeemer:
             lock, waiting = self._locks.pop(name)
             if waiting > 1:
                 self._locks[name] = (lock, waiting - 1)
-
-
-BROUGHT = ("push", "node")  # the sources of tickets that somebody carries: to our port, or to the node's interface
-AT_ONCE = 8  # slivers that the node manager is told of at the same time
-TRANSIENT = ("node-silent", "disk", "paused", "cloned", "too-fast", "clock", "internal")
-"""Refusals that time alone may mend: the same ticket may be taken later."""

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from pl_conf import lease_ports
+from pl_conf import agreeing, lease_ports
 from pl_conf.dialect import PAIRS, Greeter
 from pl_conf.directory import Directory
 from pl_conf.entries import Receipt
@@ -174,8 +174,8 @@ class PlConf:
     async def _agree(self) -> None:
         """Settle what is begun, then bring the node manager to what the ledger says."""
         await self.owner.settle()
-        await self.redeemer.recover()
-        orphans = {sliver.rcap: sliver for sliver in await self.redeemer.agree() if sliver.rcap}
+        await agreeing.recover(self.redeemer)
+        orphans = {sliver.rcap: sliver for sliver in await agreeing.agree(self.redeemer) if sliver.rcap}
         now = self._elapsed()
         self._orphans = {rcap: self._orphans.get(rcap, now) for rcap in orphans}
         for rcap, since in self._orphans.items():
@@ -192,8 +192,8 @@ class PlConf:
 
     async def _sweep(self) -> None:
         """End what has expired, begin and end what the calendar says, write down what time it is believed to be."""
-        await self.redeemer.expire()
-        await self.redeemer.rebind()
+        await agreeing.expire(self.redeemer)
+        await agreeing.rebind(self.redeemer)
         SLIVERS.set(len(self.ledger.wishes()))
         DOUBT.set(self.time.in_doubt)
         self.ledger.set_about("believed", repr(self.time.now()))
@@ -231,7 +231,7 @@ class PlConf:
         """Ask for statements; what is new applies at once, to what is here too."""
         if await self.news.ask(self.rules.policy, self.rules.pinned, self.rules.path.parent, self._own_session()):
             self._take_up_news()
-            await self.redeemer.rebind()
+            await agreeing.rebind(self.redeemer)
 
     def _take_up_news(self) -> None:
         self.rules.hear()

@@ -5,6 +5,7 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from pl_conf import agreeing
 from pl_conf.agents import Agent
 from pl_conf.leases import Leases
 from planetlab import dslice, keys
@@ -183,7 +184,7 @@ class Calls(SynchronousTestCase):
     def test_end_with_their_time(self) -> None:
         self.begin()
         self.world.pass_time(14 * DAY + 1)
-        now(self.world.redeemer.expire())
+        now(agreeing.expire(self.world.redeemer))
         self.assertEqual(([], [], []), (self.world.node.names, self.leases.getleases(), self.leases.getslivers()))
 
     def test_outlive_a_restart(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pl_conf import agreeing
 from pl_conf.feed import Guards
 from pl_conf.poll import Poll, Session
 from pl_conf.refusals import NotAdmitted
@@ -148,7 +149,7 @@ class APollThatFails(Polls):
         for _ in range(7):
             self.world.pass_time(DAY)
             self.once()
-            now(self.world.redeemer.expire())
+            now(agreeing.expire(self.world.redeemer))
         self.assertEqual(["princeton_codeen"], self.world.node.names)
 
 
@@ -171,7 +172,7 @@ class ADoubtfulClock(Polls):
 
     def test_is_believed_when_the_authority_has_the_same_time(self) -> None:
         self.world.clock.advance(40 * DAY)
-        self.assertEqual(0, now(self.world.redeemer.expire()))
+        self.assertEqual(0, now(agreeing.expire(self.world.redeemer)))
         there = self.world.clock.now() - 20.0
 
         async def time() -> float:
@@ -179,7 +180,7 @@ class ADoubtfulClock(Polls):
 
         self.plc.time = time  # type: ignore[method-assign]  # the scripted PLC's
         self.once()
-        self.assertEqual((False, 1), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
+        self.assertEqual((False, 1), (self.world.time.in_doubt, now(agreeing.expire(self.world.redeemer))))
         self.assertIn(("Witness", str((there,))), self.world.node.calls)
 
     def test_is_not_believed_when_it_has_another_and_while_it_is_silent(self) -> None:
@@ -194,7 +195,7 @@ class ADoubtfulClock(Polls):
         for said in (time, silent):
             self.plc.time = said  # type: ignore[method-assign]  # the scripted PLC's
             self.once()
-            self.assertEqual((True, 0), (self.world.time.in_doubt, now(self.world.redeemer.expire())))
+            self.assertEqual((True, 0), (self.world.time.in_doubt, now(agreeing.expire(self.world.redeemer))))
 
     def test_is_asked_about_only_while_it_is_in_doubt(self) -> None:
         self.once()

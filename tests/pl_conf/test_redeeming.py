@@ -5,6 +5,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from pl_conf import agreeing
 from pl_conf.policy import Names, Root
 from pl_conf.refusals import BY_WORD, REASONS, NotAdmitted
 from planetlab.names import Hrn, SliceName
@@ -275,7 +276,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
     def test_by_silence_leaves_what_was_begun_to_be_finished(self) -> None:
         self.world.node.silent = 1
         self.assertEqual(("node-silent", 1), (self.refused(), len(self.world.ledger.begun())))
-        now(self.world.redeemer.recover())
+        now(agreeing.recover(self.world.redeemer))
         self.assertEqual(([], ["princeton_codeen"]), (self.world.ledger.begun(), self.world.node.names))
 
     def test_by_silence_after_the_deed_gives_the_same_rcap_at_the_retry(self) -> None:
@@ -290,7 +291,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
         self.refused()
         self.world.pass_time(57 * DAY)
         self.world.restart()
-        now(self.world.redeemer.recover())
+        now(agreeing.recover(self.world.redeemer))
         self.assertEqual(([], [], []), (self.world.node.names, self.world.ledger.wishes(), self.world.ledger.begun()))
 
     def test_at_a_deletion_finishes_it_later(self) -> None:
@@ -298,13 +299,13 @@ class ANodeManagerThatFails(SynchronousTestCase):
         self.world.node.silent = 1
         self.assertRaises(NotAdmitted, now, self.world.redeemer.delete(rcap, "its holder deleted it"))
         self.world.restart()
-        now(self.world.redeemer.recover())
+        now(agreeing.recover(self.world.redeemer))
         self.assertEqual(([], []), (self.world.node.names, self.world.ledger.wishes()))
 
     def test_by_losing_everything_is_told_again_and_the_creators_rcap_still_holds(self) -> None:
         rcap = now(self.world.redeemer.redeem(self.sealed, "push")).rcap
         self.world.node.there.clear()
-        self.assertEqual([], now(self.world.redeemer.agree()))
+        self.assertEqual([], now(agreeing.agree(self.world.redeemer)))
         self.assertEqual(["princeton_codeen"], self.world.node.names)
         now(self.world.redeemer.delete(rcap, "its holder deleted it"))
         self.assertEqual([], self.world.node.names)
@@ -322,7 +323,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
             return f"{handle[:-1]}x"
 
         self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
-        now(self.world.redeemer.agree())
+        now(agreeing.agree(self.world.redeemer))
         self.assertEqual(["princeton_codeen"], [str(wish.slice) for wish in self.world.ledger.wishes()])
         error = self.assertRaises(NotAdmitted, now, self.world.redeemer.redeem(other, "push"))
         self.assertEqual("replayed-after-delete", error.reason.word)
@@ -331,7 +332,7 @@ class ANodeManagerThatFails(SynchronousTestCase):
         now(self.world.redeemer.redeem(self.sealed, "push"))
         (self.world.place / "ledger.db").unlink()
         self.world.restart()
-        self.assertEqual(["princeton_codeen"], [each.name for each in now(self.world.redeemer.agree())])
+        self.assertEqual(["princeton_codeen"], [each.name for each in now(agreeing.agree(self.world.redeemer))])
 
 
 class YesterdaysLedger(SynchronousTestCase):
@@ -349,7 +350,7 @@ class YesterdaysLedger(SynchronousTestCase):
         (world.place / "ledger.db").write_bytes(copy)
         world.start()
         self.assertEqual(1, len(world.ledger.wishes()))
-        now(world.redeemer.recover())
+        now(agreeing.recover(world.redeemer))
         self.assertEqual(([], []), (world.ledger.wishes(), world.node.names))
         error = self.assertRaises(NotAdmitted, now, world.redeemer.redeem(sealed, "push"))
         self.assertEqual("replayed-after-delete", error.reason.word)
@@ -362,13 +363,13 @@ class Expiry(SynchronousTestCase):
 
     def test_comes_though_every_authority_is_silent(self) -> None:
         self.world.pass_time(DAY + 1)
-        self.assertEqual(1, now(self.world.redeemer.expire()))
+        self.assertEqual(1, now(agreeing.expire(self.world.redeemer)))
         self.assertEqual(([], "expired"), (self.world.node.names, self.world.ledger.receipts()[-1].deed))
 
     def test_does_not_come_by_a_clock_that_jumps(self) -> None:
         for jump in (HOUR, 2 * DAY, 3650 * DAY, -2 * DAY, -3650 * DAY):
             self.world.clock.advance(jump)
-            self.assertEqual(0, now(self.world.redeemer.expire()), f"jump of {jump} s")
+            self.assertEqual(0, now(agreeing.expire(self.world.redeemer)), f"jump of {jump} s")
             self.world.clock.advance(-jump)
 
     def test_while_the_clock_is_in_doubt_a_new_ticket_is_refused_for_that_reason(self) -> None:
@@ -385,5 +386,5 @@ class Expiry(SynchronousTestCase):
         now(self.world.redeemer.redeem(PLC_SIGNS.xmldsig(renewed), "push"))
         self.world.pass_time(DAY)
         self.assertEqual(
-            (0, [CODEEN]), (now(self.world.redeemer.expire()), [w.slice for w in self.world.ledger.wishes()])
+            (0, [CODEEN]), (now(agreeing.expire(self.world.redeemer)), [w.slice for w in self.world.ledger.wishes()])
         )
