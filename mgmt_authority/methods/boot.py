@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from mgmt_authority import boot, interfaces
 from planetlab.both import forms, writing
-from planetlab.both.callers import NodeCaller
+from planetlab.both.callers import NodeCaller, the_node
 from planetlab.both.methods.sessions import for_node
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, DatabaseError
@@ -99,9 +99,10 @@ def ReportRunlevel(call: Call, report_fields: Report, node_id_or_hostname: Maybe
     """
     if isinstance(call.caller, NodeCaller):
         number = call.caller.node_id
-    elif node_id_or_hostname is None:
-        raise BadArgument("say which node: its number or host name", "node_id_or_hostname")
     else:
+        call.must(call.is_admin, "Not allowed to update node run_level")
+        if node_id_or_hostname is None:
+            raise BadArgument("say which node: its number or host name", "node_id_or_hostname")
         number = call.store.find(NODE, node_id_or_hostname, ("node_id",))["node_id"]
     said = {name: report_fields[name] for name in ("run_level",) if name in report_fields}
     if said and said["run_level"] not in RUN_LEVELS:
@@ -161,8 +162,7 @@ def failed(store: Store, node_id: int, why: str) -> None:
 
 
 def _me(call: Call) -> Row:
-    assert isinstance(call.caller, NodeCaller)
-    me: dict[str, Any] = call.store.find(NODE, call.caller.node_id)
+    me: dict[str, Any] = call.store.find(NODE, the_node(call.caller).node_id)
     return me
 
 

@@ -121,6 +121,7 @@ def _asked(call: Call, key: int | str | None) -> Row:
         key = call.caller.node_id
     node: Row = call.store.find(NODE, key)
     writing.must_be_ours(NODE, node)
-    if isinstance(call.caller, NodeCaller) and not call.store.plc.any_node_any_slivers:
-        call.must(node["node_id"] == call.caller.node_id, "a node is told of its own slivers only")
+    if not call.is_admin and not call.store.plc.any_node_any_slivers:
+        own = isinstance(call.caller, NodeCaller) and call.caller.node_id == node["node_id"]
+        call.must(own, "a node is told of its own slivers only")
     return node

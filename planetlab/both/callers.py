@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from planetlab.errors import BadArgument
 from planetlab.methods import Role
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import PERSON
@@ -73,6 +74,13 @@ def person(row: Row) -> PersonCaller:
 def node(row: Row) -> NodeCaller:
     """The caller that a row of nodes is."""
     return NodeCaller(row["node_id"], row["hostname"], row["site_id"])
+
+
+def the_node(caller: Caller | None) -> NodeCaller:
+    """The node that calls; a person who holds the role of that name is none. Raises `BadArgument`."""
+    if not isinstance(caller, NodeCaller):
+        raise BadArgument("only a node itself may call this")
+    return caller
 
 
 def slices_of(store: Store, caller: PersonCaller) -> list[int]:

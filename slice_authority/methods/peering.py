@@ -6,7 +6,7 @@ from typing import Annotated
 from planetlab import voice, xmlrpc
 from planetlab.both import forms, forwarding, hearing, introducing
 from planetlab.both.afterwards import afterwards
-from planetlab.both.callers import NodeCaller, PeerCaller
+from planetlab.both.callers import PeerCaller, the_node
 from planetlab.both.methods.peers import shown_of_ours
 from planetlab.calls import Call
 from planetlab.copies import KEYS, NODES, PERSONS, SITES, SLICES, Noun
@@ -105,7 +105,8 @@ def GetPeerView(call: Call, stamp: Stamp) -> Annotated[Row, forms.STRUCT]:
 
     The answer has a ``stamp``; shown next time, it is answered by ``unchanged`` while nothing has changed.
     """
-    assert isinstance(call.caller, PeerCaller)
+    if not isinstance(call.caller, PeerCaller):
+        raise BadArgument("only a peer itself may call this")
     store, peer_id = call.store, call.caller.peer_id
     slices = _touching(store, peer_id)
     told: Row = {noun.plural: rows for noun, rows in _view(store, slices).items()}
@@ -154,12 +155,12 @@ def GetNodePeers(call: Call, hrns: Names) -> dict[str, object]:
 @api.method(Role.NODE, reads=True)
 def GetPeerTickets(call: Call, hrn: str, since: Annotated[int, forms.ID]) -> dict[str, object]:
     """Give the calling node the tickets that a peer has sealed for its slices there, in the form of GetNodeTickets."""
-    assert isinstance(call.caller, NodeCaller)
+    node_id = the_node(call.caller).node_id
     paper = peer_papers.named(call.store, Hrn.parse(hrn))
     if paper.state == SUSPENDED:
         raise Unavailable(f"the peering with {hrn} is suspended")
     stamp = tickets.version(call.store)
-    passed = peer_papers.pass_on(call.store, paper.peer_id, call.caller.node_id, since if 0 <= since <= stamp else 0)
+    passed = peer_papers.pass_on(call.store, paper.peer_id, node_id, since if 0 <= since <= stamp else 0)
     if since and not passed.sealed and not passed.deleted:
         return {"stamp": stamp, "unchanged": True}
     return {"stamp": stamp, "tickets": [text.decode() for text in passed.sealed], "deleted": list(passed.deleted)}

@@ -44,9 +44,8 @@ PersonChanges = Annotated[
 
 def visible(call: Call) -> Condition:
     """Persons see themselves; PIs and techs also everybody at their sites; admins and nodes all."""
-    if call.is_admin or Role.NODE in call.roles:
+    if call.is_admin or not isinstance(call.caller, PersonCaller):
         return ALL
-    assert isinstance(call.caller, PersonCaller)
     own = Compare("person_id", "=", call.caller.person_id)
     if not rights.SITE_STAFF & call.roles or not call.caller.site_ids:
         return own

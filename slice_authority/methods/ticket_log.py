@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from planetlab import merkle
 from planetlab.both import forms
-from planetlab.both.callers import NodeCaller
+from planetlab.both.callers import the_node
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
 from planetlab.methods import Api, Role
@@ -86,10 +86,10 @@ def ReportRedeemed(call: Call, redeemed: Redeemed) -> int:
     Each struct has the ticket's ``digest`` (as in `GetTicketLogProof`), its ``issuer`` (an hrn), ``slice``,
     ``serial``, and when it was redeemed, ``at``.
     """
-    assert isinstance(call.caller, NodeCaller)
+    hostname = the_node(call.caller).hostname
     if len(redeemed) > MOST_REPORTED:
         raise BadArgument(f"expected at most {MOST_REPORTED}, got {len(redeemed)}", "redeemed")
-    said = [_entry(call, each, f"redeemed[{at}]") for at, each in enumerate(redeemed)]
+    said = [_entry(call, each, hostname, f"redeemed[{at}]") for at, each in enumerate(redeemed)]
     there = {
         (entry.digest, entry.node) for entry in log.said_by(call.store, REDEEMED, [entry.digest for entry in said])
     }
@@ -102,7 +102,7 @@ def ReportRedeemed(call: Call, redeemed: Redeemed) -> int:
     return count
 
 
-def _entry(call: Call, said: dict[str, Any], where: str) -> Entry:
+def _entry(call: Call, said: dict[str, Any], hostname: str, where: str) -> Entry:
     if not 0 <= said["at"] <= call.now + MOST_AHEAD:
         raise BadArgument(f"expected a time until now, got {said['at']}: check the node's clock", f"{where}['at']")
     return Entry(
@@ -112,7 +112,7 @@ def _entry(call: Call, said: dict[str, Any], where: str) -> Entry:
         slice=str(SliceName.parse(said["slice"])),
         serial=said.get("serial", ""),
         at=said["at"],
-        node=call.caller.hostname,
+        node=hostname,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from attrs import evolve
 
 from planetlab.both import forms, rights
-from planetlab.both.callers import NodeCaller, PeerCaller, PersonCaller
+from planetlab.both.callers import PeerCaller, PersonCaller, the_node
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.failpoints import failpoint
@@ -59,8 +59,7 @@ def GetNodeTickets(call: Call, since: Since) -> dict[str, object]:
     sealed tickets, and ``deleted`` the names of slices that left this node. Slices that are delegated are not among
     them: their tickets are brought by whoever holds them.
     """
-    assert isinstance(call.caller, NodeCaller)
-    store, node_id = call.store, call.caller.node_id
+    store, node_id = call.store, the_node(call.caller).node_id
     stamp = issued.version(store)
     known = since if 0 <= since <= stamp else 0
     if known and not issued.changed_for(store, node_id, known):

@@ -78,6 +78,23 @@ class People(SynchronousTestCase):
             self.campus.call("BlacklistKey", ADMIN, self.campus.ids[key])
         self.assertEqual(1, self.campus.call("DeleteKeyType", ADMIN, "ssh"))
 
+    def test_a_person_who_holds_the_role_of_nodes_is_none_and_sees_what_persons_do(self) -> None:
+        fake, node = self.campus.person("fake", "node"), self.campus.node_id
+        self.assertEqual([{"email": fake["Username"]}], self.campus.call("GetPersons", fake, None, ["email"]))
+        session = {"AuthMethod": "session", "session": self.campus.call("GetSession", fake)}
+        for method, args, code in (
+            ("GetSlivers", [node], 108),
+            ("GetSlivers", [], 102),
+            ("ReportRunlevel", [{"run_level": "boot"}, node], 108),
+            ("ReportRunlevel", [{"run_level": "boot"}], 108),
+            ("BootUpdateNode", [{}], 102),
+            ("BootNotifyOwners", ["hello", 0, 0, 0], 102),
+            ("GetNodeTickets", [0], 102),
+            ("GetPeerTickets", ["ple", 0], 102),
+            ("ReportRedeemed", [[]], 102),
+        ):
+            self.assertEqual(code, self.campus.refused(method, session, *args)[0], method)
+
     def test_a_registry_in_memory_tells_lists_as_they_are_after_each_call(self) -> None:
         def told() -> list[int]:
             sites = {row["login_base"]: row for row in self.campus.call("GetSites", ADMIN)}
