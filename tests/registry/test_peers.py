@@ -250,7 +250,7 @@ class Forgetting(Federated):
         for said in (
             {"peername": "x"},
             {"peer_url": url},
-            {"peername": " ", "peer_url": url},
+            {"peername": "", "peer_url": url},
             {"peername": "x", "peer_url": "http://x/"},
             {"peername": "x", "peer_url": "https://x/y"},
             {"peername": name, "peer_url": url},
