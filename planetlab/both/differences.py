@@ -274,6 +274,12 @@ DIFFERENCES = (
         f"{_MEDIA}::Files::test_a_key_that_is_not_there_is_made_and_not_written_as_none",
     ),
     Difference(
+        "GetNodeFlavour of a node without tags, asked by a user of another site or by another node",
+        "fault 108, for the tags that it wrote were not the caller's to write",
+        "told; the tags are written",
+        "plcapi/test_hardware.py::Hardware::test_a_nodes_flavour_is_told_to_users_of_other_sites_and_to_other_nodes",
+    ),
+    Difference(
         "RebootNode",
         "HTTP 500 in 7.x",
         "sends the packet",

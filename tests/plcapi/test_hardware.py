@@ -57,3 +57,10 @@ class Hardware(SynchronousTestCase):
         second = self.campus.by_node(self.campus.node_id, "BootGetNodeDetails")["session"]
         self.assertEqual(103, self.campus.refused("AuthCheck", {"AuthMethod": "session", "session": first})[0])
         self.assertEqual(1, self.campus.call("AuthCheck", {"AuthMethod": "session", "session": second}))
+
+    def test_a_nodes_flavour_is_told_to_users_of_other_sites_and_to_other_nodes(self) -> None:
+        for who in ("user2", "node2"):
+            self.campus.fresh()
+            told = self.campus.call("GetNodeFlavour", self.campus.auth(who, rows.NODE), rows.NODE)
+            self.assertEqual("planetlab-f14-x86_64", told["nodefamily"])
+            self.assertEqual("x86_64", self.campus.call("GetNodeArch", self.campus.who["admin"], rows.NODE))
