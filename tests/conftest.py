@@ -6,6 +6,7 @@ values each time, so that a change fails by what it changes; ``pytest --hypothes
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -26,3 +27,17 @@ def a_folder_of_its_own() -> Iterator[None]:
     yield
     os.chdir(before)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def a_reactor_that_starts_whole_again() -> Iterator[None]:
+    """Have the reactor hear of the ends of children in the next test too.
+
+    At a test's end Twisted's test case stops the reactor with `crash`, which says what its next start is to do. Where
+    that happens within a start, for what the test waited for was a child that had ended by then, the start does it at
+    once, and the next one leaves signals out: a child's end is heard by nobody.
+    """
+    yield
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if reactor is not None and not reactor._eventTriggers["startup"].during:  # there is no public way to ask
+        reactor.crash()
