@@ -14,7 +14,7 @@ from planetlab.both import callers, hearing, passwords
 from planetlab.both.callers import PERSON_FIELDS, Caller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
-from planetlab.filters import Compare, IsNil, both
+from planetlab.filters import Compare, IsNil, both, by_keys
 from planetlab.methods import AUTH, Method, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.peers import PEER
@@ -220,7 +220,7 @@ _NODE_FIELDS = ("node_id", "hostname", "site_id", "key")
 def _by_node_key(auth: dict[str, Any], method: Method, args: tuple[Any, ...], store: Store) -> Caller:
     if Role.NODE not in method.roles:
         raise NotAuthenticated(f"{method.name} is not for nodes")
-    row = store.row(NODE, both(Compare("node_id", "=", int(auth["node_id"])), IsNil("peer_id")), _NODE_FIELDS)
+    row = store.row(NODE, both(by_keys(NODE, [auth["node_id"]]), IsNil("peer_id")), _NODE_FIELDS)
     if row is None:
         raise NotAuthenticated("No such node")
     if not row["key"] or not auth_text.fits(row["key"], args, auth["value"]):

@@ -52,6 +52,10 @@ class Hardware(SynchronousTestCase):
         self.assertEqual(1, self.campus.call("DeleteSession", auth))
         self.assertEqual(103, self.campus.refused("AuthCheck", auth)[0])
 
+    def test_a_boolean_is_no_nodes_number(self) -> None:
+        self.assertEqual(1, self.campus.node_id)
+        self.assertEqual(106, self.campus.refused("AuthCheck", {**self.campus.signed(1), "node_id": True})[0])
+
     def test_a_new_session_of_a_node_ends_the_one_before(self) -> None:
         first = self.campus.by_node(self.campus.node_id, "GetSession")
         second = self.campus.by_node(self.campus.node_id, "BootGetNodeDetails")["session"]
