@@ -316,6 +316,18 @@ DIFFERENCES = (
         f"{_SLICES}::OldSpellings::test_the_story_of_a_version_3_client",
     ),
     Difference(
+        "hrn: dots of a login base, signs of an address",
+        "kept as they were: `plc.a.b` was the site a.b, or what is called b at the site a",
+        "dots are escaped as those of a host name, `plc.a\\.b`; signs that no name in the federation has become `_`",
+        f"{_PEOPLE}::test_names_in_the_federation_can_be_taken_apart_again",
+    ),
+    Difference(
+        "DeleteSession by a node",
+        "fault 111, since a session without an end was not found",
+        "ends the session",
+        f"{_PEOPLE}::test_a_node_ends_its_session",
+    ),
+    Difference(
         "sessions of an account that is disabled",
         "ended when they were next used, and were good again when the account was enabled before that",
         "end when it is disabled",

@@ -98,7 +98,8 @@ def wrong(shape: Of) -> list[Any]:
     """Values that are never taken: of another type, over the limit, nil where there is no nil."""
     odd: list[Any] = [[], {}, {"x": 1}]
     odd += [] if shape.nil else [None]
-    odd += {str: [1, True, 1.5], int: ["1", 1.5], bool: [1, "x", 0.0], float: [1, "x", True]}[shape.kind]
+    others: dict[type, list[Any]] = {str: [1, True, 1.5], int: ["1", 1.5], bool: [1, "x", 0.0], float: [1, "x", True]}
+    odd += others[shape.kind]
     if shape.kind is str and shape.max is not None:
         limit = int(shape.max)
         odd += ["x" * (limit + 1), "é" * (limit // 2) + "xx"[: limit % 2 + 1], "😀" * (limit // 4 + 1)]

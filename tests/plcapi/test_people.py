@@ -95,6 +95,18 @@ class People(SynchronousTestCase):
         ):
             self.assertEqual(code, self.campus.refused(method, session, *args)[0], method)
 
+    def test_a_node_ends_its_session(self) -> None:
+        session = {"AuthMethod": "session", "session": self.campus.call("GetSession", self.campus.auth("node"))}
+        self.assertEqual(1, self.campus.call("DeleteSession", session))
+        self.assertEqual(103, self.campus.refused("AuthCheck", session)[0])
+
+    def test_names_in_the_federation_can_be_taken_apart_again(self) -> None:
+        site = self.campus.site("a.b")
+        number = self.campus.call("AddPerson", ADMIN, {"email": "x%y.z@x.example", "first_name": "X", "last_name": "Y"})
+        self.campus.call("AddPersonToSite", ADMIN, number, site)
+        self.assertEqual("plc.a\\.b", self.campus.call("GetSiteHrn", ADMIN, site))
+        self.assertEqual("plc.a\\.b.x_y_z", self.campus.call("GetPersonHrn", ADMIN, number))
+
     def test_a_registry_in_memory_tells_lists_as_they_are_after_each_call(self) -> None:
         def told() -> list[int]:
             sites = {row["login_base"]: row for row in self.campus.call("GetSites", ADMIN)}
