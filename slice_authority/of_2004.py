@@ -56,6 +56,13 @@ async def assign_users(today: Today, slice_struct: Any, users: Any) -> int:
     return 1
 
 
+async def unassign_users(today: Today, slice_struct: Any, users: Any) -> int:
+    """Take these persons out of a slice, by their addresses."""
+    for user in _member(users, "userList", list, "users"):
+        await today("DeletePersonFromSlice", user, _name(slice_struct))
+    return 1
+
+
 async def assign_shares(today: Today, now: float, slice_struct: Any, shares: Any) -> int:
     """Give a slice ``share`` of each of its nodes, if it is said, and let it live longer by ``renewTime`` seconds."""
     name, more = _name(slice_struct), _member(shares, "renewTime", int, "shares")
@@ -78,7 +85,10 @@ async def _set_tag(today: Today, name: str, tag: str, value: str) -> None:
     rows = await today("GetSliceTags", {"name": name, "tagname": tag}, fields)
     everywhere = [row for row in rows if row["node_id"] is None and row["nodegroup_id"] is None]
     if not everywhere:
-        await today("AddSliceTag", name, tag, value)
+        alike = any(row["value"] == value for row in rows)  # a sliver's own, to which all may be changed but not added
+        number = await today("AddSliceTag", name, tag, "" if alike else value)
+        if alike:
+            await today("UpdateSliceTag", number, value)
     elif everywhere[0]["value"] != value:
         await today("UpdateSliceTag", everywhere[0]["slice_tag_id"], value)
 
@@ -152,6 +162,7 @@ async def _nodes(today: Today, nodes: Any) -> dict[str, int]:
 CALLS: Mapping[str, tuple[Callable[..., Awaitable[Any]], int]] = {
     "createSlice": (create_slice, 1),
     "AssignUsers": (assign_users, 1),
+    "UnAssignUsers": (unassign_users, 1),
     "AssignShares": (assign_shares, 1),
     "AssignNodes": (assign_nodes, 1),
     "InstantiateSliver": (instantiate_sliver, 1),

@@ -33,6 +33,35 @@ class OldNames(SynchronousTestCase):
         rows = self.world.call("GetSliceAttributes", ADMIN, {"name": "vsys"}, ["slice_attribute_id", "name", "value"])
         self.assertEqual([{"slice_attribute_id": tag, "name": "vsys", "value": "x"}], rows)
 
+    def test_names_that_lived_between_two_releases(self) -> None:
+        user = "user@princeton.example"
+        key = self.world.call("AddKey", self.world.user, user, "ssh", KEY)
+        self.assertEqual([key], self.world.get("Persons", user)["key_ids"])
+        self.assertEqual({user: [KEY]}, self.world.call("RetrieveSliceSshKeys", self.world.user, "princeton_codeen"))
+        self.world.call("AddRoleToPerson", ADMIN, "tech", user)
+        self.assertEqual(1, self.world.call("RemoveRoleFromPerson", ADMIN, user, "tech"))
+        self.assertEqual(1, self.world.call("RemovePersonFromSite", ADMIN, user, "princeton"))
+        told = self.world.get("Persons", user)
+        self.assertEqual((["user"], []), (told["roles"], told["site_ids"]))
+
+    def test_kinds_of_tags_by_each_of_the_names_they_had(self) -> None:
+        for name, key, word in (
+            ("NodeNetworkSettingType", "nodenetwork_setting_type_id", "name"),
+            ("SliceAttributeType", "attribute_type_id", "name"),
+            ("InterfaceSettingType", "interface_setting_type_id", "name"),
+            ("NodeTagType", "node_tag_type_id", "tagname"),
+            ("LinkType", "link_type_id", "name"),
+            ("IlinkType", "ilink_type_id", "name"),
+        ):
+            number = self.world.call(f"Add{name}", ADMIN, {word: f"a {name}"})
+            self.world.call(f"Update{name}", ADMIN, number, {"description": "d"})
+            rows = self.world.call(f"Get{name}s", ADMIN, {key: number})
+            self.assertEqual([(number, f"a {name}", "d")], [(row[key], row[word], row["description"]) for row in rows])
+            self.world.call(f"Delete{name}", ADMIN, f"a {name}")
+        number = self.world.call("AddAttribute", ADMIN, "colour", {"description": "d"})
+        rows = self.world.call("GetAttributes", ADMIN, ["colour"])
+        self.assertEqual([(number, "colour")], [(row["attribute_id"], row["name"]) for row in rows])
+
     def test_an_order_by_the_names_that_fields_had(self) -> None:
         dhcp = {"type": "ipv4", "method": "dhcp"}
         numbers = [self.world.call("AddInterface", ADMIN, 1, dhcp) for _ in range(2)]

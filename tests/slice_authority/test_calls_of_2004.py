@@ -57,6 +57,26 @@ class AShare(SynchronousTestCase):
         said = sorted((row["tagname"], row["value"], row["node_id"] is None) for row in rows)
         self.assertEqual([("cpu_share", "30", True), ("cpu_share", "7", False), ("net_share", "30", True)], said)
 
+    def test_that_one_node_has_already_becomes_that_of_all(self) -> None:
+        self.world.plc.call("AddSliceToNodes", "princeton_small", [str(self.node.host)])
+        self.world.plc.call("AddSliceTag", "princeton_small", "cpu_share", "30", str(self.node.host))
+        self.assign("princeton_small", renewTime=60, share=30)
+        rows = self.world.plc.call("GetSliceTags", {"name": "princeton_small", "tagname": "cpu_share"}, ["value"])
+        self.assertEqual([{"value": "30"}] * 2, rows)
+
+    def test_users_come_and_go(self) -> None:
+        today, user = self.world.plc.ask().call, {"userList": [self.person()]}
+        for call, there in ((of_2004.assign_users, 1), (of_2004.unassign_users, 0), (of_2004.unassign_users, 0)):
+            self.assertEqual(1, self.world.run(call(today, {"sliceName": "princeton_small"}, user)))
+            (row,) = self.world.plc.call("GetSlices", ["princeton_small"], ["person_ids"])
+            self.assertEqual(there, len(row["person_ids"]))
+        self.assertRaises(BadArgument, self.world.run, of_2004.unassign_users(today, {"sliceName": "x"}, {}))
+
+    def person(self) -> str:
+        person = {"email": "ann@princeton.example", "first_name": "Ann", "last_name": "Other"}
+        self.world.plc.call("AddPerson", person)
+        return person["email"]
+
     def test_of_a_slice_that_is_gone_is_refused_in_the_words_that_make_its_client_give_up(self) -> None:
         error = self.assertRaises(NotFound, self.assign, "princeton_gone", renewTime=DAY, share=30)
         self.assertIn("unknown within Planetlab", str(error))
