@@ -72,7 +72,7 @@ def _must_write_on_slice(call: Call, one: Row, allowed: set[str], scope: Scope) 
 def put_exposed(call: Call, record: Record, thing: Row, said: Mapping[str, Any], checked: bool) -> None:
     """Set the tags that came as fields of a struct; on a new object (not ``checked``) whoever makes it may."""
     for name, value in said.items():
-        kind = tags.kind(call.store, name)
+        kind = call.store.find(TAG_TYPE, name)
         if checked:
             there = tags.first(call.store, record, thing[record.key], name) or {}
             must_write(call, record, thing, kind, _scope(record, there))

@@ -39,6 +39,13 @@ class Scopes(SynchronousTestCase):
         self.campus.call("AddSlice", pi, {"name": "princeton_new", "arch": "x86"})
         self.assertEqual("x86", self.campus.call("GetSliceArch", ADMIN, "princeton_new"))
 
+    def test_a_tag_whose_kind_is_gone_is_no_field_until_its_accessor_makes_the_kind_again(self) -> None:
+        self.campus.call("DeleteTagType", ADMIN, "vref")
+        for method, *args in (("AddSlice", {"name": "mit_new", "vref": "f8"}), ("UpdateSlice", CODEEN, {"vref": "f8"})):
+            self.assertEqual(102, self.campus.refused(method, ADMIN, *args)[0])
+        self.assertEqual("f8", self.campus.call("SetSliceVref", ADMIN, CODEEN, "f8"))
+        self.assertEqual(1, self.campus.call("UpdateSlice", self.campus.who["member"], CODEEN, {"vref": "f14"}))
+
     def test_a_field_changes_the_first_tag_of_its_kind_under_the_rule_of_that_tags_scope(self) -> None:
         member, number = self.campus.who["member"], self.campus.ids["node2"]
         self.campus.call("AddSliceToNodes", ADMIN, CODEEN, [number])
