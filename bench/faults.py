@@ -96,7 +96,7 @@ def settled(path: Path, expected: Mapping[str, str] | None = None, within: float
     while wrong := [*violations(path), *_otherwise(path, expected)]:
         if time.monotonic() > until:
             raise AssertionError("; ".join(wrong))
-        time.sleep(0.1)
+        time.sleep(0.1)  # each look reads the books whole
 
 
 def _otherwise(path: Path, expected: Mapping[str, str] | None) -> list[str]:

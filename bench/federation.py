@@ -179,7 +179,7 @@ class Watch(threading.Thread):
             except sqlite3.OperationalError:
                 locked = locked or now
                 self.longest = max(self.longest, time.perf_counter() - locked)
-            time.sleep(0.0005)
+            time.sleep(0.0005)  # how finely the waits are measured
         db.close()
 
 
@@ -318,7 +318,7 @@ async def answers(plc: Plc) -> None:
         except PeerError:
             if any(process.poll() is not None for process in plc.running):
                 break
-            time.sleep(0.1)
+            time.sleep(0.1)  # it has not begun to listen
     raise Unavailable(f"{plc.hrn} does not answer; see {plc.place.path}/*.log")
 
 

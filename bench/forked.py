@@ -138,7 +138,7 @@ class Node:
         while not ready():
             if self.ended(name, 0.0) is not None or time.monotonic() > until:
                 raise AssertionError(f"{name} did not begin: {self.log(name)[-2000:]}")
-            time.sleep(0.005)
+            time.sleep(0.005)  # between two looks at what another process does
 
     def log(self, name: str) -> str:
         """What a process has said."""
@@ -154,7 +154,7 @@ class Node:
                 return os.waitstatus_to_exitcode(status)
             if time.monotonic() >= until:
                 return None
-            time.sleep(0.002)
+            time.sleep(0.002)  # between two looks; waitpid knows no time-out
         return None
 
     def stop(self, number: int = signal.SIGKILL) -> None:
@@ -201,7 +201,7 @@ class Node:
                 said = repr(error)
             if time.monotonic() > until:
                 raise AssertionError(f"{method} does not go well: {said}")
-            time.sleep(0.1)
+            time.sleep(0.1)  # as a client that tries again
 
 
 def _answers(family: socket.AddressFamily, address: Any) -> bool:

@@ -45,7 +45,7 @@ for turn in range(count // 64):
     sender.sendto(payload, ("10.77.0.9", port + turn % 500))
     ahead = began + (turn + 1) * 64 / pace - time.time()
     if ahead > 0.0005:
-        time.sleep(ahead)
+        time.sleep(ahead)  # the pace that was asked for
 print(json.dumps([began, time.time()]), flush=True)
 """
 _TAKES = """

@@ -142,7 +142,7 @@ def _wait(port: int) -> None:
         with socket.socket() as one:
             if one.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.1)
+        time.sleep(0.1)  # it has not begun to listen
     raise RuntimeError(f"nobody listens at port {port}")
 
 

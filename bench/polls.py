@@ -66,7 +66,7 @@ def until_ready(place: AuthorityPlace, process: "subprocess.Popen[bytes]") -> No
             return
         if process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the authority did not begin; see {place.path}/log")
-        time.sleep(0.1)
+        time.sleep(0.1)  # it has not begun to listen
 
 
 async def populate(place: AuthorityPlace, word: str, nodes: int, slices: int, reactor: Any) -> dict[int, str]:

@@ -57,7 +57,7 @@ class Demo:
             if process.poll() is not None or time.monotonic() > end:
                 process.kill()
                 raise Unavailable(f"the demo does not come up; see {log.name}")
-            time.sleep(0.2)
+            time.sleep(0.2)  # between two looks at its folder
         return cls.at(where, process)
 
     @classmethod
@@ -235,7 +235,7 @@ def rotated(demo: Demo, use: str, old: Use) -> float:
     """Take a key of plc's through its four steps, a poll between two, and give the age of its last good use."""
     for step in STEPS[:-1]:
         demo.rotate(step, use)
-        time.sleep(demo.poll + 1.0)
+        time.sleep(demo.poll + 1.0)  # every node polls between two steps
         old()  # it is believed until it is revoked
     demo.rotate(STEPS[-1], use)
     return last_use(old, "revoked")

@@ -91,7 +91,7 @@ class Browser:
             except OSError:
                 if time.monotonic() > end:
                     raise
-                time.sleep(0.1)
+                time.sleep(0.1)  # the page, or the driver, is not there yet
         self._session = f"/session/{made['sessionId']}"
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -112,9 +112,9 @@ class Browser:
         """Click on an element that leads to another page, and wait for that."""
         before = self.do("/url")
         self.do(f"{self.find(selector, how)}/click", {})
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.do("/url") == before and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks
 
     def write(self, selector: str, text: str) -> None:
         """Put a text into a field."""
@@ -124,14 +124,14 @@ class Browser:
 
     def text(self) -> str:
         """What can be read on the page; while one page goes and the next comes there may be none."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             try:
                 return str(self.do(f"{self.find('body')}/text"))
             except urllib.error.HTTPError:
                 if time.monotonic() > end:
                     raise
-                time.sleep(0.1)
+                time.sleep(0.1)  # the page, or the driver, is not there yet
 
     def picture(self, name: str) -> None:
         """Keep what is seen."""
@@ -163,7 +163,7 @@ class Browser:
             self._ask("DELETE", self._session)
         finally:
             self._driver.terminate()
-            self._driver.wait(timeout=20)
+            self._driver.wait(timeout=60)
 
 
 def journey(browser: Browser, url: str) -> dict[str, Any]:

@@ -19,14 +19,15 @@ from auditd.pauses import TABLE
 from tests.auditd import browser, ground
 from tests.auditd.ground import NODE, WIRE, Ground
 from tests.auditd.test_capturing import BURST
-from tests.auditd.test_the_whole_audit import NM, PATIENCE
+from tests.auditd.test_the_whole_audit import NM
+from tests.waiting import until
 
 LACKING = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
 BROWSER = """
 import json, sys, urllib.error, urllib.request
 host, path, form = sys.argv[1:]
 try:
-    with urllib.request.urlopen("http://" + host + path, form.encode() if form else None, timeout=10) as answer:
+    with urllib.request.urlopen("http://" + host + path, form.encode() if form else None, timeout=60) as answer:
         print(json.dumps([answer.status, answer.url.partition(host)[2], answer.read().decode()]))
 except urllib.error.HTTPError as error:
     print(json.dumps([error.code, path, error.read().decode()]))
@@ -85,9 +86,7 @@ class Placed(SynchronousTestCase):
     def until(self, true: Any) -> float:
         """Seconds until something held."""
         begun = time.monotonic()
-        while not true():
-            if time.monotonic() - begun > PATIENCE:
-                self.fail(f"it did not come to hold in {PATIENCE} s\n{(self.folder / 'said').read_text()[-3000:]}")
+        until(true, lambda: (self.folder / "said").read_text()[-3000:])
         return time.monotonic() - begun
 
     def burst(self, count: int) -> None:
@@ -150,7 +149,7 @@ class TheStranger(Placed):
         ):
             done = subprocess.run(
                 [*self.ground.wire.enter, "w3m", "-dump", "-cols", "160", f"http://{NODE}{path}"],
-                capture_output=True, text=True, timeout=20,
+                capture_output=True, text=True, timeout=60,
             )  # fmt: skip
             for text in expected:
                 self.assertIn(text, " ".join(done.stdout.split()))
@@ -161,7 +160,7 @@ class TheStranger(Placed):
         if form:
             (self.folder / "form").write_text(urllib.parse.urlencode(form))
             words += ["-post", str(self.folder / "form")]
-        done = subprocess.run([*words, f"http://{NODE}{path}"], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([*words, f"http://{NODE}{path}"], capture_output=True, text=True, timeout=60)
         text, _, links = done.stdout.partition("References:")
         addresses = [line.split("] ", 1)[1] for line in links.splitlines() if "] " in line]
         return " ".join(text.split()), [each.removeprefix(f"http://{NODE}") for each in addresses]

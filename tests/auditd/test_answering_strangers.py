@@ -28,6 +28,7 @@ from tests.auditd.test_capturing import BURST
 from tests.auditd.test_pages_for_strangers import HOSTILE, Balance
 from tests.auditd.test_the_whole_audit import ADDRESSES, Audited
 from tests.auditd.world import CODEEN, CORAL, SETTINGS, VICTIM, Page, World, sent
+from tests.waiting import until
 
 
 class NoReactor:
@@ -277,7 +278,7 @@ STRANGER = """
 import json, sys, urllib.parse, urllib.request
 path, form = sys.argv[1], sys.argv[2]
 data = form.encode() if form else None
-with urllib.request.urlopen("http://10.77.0.1:8080" + path, data, timeout=10) as answer:
+with urllib.request.urlopen("http://10.77.0.1:8080" + path, data, timeout=60) as answer:
     print(json.dumps({"url": answer.url, "body": answer.read().decode()}))
 """
 
@@ -348,10 +349,7 @@ class PausingForReal(SynchronousTestCase):
         counter = "import subprocess; subprocess.run(['nft', 'list', 'table', 'inet', 'plfed_pauses'])"
         dropped = re.findall(r"paused4 counter packets (\d+)", self.ground.node.run(counter))
         self.assertIn("5", dropped)
-        patience = time.monotonic() + 30.0
-        while "expires" in (told := self.ground.node.run(counter)) and time.monotonic() < patience:
-            time.sleep(0.1)
-        self.assertNotIn("expires", told)
+        until(lambda: "expires" not in self.ground.node.run(counter), "the pause ends")
 
     def nft(self, text: str) -> None:
         self.ground.node.run(

@@ -154,7 +154,7 @@ class ByTheKernel(Kinds):
             's = socket.create_connection(("10.77.0.2", 2000)); s.shutdown(1); time.sleep(0.05); s.close()\n'
             "time.sleep(0.2)"  # the sliver stays until all that is seen
         )
-        told, end = self.whose(self.seen(6, 2000)), time.monotonic() + 30
+        told, end = self.whose(self.seen(6, 2000)), time.monotonic() + 60
         while sum(told.values()) < 9 and time.monotonic() < end:  # the other end may take its time to close
             told = self.whose(self.seen(6, 2000))
         self.assertEqual([CODEEN], list(told))  # also what only the kernel remembers (TIME_WAIT)

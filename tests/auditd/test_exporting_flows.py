@@ -14,8 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from auditd import export, rows
 from auditd.rows import Rows
+from tests.waiting import until
 
 COUNT = 500
+MOST_UNREAD = 32_768  # octets in the collector's socket, which the kernel lets hold 200 KB
 NOW = int(time.time())
 
 
@@ -64,25 +66,26 @@ class Exporting(SynchronousTestCase):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            self.wait_for(port)
+            until(lambda: self.unread(port) == 0, "nfcapd listens")
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
                 sender.connect(("127.0.0.1", port))
                 sender.send(export.templates(protocol, 7, 0, NOW))
                 for data, _ in export.messages(flows(), protocol, 7, 1, NOW):
                     sender.send(data)
-                    time.sleep(0.002)  # a collector that is overrun loses datagrams: the kernel's buffer is small
-            time.sleep(0.5)  # until the collector has read what its socket holds
+                    # a collector that is overrun loses datagrams: the kernel's buffer is small
+                    until(lambda: self.unread(port) < MOST_UNREAD, "nfcapd reads")
+            until(lambda: self.unread(port) == 0, "nfcapd has read all")
         finally:
             collector.send_signal(signal.SIGTERM)
             collector.wait(timeout=60)
 
-    def wait_for(self, port: int) -> None:
-        wanted = f":{port:04X} "
-        for _ in range(600):
-            if wanted in pathlib.Path("/proc/net/udp").read_text():
-                return
-            time.sleep(0.05)
-        self.fail("nfcapd does not listen")
+    def unread(self, port: int) -> int:
+        """Octets that wait in the collector's socket. Raises `OSError` when there is none."""
+        for line in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[1].endswith(f":{port:04X}"):
+                return int(words[4].partition(":")[2], 16)
+        raise ConnectionRefusedError("nobody listens")
 
     def dumped(self, folder: pathlib.Path) -> set[tuple[str, ...]]:
         form = "fmt:%sa,%sp,%da,%dp,%pr,%pkt,%byt,%in"

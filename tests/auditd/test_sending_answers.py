@@ -34,7 +34,7 @@ class SendingAnswers(TestCase):
         self.port = port.getHost().port
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
@@ -43,7 +43,7 @@ class SendingAnswers(TestCase):
             connection.close()
 
     async def test_a_large_answer_comes_whole(self) -> None:
-        with await deferToThread(urlopen, f"http://127.0.0.1:{self.port}/to/{VICTIM}.json", timeout=30) as answer:
+        with await deferToThread(urlopen, f"http://127.0.0.1:{self.port}/to/{VICTIM}.json", timeout=60) as answer:
             told = json.loads(await deferToThread(answer.read))
         self.assertEqual((6000, 6000), (told["flow_count"], len(told["flows"])))
         _, _, body = await deferToThread(self.get, f"/to/{VICTIM}.csv")

@@ -21,6 +21,7 @@ from attrs import define, field, frozen
 from tests.auditd import ground
 from tests.auditd.ground import Ground
 from tests.ports import free_port
+from tests.waiting import until
 
 NODE = "node1.plc.example"
 NM = pathlib.Path(__file__).parent / "nm.py"
@@ -170,21 +171,12 @@ class Node:
 
     def json(self, path: str) -> Any:
         """What a page tells a program."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def until(self, true: Callable[[], Any], patience: float = PATIENCE) -> None:
-        """Wait until something holds. Raises `TimeoutError`."""
-        end = time.monotonic() + patience
-        while True:
-            try:
-                if true():
-                    return
-            except OSError:
-                pass
-            if time.monotonic() > end:
-                raise TimeoutError(f"not within {patience} s")
-            time.sleep(0.05)
+        """Wait until something holds."""
+        until(true, "what a trial waits for", patience)
 
     # Slivers
 
@@ -250,14 +242,14 @@ class Node:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/log/index.json", headers={"Authorization": f"Bearer {TOKEN}"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return max((each["until"] for each in json.load(answer)["segments"]), default=0.0)
 
     def close(self) -> None:
         """Leave nothing."""
         if self.audit is not None:
             self.audit.terminate()  # so that it takes its capture along
-            self.audit.wait(timeout=20)
+            self.audit.wait(timeout=60)
         for child in self._children:
             child.kill()
             child.wait()

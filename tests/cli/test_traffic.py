@@ -23,6 +23,6 @@ class Packets(SynchronousTestCase):
     def test_a_counted_number_of_datagrams_arrives(self) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.2", 33434))
-            stranger.settimeout(30)
+            stranger.settimeout(60)
             send_udp("127.0.0.1", "127.0.0.2", 5, b"plfed")
             self.assertEqual([b"plfed"] * 5, [stranger.recv(100) for _ in range(5)])

@@ -167,7 +167,7 @@ class ANode(SynchronousTestCase):
 
     def post(self, method: str, *params: Any, url: str = "") -> Any:
         at = urlsplit(url or running().secure)
-        line = http.client.HTTPSConnection(at.hostname or "", at.port, context=running().trust, timeout=30)
+        line = http.client.HTTPSConnection(at.hostname or "", at.port, context=running().trust, timeout=60)
         body = xmlrpc.client.dumps(params, method, allow_none=True).encode()
         as_curl = {"User-Agent": "curl/7.29.0", "Accept": "*/*", "Content-Type": "application/x-www-form-urlencoded"}
         line.request("POST", at.path, body, as_curl)
@@ -194,7 +194,7 @@ class ANode(SynchronousTestCase):
 
     def test_a_server_with_another_certificate_is_not_told_anything(self) -> None:
         at = urlsplit(running().secure)
-        line = http.client.HTTPSConnection(at.hostname or "", at.port, timeout=30)
+        line = http.client.HTTPSConnection(at.hostname or "", at.port, timeout=60)
         self.assertRaises(ssl.SSLCertVerificationError, line.request, "POST", at.path, b"")
 
     def test_either_authority_of_its_plc_answers_it(self) -> None:
@@ -250,7 +250,7 @@ class ANode(SynchronousTestCase):
     def test_a_long_call_that_waits_to_be_told_to_go_on_is_told(self) -> None:
         at = urlsplit(running().plain)
         body = xmlrpc.client.dumps((ADMIN, [f"n{at}.nowhere.example" for at in range(500)]), "GetNodes").encode()
-        line = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
+        line = http.client.HTTPConnection(at.hostname or "", at.port, timeout=60)
         line.putrequest("POST", at.path)
         for name, value in (
             ("Content-Type", "application/x-www-form-urlencoded"),

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from planetlab import xmlrpc
 from planetlab.cli.remote import Fixed, Remote, proxy
 
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 class Breaking:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from typing import Any
 
@@ -11,8 +10,7 @@ from tests.container.ground import CODEEN, NODE, SIRIUS, STRANGER
 from tests.container.managed import Managed
 from tests.container.test_traffic import EACH, SEND
 from tests.ports import free_port
-
-_PATIENCE = 90.0  # seconds, on a machine that is busy
+from tests.waiting import until
 
 
 class TenThousandPackets(Managed):
@@ -35,7 +33,7 @@ class TenThousandPackets(Managed):
         audit = subprocess.Popen((sys.executable, "-m", "auditd", "--config", str(config)), stderr=subprocess.DEVNULL)
         self.addCleanup(audit.communicate)
         self.addCleanup(audit.terminate)
-        self.until(lambda: self.page("/index.json")["capturing"])
+        until(lambda: self.page("/index.json")["capturing"], lambda: f"a capture: {self.page('/index.json')}")
 
     def test_every_one_is_under_its_own_slices_name_and_none_under_the_others(self) -> None:
         with self.program(self.world, "hear", "1") as heard:
@@ -44,7 +42,7 @@ class TenThousandPackets(Managed):
                 self.node.enter(name, ("/bin/sh", "-c", 'it=$(cat); perl -e "$it" >/dev/null 2>&1 &'), given=words)
         self.assertEqual({f"{NODE} {name}": EACH for name in (CODEEN, SIRIUS)}, heard())
         expected = {str(CODEEN): EACH, str(SIRIUS): EACH}
-        self.until(lambda: sum(self.packets().values()) >= 2 * EACH)
+        until(lambda: sum(self.packets().values()) >= 2 * EACH, lambda: f"all packets: {self.packets()}")
         self.assertEqual(expected, self.packets())
 
     def packets(self) -> dict[str, int]:
@@ -55,16 +53,3 @@ class TenThousandPackets(Managed):
     def page(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return json.load(answer)
-
-    def until(self, true: Any) -> None:
-        """Wait until something holds."""
-        end = time.monotonic() + _PATIENCE
-        told: object = None
-        while time.monotonic() < end:
-            try:
-                if told := true():
-                    return
-            except OSError as error:
-                told = error
-            time.sleep(0.05)
-        self.fail(f"not within {_PATIENCE} s: {told}")

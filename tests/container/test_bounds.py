@@ -17,6 +17,7 @@ from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS, STRANGER, Ground, within
 from tests.container.traces import traces
+from tests.waiting import until
 
 PAGES = 256  # per MiB
 LOOKS = 10  # at the most, until what is claimed shows: others load this machine too
@@ -90,7 +91,7 @@ class Bounds(Ground):
         ratios = []
         for _ in range(LOOKS):  # others on this machine may load one processor more than the other for a while
             before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
-            time.sleep(1.5)
+            time.sleep(1.5)  # the stretch that is measured
             used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
             ratios.append(used[CODEEN] / used[SIRIUS])
             if abs(ratios[-1] - 3.0) <= 0.3:
@@ -134,7 +135,7 @@ class Processors(Ground):
         parts: list[float] = []
         while len(parts) < LOOKS and max(parts, default=0.0) < 0.58:
             before = {name: self.node.stats(name).cpu for name in (CODEEN, SIRIUS)}
-            time.sleep(1.0)
+            time.sleep(1.0)  # the stretch that is measured
             used = {name: self.node.stats(name).cpu - before[name] for name in (CODEEN, SIRIUS)}
             parts.append(used[CODEEN] / sum(used.values()))
         self.assertGreaterEqual(max(parts), 0.58, f"parts {parts}")
@@ -150,7 +151,7 @@ class Processors(Ground):
             parts: list[float] = []
             while len(parts) < LOOKS and max(parts, default=0.0) < 0.45:
                 before = self.node.stats(CODEEN).cpu, sum(used(each.pid) for each in own)
-                time.sleep(1.0)
+                time.sleep(1.0)  # the stretch that is measured
                 theirs, ours = self.node.stats(CODEEN).cpu - before[0], sum(used(each.pid) for each in own) - before[1]
                 parts.append(ours / (ours + theirs))
             self.assertGreaterEqual(max(parts), 0.45, f"parts {parts}")
@@ -165,7 +166,7 @@ class Processors(Ground):
         rates = []
         while len(rates) < LOOKS and max(rates, default=0.0) < 0.95:
             before, since = self.node.stats(CODEEN).cpu, time.monotonic()
-            time.sleep(1.0)
+            time.sleep(1.0)  # the stretch that is measured
             rates.append((self.node.stats(CODEEN).cpu - before) / (time.monotonic() - since) / (os.cpu_count() or 1))
         self.assertGreaterEqual(max(rates), 0.95)
 
@@ -227,10 +228,7 @@ class Disk(Ground):
         driver.destroy(CODEEN)
         self.assertEqual([f"file {work}/pool.btrfs"], traces(self, work))
         driver.close()
-        deadline = time.monotonic() + 30.0  # the kernel takes a mount table down after the thread that had it
-        while str(work) in (told := self.loops()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertNotIn(str(work), told)
+        until(lambda: str(work) not in self.loops(), self.loops)  # a mount table goes after the thread that had it
 
     def loops(self) -> str:
         return subprocess.run(("losetup", "--all"), check=True, capture_output=True, text=True).stdout
@@ -262,7 +260,7 @@ class Bandwidth(Ground):
     def rates(self) -> dict[str, float]:
         """What each sliver gets at this moment, in bit/s on the wire."""
         since, before = time.monotonic(), self.sent()
-        time.sleep(self.SECONDS)
+        time.sleep(self.SECONDS)  # the stretch that is measured
         after, took = self.sent(), time.monotonic() - since
         marks = {owner.slice.label: int(owner.tag) for owner in self.node.owners() if owner.kind is OwnerKind.MARK}
         return {label: (after[0x1000 | mark] - before[0x1000 | mark]) * 8 / took for label, mark in marks.items()}

@@ -4,12 +4,12 @@ import shutil
 import socket
 import struct
 import tempfile
-import time
 from pathlib import Path
 
 from node_manager.drivers import DriverError
 from planetlab.names import SliceName
 from tests.container.ground import CODEEN, SIRIUS, Ground
+from tests.waiting import until
 
 KEYS = ("ssh-ed25519 AAAA one@example.org", "ssh-rsa BBBB two@example.org")
 HOME = "/home/princeton_codeen"
@@ -171,7 +171,4 @@ class AGuest(Ground):
 
     def until(self, expected: str, command: str) -> None:
         """Claim that the command inside comes to say so; a script runs in the background."""
-        late = time.monotonic() + 60.0
-        while (told := self.said(self.node, command)) != expected and time.monotonic() < late:
-            time.sleep(0.05)
-        self.assertEqual(expected, told)
+        until(lambda: self.said(self.node, command) == expected, lambda: self.said(self.node, command))

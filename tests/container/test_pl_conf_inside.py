@@ -20,6 +20,7 @@ from planetlab.tickets import seal_xmldsig
 from tests.container import pythons
 from tests.container.ground import CODEEN, NODE, PLC, SIRIUS
 from tests.container.managed import Managed
+from tests.waiting import until
 
 PL_CONF = SliceName.parse("pl_conf")
 PORT = 814
@@ -90,12 +91,10 @@ class PlConfInside(Managed):
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for what takes the programs a moment."""
-        late = time.monotonic() + 60
-        while not true():
-            if time.monotonic() > late:
-                told = self.said(self.node, "cat /var/log/console", PL_CONF)
-                self.fail(f"not within a minute; it says {told} and answers {self.asked('version')}")
-            time.sleep(0.1)
+        until(
+            true,
+            lambda: f"{self.said(self.node, 'cat /var/log/console', PL_CONF)}; it answers {self.asked('version')}",
+        )
 
     def ticket(self, name: SliceName) -> bytes:
         now = time.time()

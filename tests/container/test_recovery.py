@@ -35,7 +35,7 @@ driver.start(name)
 print("started", flush=True)
 driver.destroy(name)
 print("destroyed", flush=True)
-time.sleep(60)
+time.sleep(60)  # it is killed here
 """
 MOMENTS = 12  # at which a manager is killed, spread over a whole life of a sliver
 
@@ -68,7 +68,7 @@ class AManagerThatIsKilled(Ground):
             for line in manager.stdout:
                 if line.strip() == word:
                     break
-            time.sleep(seconds)
+            time.sleep(seconds)  # the moment at which it dies is what the test varies
             manager.send_signal(signal.SIGKILL)
 
     def test_its_running_slivers_are_found_with_their_handles(self) -> None:

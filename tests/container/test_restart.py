@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,8 +9,7 @@ from planetlab.rspec import ResourceSpec
 from tests.container.ground import CODEEN, SIRIUS
 from tests.container.managed import Managed
 from tests.ports import free_port
-
-PATIENCE = 90.0  # seconds, on a machine that is busy
+from tests.waiting import until
 
 
 class ADoorThatDied(Managed):
@@ -34,10 +32,7 @@ class ADoorThatDied(Managed):
             return b""
 
     def until(self, expected: bytes) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while (said := self.banner()) != expected and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertEqual(expected, said)
+        until(lambda: self.banner() == expected, lambda: f"{expected!r} is said, not {self.banner()!r}")
 
     def test_nobody_stands_there_until_the_next_node_manager_opens_it(self) -> None:
         self.until(b"SSH-")

@@ -61,7 +61,7 @@ def see(link: str, count: str) -> None:
     eye.bind((link, 3))
     eye.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 26)
     eye.setsockopt(socket.SOL_SOCKET, _SO_RCVMARK, 1)
-    eye.settimeout(30)
+    eye.settimeout(60)
     print("ready", flush=True)
     seen: collections.Counter[str] = collections.Counter()
     try:

@@ -15,9 +15,9 @@ from planetlab.names import SliceName
 from tests.node_manager.test_process import ProcessTest
 from tests.node_manager.world import record
 from tests.ports import free_port
+from tests.waiting import until
 
 ELAB, NMCONTROL = SliceName("utah", "elab"), SliceName("utah", "nmcontrol")
-PATIENCE = 30.0  # seconds, on a machine that is busy
 # The client's own options; the three after them are for a host key and a port of a test.
 OPTIONS = ("StrictHostKeyChecking=no", "PasswordAuthentication=no", "NumberOfPasswordPrompts=0")
 TESTS = ("UserKnownHostsFile=/dev/null", "IdentityAgent=none", "IdentitiesOnly=yes")
@@ -69,10 +69,8 @@ class Controllers(ProcessTest):
 
     def until(self, code: int, key: str = "mine", account: str = str(NMCONTROL)) -> None:
         """Accounts and keys come with the door's next look."""
-        call, deadline = dumps((), "Help").encode(), time.monotonic() + PATIENCE
-        while (seen := self.ssh(call, key, account)[1]) != code and time.monotonic() < deadline:
-            time.sleep(0.1)  # between two tries
-        self.assertEqual(code, seen)
+        call = dumps((), "Help").encode()
+        until(lambda: self.ssh(call, key, account)[1] == code, f"a call of {account} with key {key} ends with {code}")
 
     def test_act_on_what_is_delegated_to_them_and_only_xml_comes_back(self) -> None:
         self.until(0)
@@ -135,16 +133,11 @@ class Controllers(ProcessTest):
 
     def said_at(self, port: int) -> bytes:
         """What is said at a port once somebody listens there, or nothing."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        with until(lambda: socket.create_connection(("127.0.0.1", port), timeout=60.0), "ssh listens") as connection:
             try:
-                with socket.create_connection(("127.0.0.1", port), timeout=10.0) as connection:
-                    return connection.recv(4)
-            except ConnectionRefusedError:
-                time.sleep(0.1)  # ssh has not begun to listen
+                return connection.recv(4)
             except ConnectionResetError:
                 return b""
-        raise AssertionError("ssh did not listen")
 
 
 class ADoorThatCannotOpen(ProcessTest):
@@ -158,8 +151,5 @@ class ADoorThatCannotOpen(ProcessTest):
             process = self.start()
             self.ready(process)
             log = self.place / "work" / "door" / "sshd.log"
-            deadline = time.monotonic() + PATIENCE
-            while not (log.exists() and "Cannot bind" in log.read_text()) and time.monotonic() < deadline:
-                time.sleep(0.1)  # sshd is on its way to say so
-            self.assertIn("Cannot bind any address", log.read_text())
+            until(lambda: "Cannot bind any address" in log.read_text(), "sshd says that it cannot bind")
             self.assertEqual({}, self.call("GetXIDs"))

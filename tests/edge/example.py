@@ -121,7 +121,7 @@ class Served(TestCase):
 
     def send(self, *parts: bytes) -> bytes:
         """Send octets as they are and read until the server ends or answers; for a thread."""
-        with socket.create_connection(self.address, timeout=30) as client:
+        with socket.create_connection(self.address, timeout=60) as client:
             answer = b""
             try:
                 for part in parts:

@@ -243,7 +243,7 @@ class OperatorsPort(Program):
                 inner.sock = socket.socket(socket.AF_UNIX)
                 inner.sock.connect(str(self.where))
 
-        client = Client("localhost", timeout=10)
+        client = Client("localhost", timeout=60)
         client.request("GET", path)
         answer = client.getresponse()
         said = (answer.status, answer.read().decode())

@@ -267,12 +267,12 @@ class Evicted(Served):
         body = ours.dumps_call("AddLater", ("x" * 100_000,))
 
         def calls() -> tuple[bytes, list[bytes]]:
-            first, *others = [socket.create_connection(self.address, timeout=30) for _ in range(2)]
+            first, *others = [socket.create_connection(self.address, timeout=60) for _ in range(2)]
             with first, others[0] as second:
                 first.sendall(post(body))
                 second.sendall(post(CALL))
                 others = [second.recv(65536)]  # by now the first is answered too
-                with socket.create_connection(self.address, timeout=30) as third:
+                with socket.create_connection(self.address, timeout=60) as third:
                     third.sendall(post(CALL))
                     others.append(third.recv(65536))
                     answer = b""
@@ -368,7 +368,7 @@ class Ending(InMemory):
 class OverSockets(Served):
     async def test_200_mb_are_refused_and_the_sender_hears_why(self) -> None:
         def send() -> bytes:
-            with socket.create_connection(self.address, timeout=30) as client:
+            with socket.create_connection(self.address, timeout=60) as client:
                 client.sendall(
                     b"POST /PLCAPI/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000000\r\n\r\n" + b"x" * 2_000_000
                 )
@@ -379,7 +379,7 @@ class OverSockets(Served):
 
     async def test_of_thirty_connections_of_one_peer_twenty_are_kept(self) -> None:
         def open_many() -> tuple[int, int]:
-            clients = [socket.create_connection(self.address, timeout=30) for _ in range(30)]
+            clients = [socket.create_connection(self.address, timeout=60) for _ in range(30)]
             served = 0
             for client in clients:
                 try:

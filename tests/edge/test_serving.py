@@ -46,7 +46,7 @@ class Http(Served):
 
     async def test_what_is_no_call_is_answered_as_the_plc_api_did(self) -> Any:
         def send(body: bytes) -> tuple[int, str | None, bytes]:
-            client = http.client.HTTPConnection(*self.address, timeout=30)
+            client = http.client.HTTPConnection(*self.address, timeout=60)
             client.request("POST", "/PLCAPI/", body)
             answer = client.getresponse()
             said = (answer.status, answer.getheader("Content-Type"), answer.read())
@@ -70,7 +70,7 @@ class Http(Served):
 
     async def test_other_http_methods_get_a_page_with_and_without_the_last_slash(self) -> Any:
         def get(method: str, path: str) -> tuple[int, str | None, bytes]:
-            client = http.client.HTTPConnection(*self.address, timeout=30)
+            client = http.client.HTTPConnection(*self.address, timeout=60)
             client.request(method, path)
             answer = client.getresponse()
             said = (answer.status, answer.getheader("Content-Type"), answer.read()[:15])
@@ -116,7 +116,7 @@ class Http(Served):
 
     async def test_one_connection_carries_many_calls(self) -> Any:
         def several() -> list[int]:
-            client = http.client.HTTPConnection(*self.address, timeout=30)
+            client = http.client.HTTPConnection(*self.address, timeout=60)
             ports = []
             for _ in range(5):
                 client.request("POST", "/PLCAPI/", ours.dumps_call("GetSum", (1, 2)))
@@ -139,7 +139,7 @@ class Http(Served):
         def go() -> None:
             import socket
 
-            with socket.create_connection(self.address, timeout=30) as client:
+            with socket.create_connection(self.address, timeout=60) as client:
                 client.sendall(post(ours.dumps_call("AddLater", ("x",))))
 
         await self.elsewhere(go)

@@ -141,7 +141,7 @@ class Versions(Served):
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.maximum_version = ssl.TLSVersion(newest)
         context.set_ciphers("ALL:@SECLEVEL=0")
-        with socket.create_connection(self.address, timeout=30) as plain:
+        with socket.create_connection(self.address, timeout=60) as plain:
             try:
                 with context.wrap_socket(plain, server_hostname="localhost") as client:
                     return str(client.version())
@@ -223,7 +223,7 @@ class Reloading(TestCase):
             context = ssl.create_default_context(cadata=CA.certificate_pem.decode())
             at = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
             with (
-                socket.create_connection(at, timeout=30) as plain,
+                socket.create_connection(at, timeout=60) as plain,
                 context.wrap_socket(plain, server_hostname="localhost") as client,
             ):
                 return x509.load_der_x509_certificate(client.getpeercert(True) or b"").subject.rfc4514_string()

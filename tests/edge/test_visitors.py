@@ -55,7 +55,7 @@ def post(port: int, certificate: pathlib.Path | None, calls: int = 1) -> list[li
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if certificate is not None:
         context.load_cert_chain(certificate)
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=30)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
     answers = []
     try:
         for _ in range(calls):

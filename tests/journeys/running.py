@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from typing import Any
 
 from planetlab.cli import place
+from tests.waiting import until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READY_WITHIN = 120.0  # seconds; a busy machine is slow
-LOOK_EVERY = 0.1  # seconds
 
 
 def plfed(*arguments: str, facts: pathlib.Path | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -37,12 +36,13 @@ class RunningDemo:
 
     def until(self, is_so: Any, what: str, within: float = READY_WITHIN) -> None:
         """Look until something is so."""
-        deadline = time.monotonic() + within
-        while not is_so():
+
+        def ended_or_so() -> bool:
             said = self.log.read_text()[-2000:]
             assert self.process.poll() is None, f"the demo ended with {self.process.returncode}: {said}"
-            assert time.monotonic() < deadline, f"not {what} after {within:.0f} s: {said}"
-            time.sleep(LOOK_EVERY)
+            return bool(is_so())
+
+        until(ended_or_so, lambda: f"{what}: {self.log.read_text()[-2000:]}", within)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -383,7 +383,7 @@ class ItsEnd(ACreator):
     """After all of them nothing is lost, doubled or half made."""
 
     def test_zz_the_doctor_finds_nothing_wrong(self) -> None:
-        with urllib.request.urlopen(self.plc["web"], timeout=20) as page:
+        with urllib.request.urlopen(self.plc["web"], timeout=60) as page:
             self.assertEqual(200, page.status)
         done = plfed("doctor", str(self.folder / "d"), "--deep")
         wrong = [line for line in done.stdout.splitlines() if line.startswith("BAD")]

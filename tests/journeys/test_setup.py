@@ -7,14 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.cli.setup import DEMO
-from tests.journeys.running import READY_WITHIN, new_folder, plfed
+from tests.journeys.running import new_folder, plfed
 from tests.ports import free_block
+from tests.waiting import until
 
 
 class SettingUp(SynchronousTestCase):
@@ -46,21 +46,15 @@ class SettingUp(SynchronousTestCase):
         self.addCleanup(running.send_signal, signal.SIGINT)
 
     def until_told(self, folder: str, text: str) -> None:
-        said, deadline = pathlib.Path(f"{folder}.said"), time.monotonic() + READY_WITHIN
-        while text not in said.read_text():
-            self.assertLess(time.monotonic(), deadline, f"{text} is not told: {said.read_text()}")
-            time.sleep(0.1)
+        said = pathlib.Path(f"{folder}.said")
+        until(lambda: text in said.read_text(), lambda: f"{text} is told: {said.read_text()}")
 
     def until_answers(self, url: str) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while True:
-            try:
-                with urllib.request.urlopen(url, timeout=20) as page:
-                    page.read()
-                return
-            except OSError:
-                self.assertLess(time.monotonic(), deadline, f"{url} does not answer")
-                time.sleep(0.1)
+        def answers() -> bool:
+            with urllib.request.urlopen(url, timeout=60) as page:
+                return bool(page.read())
+
+        until(answers, f"{url} answers")
 
     def test_a_name_that_is_none_is_refused(self) -> None:
         self.assertIn("hrn", self.refused("init", self.plc, "--hrn", "plc..x"))

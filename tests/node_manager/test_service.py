@@ -60,7 +60,7 @@ class ServiceTest(TestCase):
         def talk() -> bytes:
             family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
             with socket.socket(family) as connection:
-                connection.settimeout(30.0)
+                connection.settimeout(60.0)
                 connection.connect(where)
                 connection.sendall(octets)
                 connection.shutdown(socket.SHUT_WR)

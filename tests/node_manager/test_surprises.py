@@ -15,7 +15,7 @@ from tests.node_manager.test_node import Generous, NodeTest
 from tests.node_manager.test_service import ServiceTest
 from tests.node_manager.world import CODEEN, EPFL, SIRIUS, World, record
 
-PATIENCE = 30.0  # seconds, on a machine that is busy
+PATIENCE = 60.0  # seconds, on a machine that is busy
 
 
 class ASurpriseInARound(ServiceTest):

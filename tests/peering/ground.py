@@ -96,7 +96,7 @@ class Served:
         """Its whole API, called as its administrator."""
         auth = Password(f"root@{self.hrn.leaf}.example", PASSWORD)
         url, ca = self.place.url("sa", "PLCAPI"), str(self.path / "ca.pem")
-        return ask.Ask(url, ca=ca, auth=auth, reactor=reactor, timeout=20.0, tries=1)
+        return ask.Ask(url, ca=ca, auth=auth, reactor=reactor, timeout=60.0, tries=1)
 
     async def call(self, name: str, *args: Any) -> Any:
         """What a method answers to the administrator."""

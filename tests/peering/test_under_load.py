@@ -17,7 +17,7 @@ from tests.peering.ground import Peered
 from tests.peering.node import PERIOD, Node
 
 ENOUGH = 10  # honest calls
-PATIENCE = 30.0  # seconds for anything that shall come about
+PATIENCE = 120.0  # seconds for anything that shall come about
 
 
 class UnderLoad(Peered):

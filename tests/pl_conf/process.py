@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,6 +14,7 @@ from pl_conf.policy import Policy
 from planetlab import settings
 from tests.pl_conf.world import EPFL_SIGNS, PLC_SIGNS
 from tests.ports import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SOON = 90.0  # seconds that a process has to begin or to end, on a machine that is busy
@@ -91,11 +91,11 @@ class Node:
             return False
 
     def _wait(self, process: "subprocess.Popen[bytes]", ready: Any, package: str) -> None:
-        until = time.monotonic() + SOON
-        while not ready():
-            if process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"{package} did not begin: {self.log(package)[-2000:]}")
-            time.sleep(0.02)
+        def begun() -> Any:
+            assert process.poll() is None, f"{package} ended: {self.log(package)[-2000:]}"
+            return ready()
+
+        until(begun, lambda: f"{package} begins: {self.log(package)[-2000:]}")
 
     def log(self, package: str) -> str:
         return (self.place / f"{package}.log").read_text()

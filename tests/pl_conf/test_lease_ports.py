@@ -93,7 +93,7 @@ class ThePortsOf2003(SynchronousTestCase):
         self.assertEqual([lease], self.call(self.plain, "getleases"))
         self.assertEqual(1, self.call(self.private, "addkey", {"slice": "utah_dsl", "key": "ssh-rsa BBBB root"}))
         self.assertEqual(2, self.call(self.plain, "getsshkeys", {"slice": "utah_dsl"})["numkeys"])
-        page = urllib.request.urlopen(f"http://{IP}:{self.status}/", timeout=5.0).read()
+        page = urllib.request.urlopen(f"http://{IP}:{self.status}/", timeout=60.0).read()
         self.assertIn(b"utah_dsl", page)
         self.assertEqual(1, self.call(self.private, "deletelease", {"slice": "utah_dsl"}))
         self.assertEqual([], self.call(self.plain, "getslivers"))

@@ -13,9 +13,10 @@ from xmlrpc.client import Binary, Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.names import SliceName
-from tests.pl_conf.process import ROOT, SOON, Node
+from tests.pl_conf.process import ROOT, Node
 from tests.pl_conf.samples import DAY, KEY, ticket
 from tests.pl_conf.world import PLC_SIGNS, STRANGER_SIGNS
+from tests.waiting import until
 
 REDEEMING = ("redeem.received", "redeem.verified", "redeem.admitted", "redeem.recorded", "redeem.instantiated",
              "redeem.answered", "answer.sent")  # fmt: skip
@@ -90,7 +91,7 @@ class TheClientOf2005(OnLoopback):
 class TheKeySensor(OnLoopback):
     def get(self, what: str) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.keys_port}{what}", timeout=20.0) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.node.keys_port}{what}", timeout=60.0) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, b""
@@ -120,11 +121,14 @@ class AKillAtEveryPoint(SynchronousTestCase):
 
     def redeemed(self, sealed: Any) -> str:
         """The rcap for a ticket; asked again while the node says that it cannot now, as its clients do."""
-        until = time.monotonic() + SOON
-        while (answer := self.node.proxy().create_sliver(sealed))[0] and time.monotonic() < until:
-            time.sleep(0.2)  # between two questions
-        self.assertEqual(0, answer[0], answer)
-        rcap: str = answer[1][0]
+        answers: list[Any] = []
+
+        def given() -> bool:
+            answers.append(self.node.proxy().create_sliver(sealed))
+            return bool(answers[-1][0] == 0)
+
+        until(given, lambda: f"a sliver is given, not {answers[-1]}")
+        rcap: str = answers[-1][1][0]
         return rcap
 
     def end_conf(self) -> None:
@@ -160,11 +164,9 @@ class AnOwnersEditOfTheFile(OnLoopback):
         path = self.node.place / "owner.toml"
         text = path.read_text()
         path.write_text("paused = true\n" + text.replace("paused = false\n", ""))
-        until = time.monotonic() + SOON
-        code = 0
-        while code != 220 and time.monotonic() < until:
-            code = self.node.proxy().create_sliver(fresh(f"paused{time.monotonic_ns()}"))[0]
-        self.assertEqual(220, code)
+        until(
+            lambda: self.node.proxy().create_sliver(fresh(f"paused{time.monotonic_ns()}"))[0] == 220, "the pause holds"
+        )
         path.write_text(text)
 
 

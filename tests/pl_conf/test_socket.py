@@ -17,7 +17,7 @@ from tests.pl_conf.test_process import OnLoopback, fresh
 
 def ask(path: str | Path, method: str, *args: Any) -> Any:
     """One XML-RPC call over a Unix socket."""
-    connection = http.client.HTTPConnection("localhost", timeout=20.0)
+    connection = http.client.HTTPConnection("localhost", timeout=60.0)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(path))
     try:

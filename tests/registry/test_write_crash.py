@@ -20,6 +20,7 @@ from planetlab.settings import write
 from slice_authority.settings import Settings
 from tests.edge.example import environment
 from tests.registry.world import ADMIN, HERE, Princeton, quick, whole
+from tests.waiting import until
 
 ROOT = pathlib.Path(__file__).parents[2]
 BEFORE = (
@@ -111,12 +112,11 @@ class Killed(SynchronousTestCase):
             running.wait()
 
     def port_of(self, running, log):
-        until = time.monotonic() + 60
-        while not (found := re.search(rb"127\.0\.0\.1:(\d+)", log.read_bytes())):
+        def said():
             self.assertIsNone(running.poll(), log.read_bytes())
-            self.assertLess(time.monotonic(), until, log.read_bytes())
-            time.sleep(0.05)
-        return int(found[1])
+            return re.search(rb"127\.0\.0\.1:(\d+)", log.read_bytes())
+
+        return int(until(said, lambda: f"its port is told: {log.read_bytes()!r}")[1])
 
     def asked(self, port, method, *args):
         """What the authority answers to one try with the key; nothing when it died."""

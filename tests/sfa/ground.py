@@ -7,7 +7,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 import xmlrpc.client
 from contextlib import suppress
 from typing import Any
@@ -25,8 +24,8 @@ from planetlab.names import Hrn
 from planetlab.registry.plc import Plc
 from tests.ports import free_port
 from tests.registry.world import NODE_KEY, quick, whole
+from tests.waiting import until
 
-READY_WITHIN = 90.0  # seconds; a busy machine is slow
 PASSWORD = "root's own"
 
 
@@ -136,21 +135,21 @@ class Authority:
 
     def wait(self) -> None:
         """Until it answers."""
-        deadline = time.monotonic() + READY_WITHIN
-        while True:
-            said = (self.folder / f"{self.hrn}.log").read_text()
-            assert self.process is not None and self.process.poll() is None, said[-3000:]
-            with suppress(OSError, xmlrpc.client.Error), self.user.at(self.url("registry")) as proxy:
+        log = self.folder / f"{self.hrn}.log"
+
+        def answers() -> bool:
+            assert self.process is not None and self.process.poll() is None, log.read_text()[-3000:]
+            with suppress(xmlrpc.client.Error), self.user.at(self.url("registry")) as proxy:
                 proxy.GetVersion()
-                if "ready" in said:
-                    return
-            assert time.monotonic() < deadline, f"{self.hrn} does not answer: {said[-3000:]}"
-            time.sleep(0.1)
+                return "ready" in log.read_text()
+            return False
+
+        until(answers, lambda: f"{self.hrn} answers: {log.read_text()[-3000:]}")
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 class Ground:

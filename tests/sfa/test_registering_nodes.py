@@ -23,7 +23,7 @@ class NodesAtTheRegistry(Peered):
         own = by_itself("pi").certificate
         shown = (own.public_bytes(Encoding.PEM), keys.private_pem(key("pi")))
         url, ca = self.plc.place.url("registry", ""), str(self.plc.path / "ca.pem")
-        self.registry = Ask(url, ca=ca, client_cert=shown, reactor=reactor, timeout=30.0, tries=1)
+        self.registry = Ask(url, ca=ca, client_cert=shown, reactor=reactor, timeout=60.0, tries=1)
         self.own = await self.registry.call("GetSelfCredential", None, PI, "user")
         self.held = await self.registry.call("GetCredential", [self.own], "plc.princeton", "authority")
 

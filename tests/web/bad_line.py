@@ -75,7 +75,7 @@ class _Passing(http.server.BaseHTTPRequestHandler):
     passed: ClassVar[tuple[str, ...]] = ("Authorization", "Range")
 
     def do_GET(self) -> None:
-        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
+        upstream = http.client.HTTPConnection(self.server.upstream, timeout=60)
         asked = {name: self.headers[name] for name in self.passed if name in self.headers}
         upstream.request("GET", self.path, headers=asked)
         answer = upstream.getresponse()
