@@ -103,7 +103,7 @@ def _int(text: str) -> int | None:
 
 def _float(text: str) -> float | None:
     try:
-        return float(text)
+        return None if "_" in text else float(text)
     except ValueError:
         return None
 
@@ -130,4 +130,7 @@ def pattern(text: str) -> str:
 
 def any_text(name: str, texts: tuple[str, ...]) -> Condition:
     """A text field is one of ``texts``, some of which may be patterns."""
-    return any_of(Field(name, str), "=", list(texts))
+    exact = tuple(text for text in texts if not is_pattern(text))
+    parts: list[Condition] = [AmongValues(name, exact)] if exact else []
+    parts += [Like(name, pattern(text)) for text in texts if is_pattern(text)]
+    return parts[0] if len(parts) == 1 else Some(tuple(parts))

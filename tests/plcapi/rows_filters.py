@@ -155,7 +155,8 @@ FILTERS = (
     *(nodes({"~verified": said}, fault=DB) for said in (0, "o", "maybe", 1.5)),
     *(nodes({"arch": said}, fault=DB) for said in (True, [1], {})),
     Row("admin", "GetSites", ({"~latitude": "1.5"}, ["site_id"]), []),
-    Row("admin", "GetSites", ({"~latitude": "north"},), DB),
+    *(Row("admin", "GetSites", ({"~latitude": said},), DB) for said in ("north", "", "1_0")),
+    Row("admin", "GetSites", ({"~latitude": "nan"}, ["site_id"]), []),
     # without one they have the field's type and limits
     Row("admin", "GetSites", ({"latitude": 91.0},), WRONG),
     Row("admin", "GetSites", ({"latitude": [-90.0, -90.5]},), WRONG),
