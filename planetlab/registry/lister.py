@@ -5,9 +5,9 @@ who started it (`planetlab.registry.listings`). One with a file asks for the lis
 there; it is answered with the text's length, and the file where it lies. One with two files asks to send a text to a
 caller's socket, and is answered when the process has let go of it, at its end or because the caller does not keep up.
 It begins its transaction after it is asked for a listing, and so sees whatever was committed before. It has no rights
-of anybody: who may see what was decided before. It offers its processor to others every few hundred microseconds, for a
-short call whose thread wakes behind it would else wait for the kernel's next tick. It ends with the other end of its
-socket, and after a while without work.
+of anybody: who may see what was decided before. It stands behind short calls, being nice and offering its processor to
+others every few hundred microseconds, for a thread that wakes behind it would else wait for the kernel's next tick. It
+ends with the other end of its socket, and after a while without work.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from planetlab import long_text
 from planetlab.registry.listing import Listing
 from planetlab.registry.opening import Connection, connect
 
+NICENESS = 10  # above that of who started it: a tenth of its share where both compute, the whole where it waits
 STEPS = 2000  # of SQLite's machine, about 0.1 ms, between two offers of the processor
 KEEPS_UP = 10  # milliseconds in which who reads a text makes room for more of it, or is left to who asked
 SENDS = 0.1  # seconds that it sends one text
@@ -111,6 +112,7 @@ def main() -> None:
     path, idle = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGHUP):  # they are for who started it, who ends it
         signal.signal(number, signal.SIG_IGN)
+    os.nice(NICENESS)
     gc.freeze()
     db = connect(path, "", reads_only=True)
     db.set_progress_handler(os.sched_yield, STEPS)
