@@ -25,6 +25,7 @@ from planetlab.registry.listing import Listing
 
 PATIENCE = 20.0  # seconds without an answer, after which the process is given up
 IDLE = 600.0  # seconds without a question, after which it ends and gives its memory back
+NO_ROOM = "no further file may be open here"
 
 InThread = Callable[[Callable[[], Any]], "Deferred[Any]"]
 """Does work that blocks in a thread: its result, in the reactor's."""
@@ -84,7 +85,7 @@ class Listings:
         try:
             question = os.memfd_create("question")
         except OSError as error:
-            raise Lost(f"no further file may be open here: {error.strerror}") from error
+            raise Lost(f"{NO_ROOM}: {error.strerror}") from error
         try:
             os.write(question, pickle.dumps(listing))
             told, files = await self._exchanged(line, question)
@@ -93,7 +94,7 @@ class Listings:
         if told[:1] == lister.FAILED:
             raise Lost(told[1:].decode())
         if not files:
-            raise Lost("no further file may be open here")
+            raise Lost(NO_ROOM)
         return LongText(files[0], *lister.LENGTH.unpack(told[1:]))
 
     async def _send(self, text: LongText, to: socket.socket) -> None:
@@ -113,7 +114,10 @@ class Listings:
     async def _begun(self) -> "_Line":
         if self._stopped:
             raise Lost("it was stopped")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise Lost(f"{NO_ROOM}: {error.strerror}") from error
         words = [sys.executable, "-m", "planetlab.registry.lister", self._path, str(self._idle)]
         try:
             with theirs:

@@ -245,8 +245,8 @@ class TheProcess(TestCase):
         self.assertEqual([ours_before] * 9, [await once() for _ in range(9)])
         await until(lambda: files_of(pid) == before, "the files of the texts that were sent are closed")
 
-    async def test_where_no_further_file_may_be_open_it_is_lost_and_comes_when_there_is_room(self) -> None:
-        first = await self.first()
+    async def lost_for_want_of_files(self) -> str:
+        """What is told to who asks while no further file may be open here."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
@@ -254,9 +254,18 @@ class TheProcess(TestCase):
                 await self.listings.ask(self.nodes())
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        self.assertIn("no further file may be open here", str(lost.exception))
+        return str(lost.exception)
+
+    async def test_where_no_further_file_may_be_open_it_is_lost_and_comes_when_there_is_room(self) -> None:
+        first = await self.first()
+        self.assertIn("no further file may be open here", await self.lost_for_want_of_files())
         self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
         self.assertEqual(first, self.listings.pid)
+
+    async def test_where_no_further_file_may_be_open_none_is_begun_before_there_is_room(self) -> None:
+        self.assertIn("no further file may be open here", await self.lost_for_want_of_files())
+        self.assertIsNone(self.listings.pid)
+        self.assertEqual(MANY, len(await self.rows(self.listings, self.nodes("hostname"))))
 
     async def test_it_is_gone_when_it_is_stopped_and_does_not_come_again(self) -> None:
         first = await self.first()
