@@ -1,5 +1,6 @@
 """A PLC whose two authorities run as processes of their own, for clients that know nothing of plfed."""
 
+import functools
 import pathlib
 import shutil
 import signal
@@ -80,3 +81,16 @@ class RunningPlc:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
         shutil.rmtree(self.folder)
+
+
+@functools.cache
+def running() -> RunningPlc:
+    """The one PLC that all of a module's tests call, begun when it is first asked for."""
+    return RunningPlc()
+
+
+def stop_running() -> None:
+    """End it, if it was begun: what such a module has as its `tearDownModule`."""
+    if running.cache_info().currsize:
+        running().stop()
+        running.cache_clear()

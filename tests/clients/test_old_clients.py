@@ -18,7 +18,7 @@ from xmlrpc.client import Fault
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.clients.plc import ADMIN, RunningPlc
+from tests.clients.plc import ADMIN, running, stop_running
 from tests.papers.programs import NEEDS_GPG, NEEDS_XMLSEC1, Gpg, run
 
 NODE_KEY = "HqKkqLw9pTPHMxbXfmC1UVd5gkYyTrQ0"
@@ -26,15 +26,7 @@ SSH_KEY = "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA user@princeton.example"
 DAY = 86_400  # seconds
 
 
-@functools.cache
-def running() -> RunningPlc:
-    """The one PLC that all of these call."""
-    return RunningPlc()
-
-
-def tearDownModule() -> None:
-    if running.cache_info().currsize:
-        running().stop()
+tearDownModule = stop_running
 
 
 def password(email: str, word: str, **more: str) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Programs of the original's surroundings, ported as they were: an installation's start scripts, what nodes run."""
 
-import functools
 import hashlib
 import hmac
 import json
@@ -12,24 +11,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.clients.plc import ADMIN, PASSWORD, RunningPlc
+from tests.clients.plc import ADMIN, PASSWORD, running, stop_running
 
 SCRIPT = str(pathlib.Path(__file__).parent / "scripts" / "start-of-an-installation")
 LISTED = (
     *("BootStates", "ConfFiles", "InitScripts", "Messages", "NetworkTypes", "NodeGroups", "PCUTypes"),
     *("PCUProtocolTypes", "Persons", "Sites", "Slices", "SliceTags", "SiteTags", "PersonTags", "TagTypes"),
 )
-
-
-@functools.cache
-def running() -> RunningPlc:
-    """The one PLC that all of these call."""
-    return RunningPlc()
-
-
-def tearDownModule() -> None:
-    if running.cache_info().currsize:
-        running().stop()
+tearDownModule = stop_running
 
 
 class AnInstallationsStart(SynchronousTestCase):

@@ -15,17 +15,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.cli.__main__ import main
-from tests.clients.plc import ADMIN, PASSWORD, RunningPlc
+from tests.clients.plc import ADMIN, PASSWORD, running, stop_running
 
 PLCSH = [sys.executable, "-c", "from planetlab.cli.shell import main; main()"]
 API = [sys.executable, "-c", "from planetlab.cli.api import group; group()"]
 Done = subprocess.CompletedProcess[str]
 
 
-@functools.cache
-def running() -> RunningPlc:
-    """The one PLC that all of these call."""
-    return RunningPlc()
+tearDownModule = stop_running
 
 
 @functools.cache
@@ -34,11 +31,6 @@ def site() -> int:
     said = {"name": "Princeton", "abbreviated_name": "PU", "login_base": "princeton", "max_slices": 9}
     number: int = running().proxy().AddSite(ADMIN, said)
     return number
-
-
-def tearDownModule() -> None:
-    if running.cache_info().currsize:
-        running().stop()
 
 
 class Commands(SynchronousTestCase):
