@@ -6,7 +6,6 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.errors import PlanetLabError
 from tests.plcapi.campus import Campus
 from tests.registry.world import ADMIN
 
@@ -90,11 +89,8 @@ class InterfaceModel(SynchronousTestCase):
         return {**odd, **good} if self.chance.random() < 0.6 else {**good, **odd}
 
     def tried(self, method: str, key: int, fields: dict[str, Any]) -> int:
-        try:
-            made: int = self.campus.call(method, ADMIN, key, fields)
-        except PlanetLabError as error:
-            return -error.code
-        return made
+        code, made = self.campus.told("admin", method, key, fields)
+        return -code or int(made)
 
     def step(self, there: dict[int, dict[str, Any]], types: set[str]) -> bool:
         """Add or change one; whether it was taken."""

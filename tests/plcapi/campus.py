@@ -161,13 +161,21 @@ class Campus(Princeton):
         found: dict[str, Any] = self.who[who]
         return found
 
+    def told(self, who: str, method: str, *args: Any) -> tuple[int, Any]:
+        """What ``who`` is answered: 0 and a value, or a fault's code and nothing."""
+        try:
+            return 0, self.call(method, self.auth(who, *args), *args)
+        except PlanetLabError as error:
+            return error.code, None
+
+    def code(self, who: str, method: str, *args: Any) -> int:
+        """The code of the fault that ``who`` is answered; 0 for none."""
+        return self.told(who, method, *args)[0]
+
     def answer(self, row: Row) -> Any:
         """What comes of a row: a value, or the fault."""
-        args = self.value(row.args)
-        try:
-            return self.call(row.method, self.auth(row.who, *args), *args)
-        except PlanetLabError as error:
-            return Fault(error.code)
+        code, value = self.told(row.who, row.method, *self.value(row.args))
+        return Fault(code) if code else value
 
     def wrong(self, row: Row) -> str:
         """What of a row is not as it says; nothing when all is."""

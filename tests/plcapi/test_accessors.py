@@ -4,7 +4,6 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.errors import PlanetLabError
 from planetlab.records.accessors import ACCESSORS, Accessor
 from tests.plcapi.campus import Campus
 
@@ -30,13 +29,6 @@ HRN = {"Site", "Node", "Person", "Slice"}  # they are named in the federation wh
 class Accessors(SynchronousTestCase):
     def setUp(self) -> None:
         self.campus = Campus()
-
-    def code(self, who: str, method: str, *args: Any) -> int:
-        try:
-            self.campus.call(method, self.campus.auth(who, *args), *args)
-        except PlanetLabError as error:
-            return error.code
-        return 0
 
     def got(self, row: Accessor, said: Any, who: str = "admin") -> Any:
         return self.campus.call(f"Get{row.noun}{row.suffix}", self.campus.auth(who, said), said)
@@ -67,29 +59,29 @@ class Accessors(SynchronousTestCase):
                 for who, role in ROLES.items():
                     expected = 103 if role not in row.writers else 0 if who in near else 108
                     number = self.campus.ids[things[row.noun]]
-                    code = self.code(who, f"Set{row.noun}{row.suffix}", number, f"by {who}")
+                    code = self.campus.code(who, f"Set{row.noun}{row.suffix}", number, f"by {who}")
                     self.assertEqual(expected, code, (row, who, things[row.noun]))
 
     def test_strangers_neither_get_nor_set(self) -> None:
         for row in ACCESSORS:
             own = self.campus.ids[OWN[row.noun]]
             for who in ("anonymous", "nobody"):
-                self.assertEqual(103, self.code(who, f"Get{row.noun}{row.suffix}", own), row)
-                self.assertEqual(103, self.code(who, f"Set{row.noun}{row.suffix}", own, "x"), row)
+                self.assertEqual(103, self.campus.code(who, f"Get{row.noun}{row.suffix}", own), row)
+                self.assertEqual(103, self.campus.code(who, f"Set{row.noun}{row.suffix}", own, "x"), row)
 
     def test_what_is_not_there_has_no_value_and_takes_none(self) -> None:
         for row in ACCESSORS:
             for said in (99_999, UNKNOWN[row.noun], -1, 0):
                 self.assertIsNone(self.got(row, said), row)
-                self.assertEqual(102, self.code("admin", f"Set{row.noun}{row.suffix}", said, "x"), row)
+                self.assertEqual(102, self.campus.code("admin", f"Set{row.noun}{row.suffix}", said, "x"), row)
 
     def test_values_of_other_types_are_refused_nil_too(self) -> None:
         for row in ACCESSORS:
             own = self.campus.ids[OWN[row.noun]]
             for value in (None, 1, True, 2.5, ["x"], {"x": "y"}):
-                self.assertEqual(102, self.code("admin", f"Set{row.noun}{row.suffix}", own, value), (row, value))
+                self.assertEqual(102, self.campus.code("admin", f"Set{row.noun}{row.suffix}", own, value), (row, value))
             for said in ([], [own], {}, 1.5):
-                self.assertEqual(102, self.code("admin", f"Get{row.noun}{row.suffix}", said), (row, said))
+                self.assertEqual(102, self.campus.code("admin", f"Get{row.noun}{row.suffix}", said), (row, said))
 
     def test_exposed_ones_are_fields_and_filters_and_the_others_are_not(self) -> None:
         for row in ACCESSORS:
@@ -99,13 +91,13 @@ class Accessors(SynchronousTestCase):
             if row.exposed:
                 rows = self.campus.call(f"Get{row.noun}s", self.campus.auth("admin"), *asked)
                 self.assertEqual([{key: own, row.tag: f"value of {row.tag}"}], rows)
-                self.assertEqual(0, self.code("admin", f"Update{row.noun}", own, {row.tag: "start"}))
+                self.assertEqual(0, self.campus.code("admin", f"Update{row.noun}", own, {row.tag: "start"}))
                 kept = (
                     f"value of {row.tag}" if row.noun == "Site" else "start"
                 )  # UpdateSite ignores what it does not know
                 self.assertEqual(kept, self.got(row, own))
             else:
-                self.assertEqual(102, self.code("admin", f"Get{row.noun}s", *asked), row)
+                self.assertEqual(102, self.campus.code("admin", f"Get{row.noun}s", *asked), row)
 
     def name_of(self, noun: str) -> str:
         return NAMES[noun] if noun != "Person" else str(self.campus.who["member"]["Username"])

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.errors import PlanetLabError
 from planetlab.records.catalogue import RECORDS
 from planetlab.records.fields import Field
 from planetlab.records.rules import single
@@ -67,13 +66,6 @@ class Graphs(SynchronousTestCase):
     def setUp(self) -> None:
         self.campus = Campus()
 
-    def code(self, method: str, *args: Any) -> int:
-        try:
-            self.campus.call(method, ADMIN, *args)
-        except PlanetLabError as error:
-            return error.code
-        return 0
-
     def added(self, noun: Noun, said: dict[str, Any]) -> int:
         before = self.campus.value(noun.before)
         number: int = self.campus.call(f"Add{noun.one}", ADMIN, *before, said)
@@ -110,8 +102,8 @@ class Graphs(SynchronousTestCase):
         self.must_say(noun, number, {**old, **told_back(noun, changes)})
         self.assertEqual(1, self.campus.call(noun.delete, ADMIN, number))
         self.assertEqual([], self.campus.call(f"Get{noun.plural}", ADMIN, {noun.key: number}))
-        self.assertEqual(102, self.code(noun.delete, number))
-        self.assertEqual(102, self.code(noun.update, number, {}))
+        self.assertEqual(102, self.campus.code("admin", noun.delete, number))
+        self.assertEqual(102, self.campus.code("admin", noun.update, number, {}))
         self.assertEqual(number + 1, self.added(noun, new))
 
     def test_what_is_added_and_changed_is_told_until_it_is_deleted(self) -> None:
@@ -133,7 +125,7 @@ class Graphs(SynchronousTestCase):
             for name, shape in noun.changes.items():
                 assert isinstance(shape, Of)
                 for value in wrong(shape):
-                    code = self.code(noun.update, number, {name: value})
+                    code = self.campus.code("admin", noun.update, number, {name: value})
                     self.assertEqual(102, code, f"{noun.update} {name}={value!r:.60}")
             self.assertEqual(before, self.told(noun, number))
 
@@ -158,7 +150,8 @@ class Graphs(SynchronousTestCase):
                 self.campus.fresh()
                 less = {key: value for key, value in noun.least.items() if key != name}
                 before = self.campus.value(noun.before)
-                self.assertEqual(102, self.code(f"Add{noun.one}", *before, less), f"{noun.one} without {name}")
+                code = self.campus.code("admin", f"Add{noun.one}", *before, less)
+                self.assertEqual(102, code, f"{noun.one} without {name}")
 
     def test_a_boolean_passes_as_a_number_but_is_not_kept_as_one(self) -> None:
         for noun in NOUNS:
@@ -166,7 +159,8 @@ class Graphs(SynchronousTestCase):
             for name, shape in noun.changes.items():
                 if isinstance(shape, Of) and shape.kind is int and name != "expires":  # which lies in the past
                     value = name != "bwlimit"  # whose rule, asked first, refuses 1
-                    self.assertEqual(106, self.code(noun.update, number, {name: value}), f"{noun.one} {name}")
+                    code = self.campus.code("admin", noun.update, number, {name: value})
+                    self.assertEqual(106, code, f"{noun.one} {name}")
 
 
 def told_back(noun: Noun, said: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """Tags of slices as a few sets remember them: callers of every role write at random, and both must agree."""
 
 from random import Random
-from typing import Any
 
 from attrs import field, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from planetlab.errors import PlanetLabError
 from tests.plcapi.campus import Campus
 from tests.plcapi.matrix import CALLERS, ROLE
 from tests.registry.world import ADMIN
@@ -86,12 +84,6 @@ class Tags(SynchronousTestCase):
             for role in roles:
                 self.campus.call("AddRoleToTagType", ADMIN, role, kind)
 
-    def said(self, who: str, method: str, *args: Any) -> tuple[int, Any]:
-        try:
-            return 0, self.campus.call(method, self.campus.auth(who, *args), *args)
-        except PlanetLabError as error:
-            return error.code, None
-
     def test_every_role_writes_what_its_kinds_and_places_allow_and_nothing_else(self) -> None:
         for step in range(STEPS):
             act = self.chance.choice((self.adds, self.adds, self.updates, self.deletes, self.changes_the_rules))
@@ -107,7 +99,7 @@ class Tags(SynchronousTestCase):
         tag = Tag(pick(SLICES), pick(KINDS), pick(VALUES), pick((place, place, (place[0], True))))
         node, group = tag.place
         args = [tag.slice, tag.kind, tag.value, ids[node] if node else None, *(["rings"] if group else [])]
-        code, number = self.said(who, "AddSliceTag", *args)
+        code, number = self.campus.told(who, "AddSliceTag", *args)
         self.assertEqual(self.model.refusal("Add", who, tag) or self.model.clash(tag), code, (step, who, tag))
         if code == 0:
             self.assertNotIn(number, self.model.tags)
@@ -117,7 +109,7 @@ class Tags(SynchronousTestCase):
         if self.model.tags:
             number, who, value = (self.chance.choice(some) for some in (sorted(self.model.tags), CALLERS, VALUES))
             tag = self.model.tags[number]
-            code, _ = self.said(who, "UpdateSliceTag", number, value)
+            code = self.campus.code(who, "UpdateSliceTag", number, value)
             self.assertEqual(self.model.refusal("Update", who, tag), code, (step, who, tag))
             if code == 0:
                 self.model.tags[number] = Tag(tag.slice, tag.kind, value, tag.place)
@@ -126,24 +118,24 @@ class Tags(SynchronousTestCase):
         if len(self.model.tags) > 10:
             number, who = self.chance.choice(sorted(self.model.tags)), self.chance.choice(CALLERS)
             tag = self.model.tags[number]
-            code, _ = self.said(who, "DeleteSliceTag", number)
+            code = self.campus.code(who, "DeleteSliceTag", number)
             self.assertEqual(self.model.refusal("Delete", who, tag), code, (step, who, tag))
             if code == 0:
                 del self.model.tags[number]
-                self.assertEqual(102, self.said("admin", "DeleteSliceTag", number)[0])
+                self.assertEqual(102, self.campus.code("admin", "DeleteSliceTag", number))
 
     def changes_the_rules(self, step: int) -> None:
         """An admin moves a slice, or changes who may write a kind."""
         pick = self.chance.choice
         if pick((True, False)):
             one, node = pick(SLICES), pick(("node", "node2"))
-            there = node in self.model.on[one]
-            self.said("admin", "DeleteSliceFromNodes" if there else "AddSliceToNodes", one, [self.campus.ids[node]])
+            method = "DeleteSliceFromNodes" if node in self.model.on[one] else "AddSliceToNodes"
+            self.campus.code("admin", method, one, [self.campus.ids[node]])
             self.model.on[one] ^= {node}
         else:
             kind, role = pick(KINDS), pick(WRITERS)
             there = role in self.model.roles[kind]
-            self.said("admin", "DeleteRoleFromTagType" if there else "AddRoleToTagType", role, kind)
+            self.campus.code("admin", "DeleteRoleFromTagType" if there else "AddRoleToTagType", role, kind)
             self.model.roles[kind] ^= {role}
 
     def agree(self) -> None:
