@@ -36,12 +36,19 @@ __all__ = [
 # What XML 1.0 cannot carry, and what a reader's line-end rule would change.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+_UNFIT_ASCII = bytes([*range(9), 11, 12, 13, *range(14, 32)])
+
 
 def _escaped(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    if not text.isprintable():
+    if not text.isprintable() and not _is_ascii_text(text):
         text = _UNFIT.sub("?", text).replace("\r", "&#13;")
     return text
+
+
+def _is_ascii_text(text: str) -> bool:
+    """Whether a text, perhaps of many lines, holds nothing that XML cannot carry; quick for what is long."""
+    return text.isascii() and len(text.encode().translate(None, _UNFIT_ASCII)) == len(text)
 
 
 _BETWEEN_INTS = "</int></value>\n<value><int>"

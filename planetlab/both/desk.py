@@ -3,15 +3,17 @@
 A reader that finds it must write begins again as a writer. A password whose check is slow is checked outside of the
 transaction, and the call begins again. When the disk is slow, writers wait and readers do not. A listing of many rows
 is written by a process of its own, in a transaction that begins after the call's: nobody waits for its processor time.
+A short read is done in the reactor's thread, to which it came, and begins again as another reader when it is not short.
 """
 
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -21,6 +23,7 @@ from twisted.python.threadpool import ThreadPool
 from planetlab.both import passwords
 from planetlab.both.callers import NodeCaller, PersonCaller
 from planetlab.both.greeting import FailedNode, Greeter, SlowPassword
+from planetlab.both.hurrying import COMPUTING, Hurry, form_of
 from planetlab.calls import Call
 from planetlab.errors import DatabaseError
 from planetlab.failpoints import NAMES, failpoint
@@ -29,9 +32,9 @@ from planetlab.methods import Method
 from planetlab.registry import answers, events
 from planetlab.registry.listing import Listing
 from planetlab.registry.listings import Listings, Lost
-from planetlab.registry.opening import Connection, connect
+from planetlab.registry.opening import Connection, connect, connect_hurried
 from planetlab.registry.plc import Plc
-from planetlab.registry.store import KeptRefusal, NeedsWriter, Store
+from planetlab.registry.store import KeptRefusal, NeedsWriter, Store, TooLong
 from planetlab.xmlrpc import Written
 
 log = Logger()
@@ -87,6 +90,7 @@ class Desk:
         self.lister = None
         if reactor is not None and not self._shared:
             self.lister = Listings(path, reactor, lambda work: self._in(self._asking, work))
+        self._hurry = Hurry()
         self._opened: list[Connection] = []
         self.failed_node: Callable[[Store, FailedNode], None] | None = None
 
@@ -112,6 +116,9 @@ class Desk:
         A call that writes and comes with a ``key`` is done once: tried again, it gets the first answer.
         """
         store: Store = self._local.store
+        if store.hurries:
+            self._local.form = form_of(method, args)
+            self._hurry.must_be_short(self._local.form)
         call = self._greeter.greet(method, args, store, address)
         self._local.call, self._local.args = call, args
         if key and not method.reads:
@@ -140,13 +147,35 @@ class Desk:
         return found.addCallback(self._listed)
 
     def run_written(self, method: Method, thunk: Callable[[], Any]) -> "Deferred[Any]":
-        """As `run`, for who only sends the answer."""
+        """As `run`, for who only sends the answer; a short read is done in this thread, the reactor's."""
         return self.run(method, thunk, written=True)
 
     def _once(self, method: Method, thunk: Callable[[], Any], written: bool) -> "Deferred[Any]":
         if not method.reads:
             return self._as_writer(method, thunk, written)
+        if written and self._shared is None and method.name not in COMPUTING:
+            try:
+                return succeed(self._hurried(thunk))
+            except TooLong:
+                pass  # it is for those who have time
+            except Exception:
+                return fail()
         return self._in(self._readers, lambda: _ready(self._read(thunk, written), written))
+
+    def _hurried(self, thunk: Callable[[], Any]) -> Any:
+        """A read that others wait for, in the calling thread. Raises `TooLong`."""
+        self._local.form, began = None, time.thread_time()
+        try:
+            answer = _ready(self._read(thunk, True, "hurried"), True)
+        except TooLong:
+            if self._local.form:
+                self._hurry.was_long(self._local.form)
+            raise
+        except sqlite3.Error as error:  # the file could not even be opened
+            raise TooLong from error
+        if self._local.form:
+            self._hurry.took(self._local.form, time.thread_time() - began)
+        return answer
 
     def _as_writer(self, method: Method, thunk: Callable[[], Any], written: bool) -> "Deferred[Any]":
         return self._in(self._writer, lambda: _ready(self._write(method.name, thunk), written))
@@ -230,9 +259,11 @@ class Desk:
 
     # one transaction
 
-    def _read(self, thunk: Callable[[], Any], written: bool = False) -> Any:
-        db = self._connection("reads")
+    def _read(self, thunk: Callable[[], Any], written: bool = False, kind: str = "reads") -> Any:
+        db = self._connection(kind)
+        db.looks = 0
         store = self._open(db, reads_only=True)
+        store.hurries = kind == "hurried"
         store.for_wire = written
         store.passes_on = written and self.lister is not None
         db.execute("BEGIN")
@@ -243,6 +274,8 @@ class Desk:
             self._tell(failed)
             raise
         except sqlite3.Error as error:
+            if store.hurries:  # stopped, or kept waiting
+                raise TooLong from error
             raise _incident(error) from error
         finally:
             db.rollback()
@@ -318,7 +351,10 @@ class Desk:
         there: Connection | None = getattr(self._local, kind, None)
         if there is None:
             half = "both" if kind in ("copies", "copied") else self._half
-            there = connect(self._path, half, reads_only=kind == "reads", durable=kind in ("writes", "copies"))
+            if kind == "hurried":
+                there = connect_hurried(self._path, half)
+            else:
+                there = connect(self._path, half, reads_only=kind == "reads", durable=kind in ("writes", "copies"))
             setattr(self._local, kind, there)
             self._opened.append(there)
         return there

@@ -106,18 +106,19 @@ class Greeter:
                 password.encode(), self.maintenance.password.encode()
             )
         else:
-            right = self._is_right(row["password"], password, name.lower(), address, store.now)
+            right = self._is_right(row["password"], password, name.lower(), address, store)
         if not right:
             self.guesses.wrong(name.lower(), address, store.now)
             raise NotAuthenticated("Password verification failed")
         return callers.person(row)
 
-    def _is_right(self, stored: str, password: str, name: str, address: str, now: float) -> bool:
+    def _is_right(self, stored: str, password: str, name: str, address: str, store: Store) -> bool:
+        now = store.now
         if self.guesses.known(stored, password, now):
             return True
         if self.guesses.known_wrong(stored, password, now):
             return False
-        if passwords.is_slow(stored):
+        if passwords.is_slow(stored) or store.hurries:
             raise SlowPassword(stored, password, name, address)
         if passwords.fits(stored, password):
             self.guesses.right(stored, password, name, address, now)
@@ -142,6 +143,7 @@ class Greeter:
             keys = [row["key"] for row in store.rows(KEY, owned, ("key",))]
         if not caller.roles & method.roles:
             raise NotAuthenticated(_lacking(method, caller))
+        store.must_have_time()
         call_signing.must_fit([key.encode() for key in keys if key], method.name, args, auth["signature"])
         if peer is not None and store.plc.peers is not None:
             store.plc.peers.spending.call(peer["peer_id"], peer["peername"], store.now)

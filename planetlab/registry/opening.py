@@ -14,6 +14,8 @@ from planetlab.registry.halves import guard
 VERSION = 5
 APPLICATION = 0x706C6664  # "plfd", in the file's header
 SCHEMA = Path(__file__).parent / "schema"
+STEPS = 1000  # of SQLite's machine between two looks at a connection in a hurry, some 50 us
+LOOKS = 8  # after which its statement is stopped
 
 
 @contextmanager
@@ -100,27 +102,41 @@ def _step(connection: sqlite3.Connection, path: str) -> None:
 class Connection(sqlite3.Connection):
     """A connection that knows the time of the call it works for, which views ask for as ``call_time()``.
 
-    ``lists`` is what a reader has read of all rows, each with the file's version at that time.
+    ``lists`` is what a reader has read of all rows, each with the file's version at that time; ``looks`` counts how
+    often one in a hurry was looked at.
     """
 
     at: int = 0
+    looks: int = 0
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.lists: dict[str, tuple[tuple[int, int], dict[Any, Any]]] = {}
 
+    def is_over(self) -> bool:
+        """Whether there were too many looks by now."""
+        self.looks += 1
+        return self.looks > LOOKS
 
-def connect(path: str, half: str, reads_only: bool = False, durable: bool = True) -> Connection:
+
+def connect_hurried(path: str, half: str) -> Connection:
+    """A connection that reads a little or fails: it waits for no lock, and is stopped after some 10,000 steps."""
+    connection = connect(path, half, reads_only=True, patience=0.0)
+    connection.set_progress_handler(connection.is_over, STEPS)
+    return connection
+
+
+def connect(path: str, half: str, reads_only: bool = False, durable: bool = True, patience: float = 10.0) -> Connection:
     """A connection with the settings that the registry relies on, for one thread at a time.
 
     ``durable`` ones wait for the disk at each commit; the others may lose the last commits to a power cut, never the
-    file's consistency.
+    file's consistency. A lock of others' is waited for ``patience`` seconds.
     """
     connection = sqlite3.connect(
         path,
         isolation_level=None,
         check_same_thread=False,
-        timeout=10.0,
+        timeout=patience,
         cached_statements=512,
         factory=Connection,
     )
