@@ -186,9 +186,7 @@ def _set_links(
     call: Call, node: Row, record: Any, field: str, table: str, said: list[Any], needs: tuple[Any, ...]
 ) -> None:
     """Make a list of links the wanted one; ``needs`` is the method that adds one by itself, and its roles."""
-    new, gone = writing.relink(call.store, node[field], writing.numbers(call.store, record, said))
-    if new or gone:
-        rights.must_call(call, *needs)
+    new, gone = writing.relinked(call, record, node[field], said, *needs)
     for number in new:
         writing.must_be_ours(record, call.store.find(record, number))
         call.store.link(table, **{record.key: number, "node_id": node["node_id"]})
@@ -207,10 +205,8 @@ def _set_whitelist(call: Call, node: Row, said: list[Any]) -> None:
 
 
 def _set_slices(call: Call, node: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, node["slice_ids"], writing.numbers(call.store, SLICE, said))
     needs = ("AddSliceToNodes", Role.ADMIN, Role.PI, Role.USER)
-    if new or gone:
-        rights.must_call(call, *needs)
+    new, gone = writing.relinked(call, SLICE, node["slice_ids"], said, *needs)
     for number in (*new, *gone):
         one = call.store.find(SLICE, number)
         writing.must_be_ours(SLICE, one)

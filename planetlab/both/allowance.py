@@ -43,7 +43,7 @@ class Counted:
         begun = self._begun.setdefault(peer, now)
         halves = 2 if now < begun else int((now - begun) / half)  # a clock that was set back begins anew
         if halves:
-            before, latest = self._used.get(peer, (0, 0))
+            _, latest = self._used.get(peer, (0, 0))
             self._used[peer] = (latest, 0) if halves == 1 else (0, 0)
             self._begun[peer] = begun + half if halves == 1 else now
         return self._used.get(peer, (0, 0))

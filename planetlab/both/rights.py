@@ -1,4 +1,4 @@
-"""Who may do what to whom: the rules that many methods share. Pure: values in, yes or no out."""
+"""Who may do what to whom: the rules that many methods share. They look, at most, and change nothing."""
 
 from typing import Any
 

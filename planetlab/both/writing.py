@@ -5,8 +5,11 @@ from typing import Any
 
 from attrs import frozen
 
+from planetlab.both import rights
+from planetlab.calls import Call
 from planetlab.errors import BadArgument, DatabaseError
 from planetlab.filters import both, by_keys
+from planetlab.methods import Role
 from planetlab.records.fields import Field, Record
 from planetlab.registry.store import Row, Store, unique
 
@@ -52,7 +55,11 @@ def checked(
         missing = values.get(said.name) is None if key is None else said.name in values and values[said.name] is None
         if said.required and missing:
             raise BadArgument(f"{said.name} must be specified", where)
-    return {name: _checked(store, record, record.field(name), value, key, where) for name, value in values.items()}
+    row = {name: _checked(store, record, record.field(name), value, key, where) for name, value in values.items()}
+    for name, value in row.items():  # last, as the original's database came after its rules
+        if record.field(name).kind is int and value is not None:
+            must_be_kept(value, f"{where}[{name!r}]")
+    return row
 
 
 def _checked(store: Store, record: Record, said: Field, value: Any, key: int | str | None, where: str) -> Any:
@@ -64,23 +71,27 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
             value = said.rule(value)
         except BadArgument as wrong:
             raise BadArgument(wrong.detail, path) from wrong
-    if said.kind is int:
-        must_be_kept(value, path)
     if isinstance(value, str) and said.max is not None and len(value.encode()) > said.max:
         raise BadArgument(f"expected at most {said.max} bytes, got {len(value.encode())}", path)
     if said.refers and not store.word(said.refers, value):
         raise BadArgument(f"{value!r} is no registered {said.name.replace('_', ' ')}", path)
     if said.unique:
+        must_be_no_flag(value, path)
         unique(store, record, said.name, value, key)
     return value
 
 
 def must_be_kept(value: int, where: str) -> None:
     """Refuse as the original's database did what its int columns did not hold."""
-    if type(value) is bool:  # passes as an int on the wire
-        raise DatabaseError(f"{where}: a boolean cannot be kept as a number")
+    must_be_no_flag(value, where)
     if not -MOST - 1 <= value <= MOST:
         raise DatabaseError(f"{where}: {value} is out of range, which ends at {MOST}")
+
+
+def must_be_no_flag(value: Any, where: str) -> None:
+    """Refuse a boolean, which passes as an int on the wire, where a number is kept or looked up."""
+    if type(value) is bool:
+        raise DatabaseError(f"{where}: a boolean cannot be kept as a number")
 
 
 def add(store: Store, record: Record, values: Mapping[str, Any], where: str = "fields", **set_by_us: Any) -> int:
@@ -142,7 +153,20 @@ def numbers(store: Store, record: Record, said: Iterable[Any]) -> set[int]:
     return {item for item in items if isinstance(item, int)} | {row[record.key] for row in found}
 
 
-def relink(store: Store, now: Iterable[int], wanted: Iterable[int]) -> tuple[list[int], list[int]]:
+def relinked(
+    call: Call, record: Record, now: Iterable[int], said: Iterable[Any], method: str, *roles: Role
+) -> tuple[list[int], list[int]]:
+    """What to add and what to remove so that a list becomes what is ``said``, in numbers and names of ``record``.
+
+    A change is for who may call ``method``, which adds one by itself, and which these roles may.
+    """
+    new, gone = relink(now, numbers(call.store, record, said))
+    if new or gone:
+        rights.must_call(call, method, *roles)
+    return new, gone
+
+
+def relink(now: Iterable[int], wanted: Iterable[int]) -> tuple[list[int], list[int]]:
     """What to add and what to remove so that a list becomes the wanted one."""
     have, want = set(now), set(wanted)
     return sorted(want - have), sorted(have - want)

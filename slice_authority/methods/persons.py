@@ -98,14 +98,14 @@ def UpdatePerson(call: Call, person_id_or_email: PersonKey, person_fields: Perso
     given = writing.sort_out(PERSON, person_fields, _CHANGES, _RELATED, "person_fields")
     person = changeable(call, person_id_or_email)
     number = person["person_id"]
+    for name, said in given.related.items():  # before the fields, as the original: what is wrong is told in its order
+        _RELATE[name](call, person, said)
     writing.update(call.store, PERSON, number, _with_hash(given.native), "person_fields")
     if "email" in given.native and tags.value(call.store, PERSON, number, "hrn") and person["site_ids"]:
         site = call.store.find(SITE, person["site_ids"][0], ("login_base",))
         email = call.store.find(PERSON, number, ("email",))["email"]
         hrns.name_person(call.store, number, email, site["login_base"])
     tagging.put_exposed(call, PERSON, person, given.tags, checked=True)
-    for name, said in given.related.items():
-        _RELATE[name](call, person, said)
     if "enabled" in given.native:
         mails.account(call.store, call.store.find(PERSON, number), bool(given.native["enabled"]))
     return 1
@@ -222,9 +222,7 @@ def _with_hash(fields: Row) -> Row:
 
 
 def _set_roles(call: Call, person: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, person["role_ids"], writing.numbers(call.store, ROLE, said))
-    if new or gone:
-        rights.must_call(call, "AddRoleToPerson", Role.ADMIN, Role.PI)
+    new, gone = writing.relinked(call, ROLE, person["role_ids"], said, "AddRoleToPerson", Role.ADMIN, Role.PI)
     for number in new:
         AddRoleToPerson(call, number, person["person_id"])
     for number in gone:
@@ -232,9 +230,7 @@ def _set_roles(call: Call, person: Row, said: list[Any]) -> None:
 
 
 def _set_sites(call: Call, person: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, person["site_ids"], writing.numbers(call.store, SITE, said))
-    if new or gone:
-        rights.must_call(call, "AddPersonToSite", Role.ADMIN)
+    new, gone = writing.relinked(call, SITE, person["site_ids"], said, "AddPersonToSite", Role.ADMIN)
     for number in new:
         AddPersonToSite(call, person["person_id"], number)
     for number in gone:
@@ -255,9 +251,7 @@ def _set_keys(call: Call, person: Row, said: list[Any]) -> None:
 
 
 def _set_slices(call: Call, person: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, person["slice_ids"], writing.numbers(call.store, SLICE, said))
-    if new or gone:
-        rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
+    new, gone = writing.relinked(call, SLICE, person["slice_ids"], said, "AddPersonToSlice", Role.ADMIN, Role.PI)
     for one in (call.store.find(SLICE, number) for number in (*new, *gone)):
         call.must(call.is_admin or rights.is_pi_at(call, one["site_id"]), f"no PI of the site of {one['name']}")
     for number in new:

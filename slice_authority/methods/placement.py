@@ -62,7 +62,7 @@ def remove_nodes(call: Call, one: Row, nodes: list[Row]) -> None:
 def set_nodes(call: Call, one: Row, said: list[Any]) -> None:
     """Make the slice stand on exactly these nodes."""
     nodes = {node["node_id"]: node for node in call.store.rows(NODE, by_keys(NODE, said), _NODE)}
-    new, gone = writing.relink(call.store, one["node_ids"], nodes)
+    new, gone = writing.relink(one["node_ids"], nodes)
     if new:
         add_nodes(call, one, [nodes[number] for number in new])
     if gone:

@@ -10,6 +10,7 @@ from planetlab.failpoints import failpoint
 from planetlab.filters import Compare, both
 from planetlab.methods import Api, Role
 from planetlab.records.persons import PERSON
+from planetlab.records.rules import slice_name
 from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
 from planetlab.registry import tags
@@ -109,14 +110,14 @@ def make(call: Call, fields: Row) -> int:
     if given.native.get("name") is None:
         raise BadArgument("name must be specified", "slice_fields")
     name = given.native["name"]
+    slice_name(name)  # before whose it is, as the original
     prefix = name.partition("_")[0]
     site = store.row(SITE, Compare("login_base", "=", prefix))
     if site is None:
         raise BadArgument(f"Invalid slice prefix {prefix!r} in {name!r}: no site has this login base")
     writing.must_be_ours(SITE, site)
     rights.must_be_at_site(call, site["site_id"], "make slices")
-    alive = both(Compare("site_id", "=", site["site_id"]), store.live(SLICE))
-    rules.room_for_a_slice(site, len(store.rows(SLICE, alive, ("slice_id",))))
+    must_have_room(store, site)
     failpoint("create.quota-checked")
     creator = call.caller.person_id if isinstance(call.caller, PersonCaller) else None
     number = writing.add(
@@ -136,6 +137,12 @@ def make(call: Call, fields: Row) -> int:
         kind = tags.kind(store, "vsys", "slice/rspec")
         store.insert(tags.OF["Slice"], {"slice_id": number, "tag_type_id": kind["tag_type_id"], "value": said})
     return number
+
+
+def must_have_room(store: Store, site: Row) -> None:
+    """Refuse a site another slice when it may have none, or has as many as it may."""
+    alive = both(Compare("site_id", "=", site["site_id"]), store.live(SLICE))
+    rules.room_for_a_slice(site, len(store.rows(SLICE, alive, ("slice_id",))))
 
 
 def change_named(call: Call, key: int | str, fields: Row) -> None:
@@ -192,9 +199,7 @@ def _pair(call: Call, person_key: int | str, slice_key: int | str) -> tuple[Row,
 
 
 def _set_persons(call: Call, one: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, one["person_ids"], writing.numbers(call.store, PERSON, said))
-    if new or gone:
-        rights.must_call(call, "AddPersonToSlice", Role.ADMIN, Role.PI)
+    new, gone = writing.relinked(call, PERSON, one["person_ids"], said, "AddPersonToSlice", Role.ADMIN, Role.PI)
     for number in new:
         AddPersonToSlice(call, number, one["slice_id"])
     for number in gone:

@@ -54,14 +54,14 @@ def UpdateSite(call: Call, site_id_or_login_base: SiteKey, site_fields: SiteChan
     rights.must_be_at_site(call, site["site_id"], "update fields")
     given = writing.sort_out(SITE, site_fields, SITE.settable(), ("persons", "addresses"), "site_fields")
     native = {k: v for k, v in given.native.items() if call.is_admin or k not in ADMINS_ONLY}
+    if "persons" in given.related:  # lists before fields, as the original: what is wrong with them is told first
+        _set_persons(call, site, given.related["persons"])
+    if "addresses" in given.related:
+        _set_addresses(call, site, given.related["addresses"])
     together({**{k: site[k] for k in ("latitude", "longitude")}, **native})
     writing.update(call.store, SITE, site["site_id"], native, "site_fields")
     if "login_base" in native:
         hrns.name_site(call.store, site["site_id"], native["login_base"])
-    if "persons" in given.related:
-        _set_persons(call, site, given.related["persons"])
-    if "addresses" in given.related:
-        _set_addresses(call, site, given.related["addresses"])
     return 1
 
 
@@ -87,9 +87,7 @@ def together(fields: Row) -> None:
 
 
 def _set_persons(call: Call, site: Row, said: list[Any]) -> None:
-    new, gone = writing.relink(call.store, site["person_ids"], writing.numbers(call.store, PERSON, said))
-    if new or gone:
-        rights.must_call(call, "AddPersonToSite", Role.ADMIN)
+    new, gone = writing.relinked(call, PERSON, site["person_ids"], said, "AddPersonToSite", Role.ADMIN)
     for person_id in (*new, *gone):
         writing.must_be_ours(PERSON, call.store.find(PERSON, person_id, ("person_id", "peer_id")))
     for person_id in new:
