@@ -13,7 +13,6 @@ from planetlab.methods import Api, Role
 from planetlab.records.slices import SLICE
 from planetlab.registry import tickets as issued
 from planetlab.registry.store import Row
-from planetlab.tickets import Ticket
 from slice_authority.issuing import fresh_serial, sealer, ticket_of
 from slice_authority.methods.slices import SliceKey, find, ours
 
@@ -30,13 +29,7 @@ def GetSliceTicket(call: Call, slice_id_or_name: SliceKey) -> str:
 
     Members, PIs of the site and admins may ask; a peer for its own slices. The ticket ends with the slice.
     """
-    one = find(call, slice_id_or_name)
-    _must_have(call, one)
-    ticket = ticket_of(call.store, one, fresh_serial())
-    sealed = sealer(call.store).openpgp(ticket)
-    failpoint("ticket.signed")
-    _record(call, ticket, "openpgp", sealed)
-    return sealed.decode()
+    return _issued(call, find(call, slice_id_or_name), "openpgp")
 
 
 @api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, status="deprecated")
@@ -99,11 +92,21 @@ def _document(call: Call, key: int | str) -> str:
     one = ours(call, key)
     if one["instantiation"] != DELEGATED:
         raise BadArgument(f"slice {one['name']} is {one['instantiation']}, not {DELEGATED}: its nodes fetch its ticket")
+    return _issued(call, one, "xmldsig")
+
+
+def _issued(call: Call, one: Row, codec: str) -> str:
+    """The slice's ticket for who asks for it, signed in this form and written down."""
     _must_have(call, one)
     ticket = ticket_of(call.store, one, fresh_serial())
-    sealed = sealer(call.store).xmldsig(ticket)
+    signs = sealer(call.store)
+    sealed = signs.openpgp(ticket) if codec == "openpgp" else signs.xmldsig(ticket)
     failpoint("ticket.signed")
-    _record(call, ticket, "xmldsig", sealed)
+    person = call.caller.person_id if isinstance(call.caller, PersonCaller) else None
+    peer = call.caller.peer_id if isinstance(call.caller, PeerCaller) else None
+    issued.record(call.store, ticket, codec, "delegated", sealed, person, peer)
+    call.store.note(f"Ticket {ticket.serial} of slice {ticket.slice_id} issued", Slice=ticket.slice_id)
+    failpoint("ticket.stored")
     return sealed.decode()
 
 
@@ -117,11 +120,3 @@ def _must_have(call: Call, one: Row) -> None:
         raise BadArgument(f"slice {one['name']} belongs to a peer, which issues its tickets")
     if not call.store.plc.any_user_any_ticket:
         rights.must_change_slice(call, one)
-
-
-def _record(call: Call, ticket: Ticket, codec: str, sealed: bytes) -> None:
-    person = call.caller.person_id if isinstance(call.caller, PersonCaller) else None
-    peer = call.caller.peer_id if isinstance(call.caller, PeerCaller) else None
-    issued.record(call.store, ticket, codec, "delegated", sealed, person, peer)
-    call.store.note(f"Ticket {ticket.serial} of slice {ticket.slice_id} issued", Slice=ticket.slice_id)
-    failpoint("ticket.stored")
