@@ -36,7 +36,7 @@ def urns(store: Store, kind: str, numbers: Iterable[int] | None = None) -> dict[
 
 def guests(store: Store, record: Record) -> set[int]:
     """The numbers of slices or sites that stand here for another authority's; that one speaks for them."""
-    where = Every((Compare("tagname", "=", "sfa_created"), Compare("value", "=", "True")))
+    where = Every((Compare("tagname", "=", things.MADE_FOR), Compare("value", "=", "True")))
     return {row[record.key] for row in store.rows(tags.OF[record.name], where, (record.key,))}
 
 

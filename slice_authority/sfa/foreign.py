@@ -24,7 +24,6 @@ from planetlab.records.sites import SITE
 from planetlab.records.slices import SLICE
 from planetlab.registry import tags
 from planetlab.registry.store import Row, Store
-from slice_authority import rules
 from slice_authority.methods import persons, slices
 from slice_authority.sfa import things
 from slice_authority.sfa.registering import slice_name
@@ -83,10 +82,6 @@ def is_local_name(store: Store, hrn: Hrn) -> bool:
     return above is not None and above.is_ours and bool(above.row)
 
 
-def _is_foreign(store: Store, site: Row) -> bool:
-    return tags.value(store, SITE, site["site_id"], "sfa_created") == "True"
-
-
 def local_slice(store: Store, hrn: Hrn) -> Row | None:
     """The slice of this name as it stands here, one of ours or one made here for another authority's; else None."""
     found = things.find(store, hrn, "slice")
@@ -115,7 +110,8 @@ def _site(call: Call, authority: Hrn) -> Row:
     if there is not None:
         if not there["enabled"]:
             raise BadArgument(f"slices of {authority} are not taken here; the operator has disabled its site {base}")
-        if tags.value(store, SITE, there["site_id"], "hrn") != str(authority) or not _is_foreign(store, there):
+        name = tags.value(store, SITE, there["site_id"], "hrn")
+        if name != str(authority) or not things.is_anothers(store, SITE, there["site_id"]):
             raise Conflict(
                 f"{authority} would be the site {base} here, which is another's; an admin must rename that one"
             )
@@ -123,14 +119,13 @@ def _site(call: Call, authority: Hrn) -> Row:
     fields = {"name": f"sfa:{authority}"[:254], "abbreviated_name": base, "login_base": base, "is_public": False}
     number = writing.add(store, SITE, {**fields, "max_slices": ROOM}, "site")
     tags.put(store, SITE, number, "hrn", str(authority))
-    tags.put(store, SITE, number, "sfa_created", "True")
+    things.mark_anothers(store, SITE, number)
     return store.find(SITE, number)
 
 
 def _slice(call: Call, site: Row, target: Gid, expires: float) -> Row:
     store: Store = call.store
-    alive = both(Compare("site_id", "=", site["site_id"]), store.live(SLICE))
-    rules.room_for_a_slice(site, len(store.rows(SLICE, alive, ("slice_id",))))
+    slices.must_have_room(store, site)
     name = slice_name(site["login_base"], target.hrn.leaf)
     _must_be_free(store, name, target.hrn)
     number = writing.add(
@@ -142,7 +137,7 @@ def _slice(call: Call, site: Row, target: Gid, expires: float) -> Row:
         expires=int(expires),
     )
     tags.put(store, SLICE, number, "hrn", str(target.hrn))
-    tags.put(store, SLICE, number, "sfa_created", "True")
+    things.mark_anothers(store, SLICE, number)
     return store.find(SLICE, number)
 
 
@@ -155,7 +150,7 @@ def _must_be_free(store: Store, name: SliceName, hrn: Hrn) -> None:
 
 def is_foreign(store: Store, one: Row) -> bool:
     """Whether a slice was made here for another authority's."""
-    return tags.value(store, SLICE, one["slice_id"], "sfa_created") == "True"
+    return things.is_anothers(store, SLICE, one["slice_id"])
 
 
 def put_users(call: Call, one: Row, users: Sequence[User]) -> None:
@@ -183,7 +178,7 @@ def _person(store: Store, one: Row, user: User) -> Row:
     if there is None:
         said = {"email": address, "first_name": leaf, "last_name": str(user.urn.hrn.authority)[:128]}
         number = writing.add(store, PERSON, {**said, "bio": str(user.urn)[:254], "enabled": True}, "users")
-        tags.put(store, PERSON, number, "sfa_created", "True")
+        things.mark_anothers(store, PERSON, number)
         there = store.find(PERSON, number)
     have = {row["key"]: row["key_id"] for row in store.rows(KEY, Compare("person_id", "=", there["person_id"]))}
     for key in dict.fromkeys(user.keys):

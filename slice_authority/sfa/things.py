@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
 from planetlab import keys
 from planetlab.errors import BadArgument, NotFound
-from planetlab.filters import ALL, AmongValues, Compare, Every, Like
+from planetlab.filters import AmongValues, Compare, Every, Like
 from planetlab.names import Hrn, Urn
 from planetlab.records.fields import Record
 from planetlab.records.nodes import NODE
@@ -90,7 +90,17 @@ def find(store: Store, hrn: Hrn, kind: str) -> Thing | None:
     rows.sort(key=lambda row: row["peer_id"] is not None)
     if not rows:
         return None
-    return Thing(hrn, kind, rows[0], tags.value(store, RECORDS[kind], rows[0][RECORDS[kind].key], MADE_FOR) == "True")
+    return Thing(hrn, kind, rows[0], is_anothers(store, RECORDS[kind], rows[0][RECORDS[kind].key]))
+
+
+def is_anothers(store: Store, record: Record, number: int) -> bool:
+    """Whether an object was made here for another authority's slice."""
+    return tags.value(store, record, number, MADE_FOR) == "True"
+
+
+def mark_anothers(store: Store, record: Record, number: int) -> None:
+    """Say of an object that it was made here for another authority's slice."""
+    tags.put(store, record, number, MADE_FOR, "True")
 
 
 def fresh_uuid(store: Store, hrn: Hrn, kind: str) -> uuid.UUID:
@@ -175,9 +185,9 @@ def like(store: Store, hrn: Hrn, kind: str) -> Hrn | None:
 
 def names_of(store: Store, record: Record, numbers: list[int]) -> list[str]:
     """The names of the objects with these numbers."""
-    where = Every((Compare("tagname", "=", "hrn"), AmongValues(record.key, tuple(numbers)) if numbers else ALL))
     if not numbers:
         return []
+    where = Every((Compare("tagname", "=", "hrn"), AmongValues(record.key, tuple(numbers))))
     rows = store.rows(tags.OF[record.name], where, (record.key, "value"))
     return [row["value"] for row in rows if row["value"]]
 
