@@ -1,7 +1,5 @@
 """What the versions of the aggregate manager API have alike: names, options, documents, and who may do what."""
 
-import base64
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +21,7 @@ from slice_authority.sfa import allowing, papers, things
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.allowing import Principal
 from slice_authority.sfa.options import is_set
-from slice_authority.sfa.slivers import SPOKEN
+from slice_authority.sfa.slivers import SPOKEN, packed
 from slice_authority.sfa.times import moment
 
 MOST_REQUEST = 1 << 20  # octets of a request document
@@ -154,11 +152,6 @@ def advertisement(call: Call, options: Mapping[str, Any], default: Version | Non
 def manifest(call: Call, on: Addressed, slivers: Sequence[Sliver], version: Version) -> str:
     """What a slice has."""
     return codec.write(papers.manifest(call, on.row, list(slivers)), version)
-
-
-def packed(text: str, options: Mapping[str, Any]) -> str:
-    """A document, compressed with zlib and written in base64 where the caller wants it so."""
-    return base64.b64encode(zlib.compress(text.encode())).decode() if is_set(options, "geni_compressed") else text
 
 
 def request(call: Call, said: Any) -> tuple[Document, Version]:

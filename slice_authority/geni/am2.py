@@ -11,7 +11,6 @@ from planetlab.methods import Api
 from planetlab.records.slices import SLICE
 from planetlab.registry.store import Row
 from planetlab.rspecs import codec
-from planetlab.rspecs.documents import Document, Kind
 from planetlab.rspecs.versions import asked
 from slice_authority.geni import am
 from slice_authority.geni.am import DEFAULT, addressed, begun, options_of
@@ -40,9 +39,8 @@ def ListResources(call: Call, credentials: Credentials, options: Options = None)
     hrn, _ = things.xrn(said["geni_slice_urn"], "slice", "options['geni_slice_urn']")
     am.may(call, credentials, said, hrn)
     row = foreign.local_slice(call.store, hrn)
-    nothing = Document(kind=Kind.MANIFEST, network=call.store.plc.hrn, slice=hrn, generated=call.now)
-    document = nothing if row is None else papers.manifest(call, row)
-    return am.packed(codec.write(document, asked(said, DEFAULT)), said)
+    document = papers.nothing(call, hrn) if row is None else papers.manifest(call, row)
+    return slivers.packed(codec.write(document, asked(said, DEFAULT)), said)
 
 
 @api.method(*ANY)

@@ -20,6 +20,7 @@ from slice_authority.sfa import aggregate as agg
 from slice_authority.sfa import foreign, papers, reserving
 from slice_authority.sfa.aggregate import Sliver
 from slice_authority.sfa.options import is_set
+from slice_authority.sfa.slivers import packed
 from slice_authority.sfa.times import moment
 
 api = Api(auth=None)
@@ -90,7 +91,7 @@ def Describe(call: Call, urns: Urns, credentials: Credentials, options: Options)
     said = options_of(options)
     on = addressed(call, urns, credentials, said)
     found, version = on.slivers(call), asked(said)
-    text = am.packed(am.manifest(call, on, found, version), said)
+    text = packed(am.manifest(call, on, found, version), said)
     return {"geni_rspec": text, "geni_urn": on.urn, "geni_slivers": list(map(told, found))}
 
 

@@ -216,23 +216,17 @@ def realise(
     gone = set(there) - {each.node_id for each in bound}
     if gone:
         _end(call, one, acting(call, one, principal), gone)
-    until = float(one["expires"])
-    since = sliver_states.of_slice(call.store, one["slice_id"])
-    states = [_held(one, each, call.now, until) for each in bound]
-    _place(
-        call,
-        one,
-        principal,
-        [evolve(s, since=since[s.node_id].since) if _stands(since, s) else s for s in states],
-        users,
-        frozenset(each.node_id for each in bound if each.wish.attributes is None),
-        only_add,
-    )
+    before = sliver_states.of_slice(call.store, one["slice_id"])
+    states = [_begun(before, _held(one, each, call.now, float(one["expires"]))) for each in bound]
+    left = frozenset(each.node_id for each in bound if each.wish.attributes is None)
+    _place(call, one, principal, states, users, left, only_add)
     return slivers(call, one)
 
 
-def _stands(before: dict[int, State], said: State) -> bool:
-    return said.node_id in before and before[said.node_id].state == "provisioned"
+def _begun(before: dict[int, State], said: State) -> State:
+    """``said``, since when the sliver was made if it stood ``before``."""
+    there = before.get(said.node_id)
+    return evolve(said, since=there.since) if there is not None and there.state == "provisioned" else said
 
 
 def renew(

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from planetlab import credentials, gids, keys
+from planetlab import credentials, keys
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Forbidden, NotAuthenticated
 from planetlab.gids import Gid
@@ -99,7 +99,7 @@ def given(
     return text.decode()
 
 
-def new_gid(call: Call, principal: Principal, thing: Thing, said: Any) -> str:
+def new_gid(call: Call, thing: Thing, said: Any) -> str:
     """A certificate of a thing for the key that ``said`` holds: a certificate, a public key in PEM, or an SSH key.
 
     A person's key must be among those that are registered for it. An authority's is from then on one that certifies
@@ -164,8 +164,3 @@ def trusted(store: Store) -> list[str]:
     """The certificates of the roots that are believed here, PEM."""
     roots = allowing.identity(store).trust(store).roots
     return [root.gid.pem.decode() for root in roots if root.gid is not None]
-
-
-def read_chain(said: str) -> tuple[Gid, ...]:
-    """A chain off the wire."""
-    return gids.read_chain(said.encode("ascii", "replace"))

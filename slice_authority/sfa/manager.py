@@ -182,9 +182,7 @@ def _plainly(asked: Asked, whose: Hrn) -> tuple[Any, ...]:
         if isinstance(args[0], list):
             args[0] = [urn for urn in args[0] if _of_sliver(urn) in (None, whose)]
         return (*args[: THIRD[asked.name]], options)
-    place = {"ListResources": 1, "ListSlices": 1, "CreateSliver": 4, "UpdateSliver": 4, "RenewSliver": 3}.get(
-        asked.name, 2
-    )
+    place = _PLACES.get(asked.name, 2)
     args = [*args[:place], *([[]] * (place - len(args)))]
     if asked.name in ("CreateSliver", "UpdateSliver") and args[3] is None:
         args[3] = []

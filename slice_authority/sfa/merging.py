@@ -13,10 +13,9 @@ from planetlab.names import Hrn, Urn
 from planetlab.redact import one_line
 from planetlab.rspecs import codec, versions
 from planetlab.rspecs.documents import Document, Kind
-from slice_authority.sfa.options import is_set
 from slice_authority.sfa.places import Neighbour
 from slice_authority.sfa.replies import struct, told
-from slice_authority.sfa.slivers import compressed
+from slice_authority.sfa.slivers import packed
 from slice_authority.sfa.visitor import Visitor
 
 log = Logger()
@@ -115,7 +114,7 @@ def _all_slivers(asked: Asked, values: Sequence[_Slivers], own: Hrn) -> Any:
     if not documents:
         return told_of
     text = _one_document(asked, documents, own)
-    return {**told_of, "geni_rspec": compressed(text) if is_set(asked.options, "geni_compressed") else text}
+    return {**told_of, "geni_rspec": packed(text, asked.options)}
 
 
 def value_of(answer: Any) -> Any:
@@ -182,8 +181,8 @@ def reply(asked: Asked, value: Any, outcomes: Sequence[Outcome[Neighbour, Any]])
         statistics = [_statistic(one) for one in outcomes]
         return {**struct(value, 0, "; ".join(failed)), "geni_api": 3, "statistics": statistics}
     if asked.visitor.modern:
-        if is_set(asked.options, "geni_compressed") and isinstance(value, str) and value:
-            value = compressed(value)
+        if isinstance(value, str) and value:
+            value = packed(value, asked.options)
         said = struct(value, 0, "; ".join(failed))
         return {**said, "statistics": [_statistic(one) for one in outcomes]}
     if isinstance(value, str) and failed:

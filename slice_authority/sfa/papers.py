@@ -5,7 +5,7 @@ from typing import Any
 from planetlab.calls import Call
 from planetlab.errors import BadArgument
 from planetlab.filters import AmongValues, Compare, Every
-from planetlab.names import Hostname, Urn
+from planetlab.names import Hostname, Hrn, Urn
 from planetlab.records.nodes import INTERFACE
 from planetlab.records.sites import SITE
 from planetlab.registry import slivers as told
@@ -48,6 +48,11 @@ def manifest(call: Call, one: Row, slivers: list[Sliver] | None = None) -> Docum
         generated=call.now,
         expires=min((each.expires for each in found), default=float(one["expires"])),
     )
+
+
+def nothing(call: Call, hrn: Hrn) -> Document:
+    """The manifest of a slice that has nothing here."""
+    return Document(kind=Kind.MANIFEST, network=call.store.plc.hrn, slice=hrn, generated=call.now)
 
 
 def wanted(call: Call, text: Any) -> list[Wanted]:
@@ -119,7 +124,7 @@ class _Around:
         common: dict[str, Any] = {
             "component_id": component,
             "component_name": host,
-            "available": aggregate.is_up(call, row),
+            "available": aggregate.is_up(row),
             "component_manager": Urn(call.store.plc.hrn.path, "authority", "cm"),
             "site": Urn.of(above, "authority"),
             "exclusive": row["node_type"] == reserving.RESERVABLE,

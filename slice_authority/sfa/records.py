@@ -47,7 +47,7 @@ def gid_of(store: Store, thing: Thing, private: bool = False) -> tuple[Gid, ...]
     return me.certify(store, thing.hrn, thing.kind, key, email)
 
 
-def plain(store: Store, thing: Thing) -> Row:
+def plain(thing: Thing) -> Row:
     """What everybody who may ask at all is told."""
     record = RECORDS[thing.kind]
     said: Row = {
@@ -79,7 +79,7 @@ def brief(thing: Thing) -> Row:
 
 def whole(store: Store, thing: Thing, asker: Hrn, details: bool = True) -> Row:
     """What is told to ``asker``, somebody with a credential."""
-    said = plain(store, thing)
+    said = plain(thing)
     private = thing.kind == "user" and bool(thing.row) and may_see(store, asker, thing)
     if thing.is_ours:
         said["gid"] = b"".join(gid.pem for gid in gid_of(store, thing, private)).decode()

@@ -69,15 +69,12 @@ def must_be_kept_here(thing: Thing) -> None:
 
 
 def update(call: Call, thing: Thing, record: Row) -> None:
-    """Change an object that is no node by what the record says."""
-    must_be_kept_here(thing)
+    """Change an object of ours that is no node by what the record says."""
     {"user": _change_user, "slice": _change_slice, "authority": _change_authority}[thing.kind](call, thing.row, record)
 
 
 def remove(call: Call, thing: Thing) -> None:
-    """Delete the object; who gets its name later gets another certificate."""
-    if not thing.is_ours or not thing.row:
-        raise BadArgument(f"{thing.hrn} is removed where it is kept, not here", "xrn")
+    """Delete an object of ours that is no node; who gets its name later gets another certificate."""
     if thing.kind == "user":
         persons.DeletePerson(call, thing.number)
     elif thing.kind == "slice":

@@ -229,7 +229,7 @@ def CreateGid(call: Call, creds: Credentials, xrn: Name, cert: Any = None) -> st
     thing = things.get(call.store, hrn, told) if told else _only(call, hrn)
     principal = _on(call, creds, "update", hrn, thing.kind)
     registering.acting(call, principal)
-    return granting.new_gid(call, principal, thing, cert)
+    return granting.new_gid(call, thing, cert)
 
 
 @api.method(*ANY, reads=True)
@@ -259,8 +259,8 @@ def RevokeCredential(call: Call, cred: Credentials) -> int:
 @api.method(*ANY, reads=True)
 def ListCredentials(call: Call, creds: Credentials, xrn: Name = "") -> Records:
     """List the credentials that were issued on a name and are not over; without a name, one's own."""
-    from_all = allowing.allowed(call, creds, "resolve")
-    return [_given(one) for one in _issued(call, from_all, xrn)]
+    principal = allowing.allowed(call, creds, "resolve")
+    return [_given(one) for one in _issued(call, principal, xrn)]
 
 
 def _issued(call: Call, principal: Principal, xrn: str) -> list[Given]:

@@ -17,12 +17,12 @@ def of(store: Store, person: Row | None, thing: Thing) -> tuple[Privilege, ...]:
     """What a person (or, for None, nobody) has on a thing: all of it may be handed on."""
     if person is None or not person["enabled"]:
         return ()
-    if not _has(store, person, thing):
+    if not _has(person, thing):
         return ()
     return tuple(Privilege(name, True) for name in privileges.DEFAULTS[thing.kind])
 
 
-def _has(store: Store, person: Row, thing: Thing) -> bool:
+def _has(person: Row, thing: Thing) -> bool:
     is_admin = "admin" in person["roles"]
     if thing.kind == "user":
         return is_admin or thing.number == person["person_id"]

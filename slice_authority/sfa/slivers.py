@@ -5,6 +5,7 @@ A call with options, as clients since 2011 make it, is answered with {code, valu
 
 import base64
 import zlib
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from attrs import evolve
@@ -13,11 +14,11 @@ from planetlab import credentials
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound, Unavailable
 from planetlab.methods import Api
-from planetlab.names import Hrn, Urn
+from planetlab.names import Urn
 from planetlab.records.slices import SLICE
 from planetlab.registry.store import Row
 from planetlab.rspecs import codec, versions
-from planetlab.rspecs.documents import Document, Kind
+from planetlab.rspecs.documents import Kind
 from planetlab.rspecs.versions import Version
 from planetlab.shapes import Of
 from slice_authority.sfa import aggregate, allowing, attributes, foreign, papers, registry, reserving, things, tickets
@@ -98,20 +99,16 @@ def ListResources(call: Call, creds: Credentials, options: Options, call_id: Cal
         hrn, _ = things.xrn(said, "slice", "options['geni_slice_urn']")
         allowing.allowed(call, creds, "sliverstatus", hrn, "slice", options)
         one = foreign.local_slice(call.store, hrn)
-        text = codec.write(papers.manifest(call, one) if one is not None else _empty(call, hrn), spelling)
+        text = codec.write(papers.manifest(call, one) if one is not None else papers.nothing(call, hrn), spelling)
     else:
         allowing.allowed(call, creds, "listnodes", options=options)
         text = codec.write(papers.advertisement(call, is_set(options, "geni_available")), spelling)
-    return reply(call, compressed(text) if is_set(options, "geni_compressed") else text)
+    return reply(call, packed(text, options))
 
 
-def _empty(call: Call, hrn: Hrn) -> Document:
-    return Document(kind=Kind.MANIFEST, network=call.store.plc.hrn, slice=hrn, generated=call.now)
-
-
-def compressed(text: str) -> str:
-    """A long text as base64 of zlib."""
-    return base64.b64encode(zlib.compress(text.encode())).decode()
+def packed(text: str, options: Mapping[str, Any]) -> str:
+    """A document; where ``geni_compressed`` is set, base64 of zlib."""
+    return base64.b64encode(zlib.compress(text.encode())).decode() if is_set(options, "geni_compressed") else text
 
 
 @api.method(*ANY)
@@ -212,7 +209,7 @@ def RenewSliver(call: Call, slice_xrn: Name, creds: Credentials, expiration_time
     return reply(call, True)
 
 
-def _switch(call: Call, xrn: str, creds: Any, operation: str, on: bool) -> Any:
+def _switch(call: Call, xrn: str, creds: Any, operation: str, on: bool) -> int:
     principal = on_slice(call, xrn, creds, operation, {})
     one = aggregate.slice_of(call, principal.credential.object.hrn)
     aggregate.perform(call, one, principal, aggregate.START if on else aggregate.STOP)
@@ -222,13 +219,13 @@ def _switch(call: Call, xrn: str, creds: Any, operation: str, on: bool) -> Any:
 @api.method(*ANY)
 def Start(call: Call, xrn: Name, creds: Credentials) -> int:
     """Start a slice's slivers after a Stop."""
-    return int(_switch(call, xrn, creds, "startslice", True))
+    return _switch(call, xrn, creds, "startslice", True)
 
 
 @api.method(*ANY)
 def Stop(call: Call, xrn: Name, creds: Credentials) -> int:
     """Stop a slice's slivers; they keep their place and their files."""
-    return int(_switch(call, xrn, creds, "stopslice", False))
+    return _switch(call, xrn, creds, "stopslice", False)
 
 
 @api.method(*ANY)

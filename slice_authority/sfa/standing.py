@@ -52,10 +52,10 @@ def offered(call: Call, available: bool = False) -> list[Row]:
     """
     rows = call.store.rows(NODE, both(IsNil("peer_id"), call.store.live(NODE)), FIELDS)
     free = [row for row in rows if not row["slice_ids_whitelist"]]
-    return sorted((row for row in free if not available or is_up(call, row)), key=lambda row: str(row["hostname"]))
+    return sorted((row for row in free if not available or is_up(row)), key=lambda row: str(row["hostname"]))
 
 
-def is_up(call: Call, node: Row) -> bool:
+def is_up(node: Row) -> bool:
     """Whether slivers can be made on a node now, as far as the registry knows."""
     return bool(node["boot_state"] == "boot")
 

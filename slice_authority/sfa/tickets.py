@@ -64,11 +64,11 @@ def redeem(call: Call, said: Any, credentials: Any) -> None:
     aggregate.must_be_open(call, one)
     if call.now >= ticket.expires:
         raise BadTicket("expired", f"ticket of {name} expired {call.now - ticket.expires:.0f} s ago")
-    _must_stand(call, ticket, name, aggregate.acting(call, one, principal))
+    aggregate.acting(call, one, principal)  # who may not act here any more is refused
+    _must_stand(call, ticket, name)
 
 
-def _must_stand(call: Call, ticket: Ticket, name: Hrn, acts: Call) -> None:
-    assert acts.roles  # whoever acts is known: a person of ours, or a stranger for its own slice
+def _must_stand(call: Call, ticket: Ticket, name: Hrn) -> None:
     standing = {each.node_id for each in aggregate.slivers(call, call.store.find(SLICE, ticket.slice_id))}
     gone = [host for number, host in ticket.nodes if number not in standing]
     if gone:
