@@ -46,7 +46,7 @@ ADDRESS = Record(
     fields=(
         number("address_id"),
         ids("address_type_ids", "address_address_type", "address_id", "address_type_id"),
-        words("address_types", "view_address_types", "address_id", "name"),
+        words("address_types", "view_address_types", "address_id", "name", "address_type_id"),
         text("city", 254, required=True),
         text("country", 128, required=True),
         text("line1", 254, required=True),

@@ -28,7 +28,7 @@ class Scopes(SynchronousTestCase):
     def test_a_place_that_nothing_can_be_called_is_missing_for_all_who_may_write_the_tag(self) -> None:
         self.holds(rows.NOWHERE)
 
-    def test_whose_slices_these_are_is_asked_before_what_they_are_called(self) -> None:
+    def test_who_may_change_the_lists_is_asked_before_the_fields_are(self) -> None:
         self.holds(rows.FIRST)
 
     def test_a_tag_given_as_a_field_is_written_by_whom_its_kind_allows_on_a_new_slice_too(self) -> None:

@@ -10,7 +10,7 @@ from planetlab.methods import Api, Role
 from planetlab.records.nodes import ILINK
 from planetlab.records.persons import ROLE
 from planetlab.records.tags import TAG_TYPE
-from planetlab.registry.store import Row, unique
+from planetlab.registry.store import Row
 
 api = Api()
 
@@ -94,7 +94,6 @@ def AddRole(
     name: Annotated[str, forms.of(ROLE, "name")],
 ) -> int:
     """Add a role; number and name must be new."""
-    unique(call.store, ROLE, "role_id", role_id)
     writing.add(call.store, ROLE, {"role_id": role_id, "name": name})
     return 1
 
