@@ -7,7 +7,6 @@ from mgmt_authority import interfaces
 from mgmt_authority.methods.interfaces import UpdateInterface
 from planetlab.both import forms, getting, hrns, rights, tagging, writing
 from planetlab.both.methods.sites import SiteKey
-from planetlab.both.methods.sites import ours as our_site
 from planetlab.calls import Call
 from planetlab.filters import Compare, Condition, HasAny, Not, Some, both, by_keys, query
 from planetlab.methods import Api, Role
@@ -80,8 +79,9 @@ def GetWhitelist(
 def AddNode(call: Call, site_id_or_login_base: SiteKey, node_fields: NewNode) -> int:
     """Add a node to a site; PIs and techs add to their own. It will install itself at its first boot."""
     given = writing.sort_out(NODE, node_fields, _NEW, where="node_fields")
-    site = our_site(call.store, site_id_or_login_base)
+    site = call.store.find(SITE, site_id_or_login_base)
     rights.must_be_at_site(call, site["site_id"], "add nodes")
+    writing.must_be_ours(SITE, site)
     row = writing.checked(call.store, NODE, {**given.native, "site_id": site["site_id"]}, where="node_fields")
     number: int = call.store.insert(NODE, row)
     call.store.note(f"Node {number}={row['hostname']} created", Site=site["site_id"], Node=number)

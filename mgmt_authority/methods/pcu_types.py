@@ -81,5 +81,6 @@ def GetPCUTypes(
     found = getting.listed(call, PCU_TYPE, query(PCU_TYPE, pcu_type_filter), return_fields)
     for row in found:
         if "pcu_protocol_types" in row:
-            row["pcu_protocol_types"] = [json.loads(printed) for printed in row["pcu_protocol_types"]]
+            told = [json.loads(printed) for printed in row["pcu_protocol_types"]]
+            row["pcu_protocol_types"] = sorted(told, key=lambda said: said["pcu_protocol_type_id"])
     return found

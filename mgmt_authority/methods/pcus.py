@@ -4,12 +4,13 @@ from typing import Annotated, Any
 
 from planetlab.both import forms, getting, rights, writing
 from planetlab.both.callers import NodeCaller, PersonCaller
-from planetlab.both.methods.sites import SiteKey, ours
+from planetlab.both.methods.sites import SiteKey
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Conflict
 from planetlab.filters import ALL, AmongValues, Condition
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import NODE, PCU
+from planetlab.records.sites import SITE
 from planetlab.registry.store import Row
 from planetlab.shapes import ListOf
 
@@ -53,8 +54,9 @@ getting.declare(
 @api.method(*STAFF)
 def AddPCU(call: Call, site_id_or_login_base: SiteKey, pcu_fields: Annotated[Row, forms.struct(PCU, _FIELDS)]) -> int:
     """Add a power unit to a site; PIs and techs add to their own. Unknown fields are ignored."""
-    site = ours(call.store, site_id_or_login_base)
+    site = call.store.find(SITE, site_id_or_login_base, ("site_id", "peer_id"))
     rights.must_be_at_site(call, site["site_id"], "add power units")
+    writing.must_be_ours(SITE, site)
     given = writing.sort_out(PCU, pcu_fields, _FIELDS, where="pcu_fields")
     return writing.add(call.store, PCU, given.native, "pcu_fields", site_id=site["site_id"])
 

@@ -7,8 +7,9 @@ from attrs import frozen
 
 from planetlab.both import rights
 from planetlab.calls import Call
-from planetlab.errors import BadArgument, DatabaseError
-from planetlab.filters import both, by_keys
+from planetlab.comparing import any_text, is_pattern
+from planetlab.errors import BadArgument, Conflict, DatabaseError
+from planetlab.filters import IsNil, both, by_keys
 from planetlab.methods import Role
 from planetlab.records.fields import Field, Record
 from planetlab.registry.store import Row, Store, unique
@@ -78,7 +79,19 @@ def _checked(store: Store, record: Record, said: Field, value: Any, key: int | s
     if said.unique:
         must_be_no_flag(value, path)
         unique(store, record, said.name, value, key)
+        _must_mean_one(store, record, said, value, key)
     return value
+
+
+def _must_mean_one(store: Store, record: Record, said: Field, value: Any, key: int | str | None) -> None:
+    """Refuse a name that, as the pattern that listings read it as, another row has already; words are no patterns."""
+    if said.name == record.key or not isinstance(value, str) or not is_pattern(value):
+        return
+    condition = both(any_text(said.name, (value,)), store.live(record))
+    if said.per_origin:
+        condition = both(condition, IsNil("peer_id"))
+    if any(row[record.key] != key for row in store.rows(record, condition, (record.key,))):
+        raise Conflict(f"{value!r} is a pattern that fits the {said.name} of another {record.name}", said.name)
 
 
 def must_be_kept(value: int, where: str) -> None:

@@ -131,3 +131,26 @@ BOOTING = (
     Row("node", "GetSlivers", (99,), UNKNOWN),
     Row("node", "GetSlivers", (Id("node2"),), DENIED),
 )  # fmt: skip
+
+STRANGERS = (
+    *(Row(who, method, ("far", said), expected) for who, expected in (("tech", DENIED), ("pi2", DENIED), ("user", AUTH), ("admin", WRONG))
+      for method, said in (("AddNode", {"hostname": "a.b.org"}), ("AddPCU", {"ip": "192.0.2.4"}))),
+)  # fmt: skip
+"""Who is a stranger at a peer's site is told that first."""
+
+PATTERNS = (
+    Row("admin", "AddInitScript", ({"name": "st*", "script": "s"},), WRONG),
+    Row("admin", "AddInitScript", ({"name": "s_a%", "script": "s"},), WRONG),
+    Row("admin", "AddInitScript", ({"name": "100 %", "script": "s"},), Is(int)),
+    Row("admin", "AddInitScript", ({"name": "s_art", "script": "s"},), Is(int)),
+    *updated("admin", "InitScript", Id("script"), ("name", "START*", 1), ("name", "*", WRONG)),
+    Row("admin", "AddPCUType", ({"model": "m*"},), WRONG),
+    Row("admin", "AddPCUType", ({"model": "none*"},), Is(int)),
+    Row("admin", "AddAddressType", ({"name": "Bill%"},), WRONG),
+    Row("admin", "AddPeer", ({"peername": "Example*", "peer_url": "https://x/"},), WRONG),
+    Row("admin", "UpdatePeer", (Id("peer"), {"peername": "Example*"}), 1),
+    Row("admin", "AddPerson", ({"email": "us%r@princeton.example", "first_name": "N", "last_name": "P"},), WRONG),
+    Row("admin", "AddPerson", ({"email": "fa%@princeton.example", "first_name": "N", "last_name": "P"},), Is(int)),
+    Row("admin", "AddBootState", ("b*",), 1),
+)  # fmt: skip
+"""Whether a name is taken was asked by a filter, in which a name may be a pattern; a word was asked as it is."""

@@ -4,6 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.plcapi import rows_hardware as rows
 from tests.plcapi.campus import Campus, Row
+from tests.registry.world import ADMIN
 
 
 class Hardware(SynchronousTestCase):
@@ -33,6 +34,20 @@ class Hardware(SynchronousTestCase):
 
     def test_what_a_booting_node_says_is_checked_and_what_it_does_not_say_is_let_be(self) -> None:
         self.holds(rows.BOOTING)
+
+    def test_who_may_not_add_at_a_peers_site_is_told_so_first(self) -> None:
+        self.holds(rows.STRANGERS)
+
+    def test_a_name_that_as_a_pattern_means_another_is_taken(self) -> None:
+        self.holds(rows.PATTERNS)
+
+    def test_protocols_of_a_model_are_told_in_the_order_of_their_numbers(self) -> None:
+        for port in range(100, 110):  # numbers of one digit and of two, which as texts would be in another order
+            self.campus.call("AddPCUProtocolType", ADMIN, "BayTechCtrlC", {"port": port, "protocol": "x"})
+        (told,) = self.campus.call("GetPCUTypes", ADMIN, ["BayTechCtrlC"])
+        numbers = [said["pcu_protocol_type_id"] for said in told["pcu_protocol_types"]]
+        self.assertEqual(told["pcu_protocol_type_ids"], numbers)
+        self.assertEqual(sorted(numbers), numbers)
 
     def test_a_nodes_session_opens_what_is_for_nodes_until_it_is_deleted(self) -> None:
         key = self.campus.by_node(self.campus.node_id, "GetSession")
