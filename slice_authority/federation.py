@@ -24,7 +24,7 @@ from planetlab.registry import peer_papers
 from planetlab.registry.store import Store
 from planetlab.statements import Revoked, Statement
 from planetlab.trust import Root
-from slice_authority.issuing import Sealer, Sealers
+from slice_authority.issuing import Sealer, Sealers, carried
 
 log = Logger()
 
@@ -78,9 +78,9 @@ class Federation:
     def _take_up(self) -> bool:
         """Sign with the key that is active now; whether it is another than before."""
         chain = gids.read_chain((self.folder / "ticket.pem").read_bytes())
-        above = tuple(gid.der for gid in chain if len(gid.hrn.path) > 1 or gid.urn.name == "ticket")
         before: Sealer | None = self.sealers.current
-        sealer = Sealer.load(chain[0].hrn, self.folder / "ticket.key", self.folder / "pgp.sec", above, self.legacy)
+        key, pgp = self.folder / "ticket.key", self.folder / "pgp.sec"
+        sealer = Sealer.load(chain[0].hrn, key, pgp, carried(chain), self.legacy)
         if not keys.same(keys.accepted(sealer.ticket_key.public_key()), chain[0].key):
             raise BadSettings(f"{self.folder}: ticket.key and ticket.pem do not belong together yet")
         self.sealers.current = sealer

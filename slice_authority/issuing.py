@@ -1,6 +1,7 @@
 """Making tickets: what the registry says of a slice, put together and sealed with the authority's keys."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -8,6 +9,7 @@ from twisted.logger import Logger
 
 from planetlab import keys, tickets
 from planetlab.errors import PlanetLabError
+from planetlab.gids import Gid
 from planetlab.names import Hrn, SliceName
 from planetlab.registry import slivers
 from planetlab.registry.store import Row, Store
@@ -46,6 +48,11 @@ class Sealer:
     def openpgp(self, ticket: Ticket) -> bytes:
         """``ticket`` as a v4 message."""
         return tickets.seal_openpgp(ticket.with_chain(self.chain), self.pgp_secret)
+
+
+def carried(chain: Sequence[Gid]) -> tuple[bytes, ...]:
+    """Of the certificates from a ticket key's own up, those that its tickets carry: all but a root's, known anyway."""
+    return tuple(gid.der for gid in chain if len(gid.hrn.path) > 1 or gid.urn.name == "ticket")
 
 
 @define
@@ -106,5 +113,5 @@ def ticket_of(store: Store, one: Row, serial: str, life: float | None = None) ->
         rspec=ResourceSpec.from_tags(pairs),
         attributes=pairs,
         initscript=code or (slivers.script_of(store, script) if script else ""),
-        family=slivers.family(store, attributes),
+        family=slivers.families(store, [number])[number],
     )

@@ -24,6 +24,7 @@ Today = Callable[..., Awaitable[Any]]
 
 MOST = 1000  # nodes or users in one call
 MOST_SHARES = 1000  # of a node that were ever promised, as its scheduler had it
+LONGEST = 8 * 7 * 86400 - 60  # seconds from now, of a slice's life after a renewal
 SHARED = ("cpu_share", "net_share")  # tags that say the relative part of a node's processor, and of its link
 EXISTS = 102  # the fault number of what is already so, or not so
 
@@ -134,9 +135,6 @@ async def list_slice(today: Today) -> list[dict[str, Any]]:
     """The caller's slices: ``slicename`` and ``expires``."""
     rows = await today("GetSlices", {}, ["name", "expires"])
     return [{"slicename": row["name"], "expires": row["expires"]} for row in rows]
-
-
-LONGEST = 8 * 7 * 86400 - 60  # seconds from now, of a slice's life after a renewal
 
 
 async def _slice(today: Today, name: str) -> dict[str, Any]:

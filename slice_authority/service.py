@@ -15,7 +15,7 @@ from planetlab.launch import Running
 from planetlab.methods import unite
 from planetlab.registry import tidying
 from slice_authority import agent, federation, of_2004
-from slice_authority.issuing import Sealer
+from slice_authority.issuing import Sealer, carried
 from slice_authority.methods import (
     adm,
     families,
@@ -95,7 +95,6 @@ def _sealer(running: Running[Any]) -> Sealer | None:
         return None
     try:
         chain = gids.read_chain(stated.ticket_chain.read_bytes()) if stated.ticket_chain is not None else ()
-        above = tuple(gid.der for gid in chain if len(gid.hrn.path) > 1 or gid.urn.name == "ticket")
-        return Sealer.load(stated.hrn, stated.ticket_key, stated.pgp_secret, above, stated.legacy_signatures)
+        return Sealer.load(stated.hrn, stated.ticket_key, stated.pgp_secret, carried(chain), stated.legacy_signatures)
     except (OSError, PlanetLabError) as error:
         raise BadSettings(f"{running.config}: ticket_key, ticket_chain or pgp_secret: {error}") from error

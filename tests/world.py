@@ -44,7 +44,7 @@ from planetlab.methods import unite
 from planetlab.names import Hostname, Hrn
 from planetlab.registry.plc import Plc
 from planetlab.serve import ApiResource, address_of, hardened_site
-from slice_authority.issuing import Sealer
+from slice_authority.issuing import Sealer, carried
 from slice_authority.service import api as sa_api
 
 T = TypeVar("T")
@@ -144,8 +144,7 @@ class Authority:
     def _sealer(self) -> Sealer:
         folder = self.papers.folder
         chain = gids.read_chain((folder / "ticket.pem").read_bytes())
-        above = tuple(gid.der for gid in chain if len(gid.hrn.path) > 1 or gid.urn.name == "ticket")
-        return Sealer.load(self.hrn, folder / "ticket.key", folder / "pgp.sec", above, False)
+        return Sealer.load(self.hrn, folder / "ticket.key", folder / "pgp.sec", carried(chain), False)
 
     def _greet(self, method: Any, args: Any, request: Any) -> Any:
         return self.desk.greet(method, args, address_of(request))

@@ -88,6 +88,16 @@ def own_slices(call: Call) -> tuple[int, ...]:
     return tuple(slices_on(call.store, call.caller)) if isinstance(call.caller, NodeCaller) else ()
 
 
+def near_slices(call: Call) -> Condition:
+    """A person is near to the slices that it is in, and as PI to those of its sites; an admin, and a node, to all."""
+    if not isinstance(call.caller, PersonCaller) or call.is_admin:
+        return ALL
+    mine: Condition = HasAny("person_ids", (call.caller.person_id,))
+    if Role.PI in call.roles and call.caller.site_ids:
+        return Some((mine, AmongValues("site_id", call.caller.site_ids)))
+    return mine
+
+
 def seen_nodes(call: Call) -> Condition:
     """Who is no admin does not see a node with a whitelist, unless at its site or in a slice on the list."""
     if call.is_admin:

@@ -11,7 +11,7 @@ from planetlab.records.sites import SITE
 from planetlab.registry.store import Row
 from planetlab.shapes import Either, ListOf, Of
 from slice_authority.methods import keys
-from slice_authority.methods.persons import PersonKey, ours, visible
+from slice_authority.methods.persons import PersonKey, may_key, ours, visible
 
 api = Api()
 
@@ -46,7 +46,7 @@ def AdmGetPersonSites(call: Call, person_id_or_email: PersonKey) -> Numbers:
 def AdmGetPersonKeys(call: Call, person_id_or_email: PersonKey) -> Annotated[list[Row], forms.rows(KEY)]:
     """List a person's keys: one's own, or any as admin."""
     person = _seen(call, person_id_or_email)
-    call.must(call.is_admin or str(call.caller) == f"person_id {person['person_id']}", "not your keys")
+    call.must(may_key(call, person["person_id"]), "not your keys")
     return call.store.rows(KEY, Compare("person_id", "=", person["person_id"]))
 
 

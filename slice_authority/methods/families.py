@@ -15,4 +15,4 @@ api = Api()
 def GetSliceFamily(call: Call, slice_id_or_name: Annotated[int | str, forms.id_or_name(SLICE)]) -> str:
     """Tell the reference image of a slice, ``pldistro-fcdistro-arch``: by its tags, else by the PLC's settings."""
     number = call.store.find(SLICE, slice_id_or_name, ("slice_id",))["slice_id"]
-    return slivers.family(call.store, slivers.attributes_of(call.store, [number], None, [])[number])
+    return slivers.families(call.store, [number])[number]

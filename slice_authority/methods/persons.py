@@ -279,7 +279,7 @@ def change_key(store: Store, key: Row, fields: Row) -> None:
 
 
 def may_key(call: Call, person_id: int | None) -> bool:
-    """Whether the caller may add, change and delete this person's keys: the person, and admins."""
+    """Whether this person's keys are the caller's affair: the person's own, and admins'."""
     own = isinstance(call.caller, PersonCaller) and call.caller.person_id == person_id
     return call.is_admin or own
 

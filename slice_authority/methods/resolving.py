@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any
 
-from planetlab.both import forms
-from planetlab.both.callers import PersonCaller
+from planetlab.both import forms, rights
 from planetlab.both.getting import must_see
 from planetlab.calls import Call
-from planetlab.filters import ALL, AmongValues, Compare, Condition, Filter, HasAny, Query, Some, both, query
+from planetlab.filters import ALL, AmongValues, Compare, Condition, Filter, Query, both, query
 from planetlab.methods import Api, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import KEY, PERSON
@@ -62,7 +61,7 @@ def GetSliceKeys(
     empty list, all five fields are told; names of others are ignored.
     """
     wanted = [name for name in return_fields or _KEY_FIELDS if name in _KEY_FIELDS]
-    asked = query(SLICE, slice_filter).also(both(_own(call), call.store.live(SLICE)))
+    asked = query(SLICE, slice_filter).also(both(rights.near_slices(call), call.store.live(SLICE)))
     found = []
     for one in call.store.rows(SLICE, asked, ("slice_id", "name", "person_ids")):
         people = {row["person_id"]: row["email"] for row in _people(call, one["person_ids"], ALL)}
@@ -100,15 +99,6 @@ def RetrieveSliceSliverKeys(
     said = both(Compare("slice_id", "=", one["slice_id"]), Compare("tagname", "=", "ssh_key"))
     tags = call.store.rows(SLICE_TAG, said, ("node_id", "value"))
     return {names[tag["node_id"]]: tag["value"] for tag in tags if tag["node_id"] in names}
-
-
-def _own(call: Call) -> Condition:
-    if not isinstance(call.caller, PersonCaller) or call.is_admin:
-        return ALL
-    mine: Condition = HasAny("person_ids", (call.caller.person_id,))
-    if Role.PI in call.roles and call.caller.site_ids:
-        return Some((mine, AmongValues("site_id", call.caller.site_ids)))
-    return mine
 
 
 def _people(call: Call, numbers: list[int], more: Condition) -> list[Row]:

@@ -19,6 +19,7 @@ TagId = Annotated[int, forms.of(SLICE_TAG, "slice_tag_id")]
 TypeKey = Annotated[int | str, forms.id_or_name(TAG_TYPE)]
 Value = Annotated[str, Either((forms.of(SLICE_TAG, "value"), forms.of(INIT_SCRIPT, "name")))]
 NodeKey = Annotated[int | str | None, Either((*forms.id_or_name(NODE).shapes, Nil()))]
+NOWHERE = 0  # the number of no node and no group
 GroupKey = Annotated[int | str | None, forms.id_or_name(NODE_GROUP), NOT_NIL]
 
 getting.declare(
@@ -51,10 +52,16 @@ def AddSliceTag(
     """
     one = find(call, slice_id_or_name)
     kind = call.store.find(TAG_TYPE, tag_type_id_or_name)
-    if not (node_id_or_hostname or nodegroup_id_or_name):  # 0 and "" name no place to be refused for
-        tagging.must_write(call, SLICE, one, kind)
     node_id = _number(call, NODE, node_id_or_hostname)
     group_id = _number(call, NODE_GROUP, nodegroup_id_or_name)
+    named = tagging.Scope(node_id if node_id_or_hostname else None, group_id if nodegroup_id_or_name else None)
+    tagging.must_write(call, SLICE, one, kind, named)  # 0 and "" name no place to be refused for
+    for record, key, number in (
+        (NODE, node_id_or_hostname, node_id),
+        (NODE_GROUP, nodegroup_id_or_name, group_id),
+    ):
+        if number == NOWHERE:
+            call.store.find(record, key)
     return tagging.add_to_slice(call, one, kind, value, tagging.Scope(node_id, group_id))
 
 
@@ -71,12 +78,11 @@ def DeleteSliceTag(call: Call, slice_tag_id: TagId) -> int:
 
 
 def _number(call: Call, record: Record, key: int | str | None) -> int | None:
-    """The number of a scope's node or group; admins are told of one that is not there (102), others 108."""
+    """The number of a scope's node or group; `NOWHERE` for one that is not there, of which only who may write hears."""
     if key is None:
         return None
     try:
         number: int = call.store.find(record, key, (record.key,))[record.key]
-    except NotFound as unknown:
-        call.must(call.is_admin or not key, str(unknown))
-        raise
+    except NotFound:
+        return NOWHERE
     return number

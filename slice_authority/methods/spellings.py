@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Annotated
 
 from planetlab.both import forms, rights
-from planetlab.both.callers import PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, NotFound
-from planetlab.filters import ALL, AmongValues, Compare, Condition, HasAny, Some, both, query
+from planetlab.filters import ALL, AmongValues, Compare, Condition, both, query
 from planetlab.methods import NOT_NIL, Api, Role
 from planetlab.records.nodes import NODE
 from planetlab.records.persons import PERSON
@@ -207,19 +206,9 @@ def _emails(store: Store, people: list[int]) -> list[str]:
     return [row["email"] for row in store.rows(PERSON, AmongValues("person_id", tuple(people)), ("email",))]
 
 
-def _seen(call: Call) -> Condition:
-    if call.is_admin:
-        return ALL
-    assert isinstance(call.caller, PersonCaller)
-    mine: Condition = HasAny("person_ids", (call.caller.person_id,))
-    if Role.PI in call.roles and call.caller.site_ids:
-        return Some((mine, AmongValues("site_id", call.caller.site_ids)))
-    return mine
-
-
 def _own_slices(call: Call, names: list[str] | None) -> list[Row]:
     wanted = both(AmongValues("name", tuple(names)) if names else ALL, call.store.live(SLICE))
-    found: list[Row] = call.store.rows(SLICE, both(_seen(call), wanted))
+    found: list[Row] = call.store.rows(SLICE, both(rights.near_slices(call), wanted))
     if not found and call.store.row(SLICE, wanted, ("slice_id",)) is None:
         raise NotFound("No such slice")
     return found
