@@ -48,7 +48,7 @@ def _call(helper: int) -> bytes:
 
 def program(by_mark: bool) -> bytes:
     """The instructions. ``by_mark``: packets that are forwarded are told apart by their mark, not by interface."""
-    field, bits = (_MARK, 0xC0000000) if by_mark else (_INGRESS, 0x80000000)
+    field, bits = (_MARK, MARKED) if by_mark else (_INGRESS, FORWARDED)
     return b"".join(
         (
             _move(6, 1),

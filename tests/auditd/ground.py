@@ -11,6 +11,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 NODE, WIRE, NODE6, WIRE6 = "10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"
 SLIVERS = "10.128.0.0/16"  # what slivers send from; the wire knows the way back
 
@@ -118,6 +120,17 @@ def refused() -> str:
 
 
 REFUSED = refused()
+
+
+class WithGround(SynchronousTestCase):
+    """A test on a ground of its own."""
+
+    if REFUSED:
+        skip = REFUSED
+
+    def setUp(self) -> None:
+        self.ground = Ground()
+        self.addCleanup(self.ground.close)
 
 
 class Capture:

@@ -13,11 +13,9 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from auditd.pauses import TABLE
-from tests.auditd import browser, ground
-from tests.auditd.ground import NODE, WIRE, Ground
+from tests.auditd import browser
+from tests.auditd.ground import NODE, WIRE, WithGround
 from tests.auditd.test_capturing import BURST
 from tests.auditd.test_the_whole_audit import NM
 from tests.waiting import until
@@ -36,11 +34,9 @@ except OSError:
 """
 
 
-class Placed(SynchronousTestCase):
+class Placed(WithGround):
     """A node with a slice and its audit on one side, a stranger on the other."""
 
-    if ground.REFUSED:
-        skip = ground.REFUSED
     more: Mapping[str, Any] = {}  # further settings of the audit
 
     def begin(self) -> None:
@@ -50,8 +46,7 @@ class Placed(SynchronousTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.ground = Ground()
-        self.addCleanup(self.ground.close)
+        super().setUp()
         self.ground.sliver_address("10.128.0.1")
         owner = {"slice": "nyu_coral", "authority": "plc", "kind": "address", "tag": "10.128.0.1", "from": 1.0}
         (self.folder / "owners").write_text(json.dumps([owner]))

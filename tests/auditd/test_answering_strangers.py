@@ -274,23 +274,7 @@ class ByMail(Audited):
         return False
 
 
-STRANGER = """
-import json, sys, urllib.parse, urllib.request
-path, form = sys.argv[1], sys.argv[2]
-data = form.encode() if form else None
-with urllib.request.urlopen("http://10.77.0.1:8080" + path, data, timeout=60) as answer:
-    print(json.dumps({"url": answer.url, "body": answer.read().decode()}))
-"""
-
-
-class PausingForReal(SynchronousTestCase):
-    if ground.REFUSED:
-        skip = ground.REFUSED
-
-    def setUp(self) -> None:
-        self.ground = ground.Ground()
-        self.addCleanup(self.ground.close)
-
+class PausingForReal(ground.WithGround):
     def reached(self, source: str, to: str, port: int) -> int:
         """How many of ten datagrams reach the wire."""
         listening = self.ground.wire.start(

@@ -13,7 +13,7 @@ from auditd.capture_opening import own_cgroup
 from auditd.owners import KERNEL, Kind, Owners, Sender
 from auditd.rows import Rows
 from tests.auditd import ground
-from tests.auditd.ground import WIRE, Capture, Ground, capturing
+from tests.auditd.ground import WIRE, Capture, capturing
 
 CODEEN, CORAL = Sender("princeton_codeen", "plc"), Sender("nyu_coral", "plc")
 NOT_ROOT = "" if os.geteuid() == 0 else "asks the kernel for senders, which needs root (bpf)"
@@ -57,14 +57,7 @@ def everything(capture: Capture) -> Rows:
     return read(capture.until(settled(time.monotonic_ns() // 1000)))[0]
 
 
-class WithGround(SynchronousTestCase):
-    if ground.REFUSED:
-        skip = ground.REFUSED
-
-    def setUp(self) -> None:
-        self.ground = Ground()
-        self.addCleanup(self.ground.close)
-
+class Serving(ground.WithGround):
     def serve(self, program: str) -> None:
         """Run a program on the wire that says when it is ready, until the test ends."""
         server = self.ground.wire.start(program)
@@ -91,7 +84,7 @@ def to_port(found: Rows, port: int) -> Rows:
     return found[(found["ports"] & 0xFFFF == port) & (found["proto"] == rows.UDP)]
 
 
-class CapturingSenders(WithGround):
+class CapturingSenders(Serving):
     def test_ten_thousand_packets_of_two_senders_are_all_told_apart(self) -> None:
         addresses = {"10.128.0.1": 4000, "10.128.0.2": 6000}
         for address in addresses:
@@ -167,7 +160,7 @@ class CapturingSenders(WithGround):
         self.assertEqual({CODEEN: 57, CORAL: 50}, counted)
 
 
-class CapturingKinds(WithGround):
+class CapturingKinds(Serving):
     def test_pieces_of_a_datagram_are_counted_with_its_ports(self) -> None:
         capture = self.capture()
         self.ground.node.run(
@@ -273,7 +266,7 @@ class CapturingKinds(WithGround):
         self.assertGreaterEqual(int(str(beats[-1]["foreign"])), 1)
 
 
-class CapturingInTime(WithGround):
+class CapturingInTime(Serving):
     def priority(self, *options: str) -> tuple[int, str, str]:
         capture = self.capture(*options)
         facts = next(stream.Reader().feed(capture.until(bool))).facts

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from auditd import rows
 from auditd.store import Store
 from tests.auditd import ground
-from tests.auditd.ground import WIRE, WIRE6, Ground
+from tests.auditd.ground import WIRE, WIRE6, WithGround
 from tests.auditd.test_capturing import BURST
 from tests.ports import free_port
 from tests.waiting import until
@@ -46,18 +46,14 @@ print(json.dumps(ledger))
 """
 
 
-class Audited(SynchronousTestCase):
+class Audited(WithGround):
     """A node on its ground, with an audit that runs as a process."""
-
-    if ground.REFUSED:
-        skip = ground.REFUSED
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        self.ground = Ground()
-        self.addCleanup(self.ground.close)
+        super().setUp()
         for address in ADDRESSES.values():
             self.ground.sliver_address(address)
         self.port = free_port()
