@@ -23,7 +23,6 @@ from planetlab.cli.deep.places import look
 from planetlab.cli.deep.slivers import remembered
 
 DISK_PAIR, DISK_FAULT = 252, 106  # the public port's number of the reason, the sockets' fault
-LATER = float(2**31 - 1)
 
 
 @frozen

@@ -18,6 +18,7 @@ from attrs import frozen
 from bench import sliver_steps
 from bench.measure import Amount, Figure
 from bench.node_under import NodeUnder, network, slice_name
+from node_manager.drivers.container.look import allocated
 
 ALIVE = int(os.environ.get("PLFED_BENCH_SLIVERS", "1000"))
 ONE_BY_ONE, AT_ONCE = 30, 8
@@ -116,7 +117,7 @@ class _Used:
             manager=_private(node.manager),
             firsts=sum(map(_private, firsts)),
             count=len(firsts),
-            disk=_taken(work / "slivers") + max(map(_taken, _pools_of(node.manager)), default=0),
+            disk=allocated(work / "slivers") + max(map(allocated, _pools_of(node.manager)), default=0),
             machine=-free,
         )
 
@@ -130,16 +131,6 @@ def _private(pid: int) -> int:
 def _pools_of(manager: int) -> list[Path]:
     """The slivers' pool, as the node manager's threads see it; only they have it mounted."""
     return [path for path in Path(f"/proc/{manager}/task").glob("*/root/srv/pool") if path.is_dir()]
-
-
-def _taken(folder: Path) -> int:
-    """Bytes on disk of everything below."""
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in ("", *names):
-            with suppress(OSError):
-                total += os.lstat(os.path.join(path, name)).st_blocks * 512
-    return total
 
 
 def _held(node: NodeUnder, driver: str, before: _Used) -> Iterator[Amount]:

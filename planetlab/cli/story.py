@@ -25,7 +25,6 @@ from planetlab.errors import PeerError, PlanetLabError
 LOOK_EVERY = 0.3  # seconds between two looks at a page
 PATIENCE = 15.0  # seconds for a page to name a slice, or for a sliver to be gone
 RECOVERY = 15.0  # seconds for which a step that fails is played again
-DAY = 86400.0
 
 
 class StoryFailed(PlanetLabError):

@@ -30,11 +30,6 @@ def intent(verb: str = "redeem") -> Intent:
     )
 
 
-def delete(ledger: Ledger) -> None:
-    gone = gone_of(wish(), NOW, "its holder deleted it")
-    ledger.released(ledger.begin(intent("release")), wish(), gone, "deleted")
-
-
 class OnDisk(SynchronousTestCase):
     def setUp(self) -> None:
         self.place = Path(mkdtemp(dir=os.environ.get("TMPDIR")))

@@ -191,8 +191,8 @@ class ATicketThatIsTaken(SynchronousTestCase):
         self.redeem(PLC_SIGNS.xmldsig(ticket(serial="plc-2", timestamp=NOW)))
         self.assertEqual(["princeton_codeen"], self.world.node.names)
 
-    def test_two_at_once_for_one_slice_make_one_sliver(self) -> None:
-        sealed = PLC_SIGNS.xmldsig(ticket())
+    def gate(self) -> "Deferred[None]":
+        """What each sliver waits for from now on before it is made."""
         gate: Deferred[None] = Deferred()
         instantiate = self.world.node.instantiate
 
@@ -201,6 +201,11 @@ class ATicketThatIsTaken(SynchronousTestCase):
             return await instantiate(record)
 
         self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
+        return gate
+
+    def test_two_at_once_for_one_slice_make_one_sliver(self) -> None:
+        sealed = PLC_SIGNS.xmldsig(ticket())
+        gate = self.gate()
         both = [Deferred.fromCoroutine(self.world.redeemer.redeem(sealed, "push")) for _ in range(2)]
         gate.callback(None)
         rcaps = {self.successResultOf(each).rcap for each in both}
@@ -209,14 +214,7 @@ class ATicketThatIsTaken(SynchronousTestCase):
     def test_two_at_once_do_not_take_the_last_place_both(self) -> None:
         self.world.change_policy(max_slivers=1)
         self.world.rules.load()
-        gate: Deferred[None] = Deferred()
-        instantiate = self.world.node.instantiate
-
-        async def slow(record: Any) -> str:
-            await gate
-            return await instantiate(record)
-
-        self.world.redeemer.manager = _But(self.world.node, slow)  # type: ignore[assignment]  # all of it but one call
+        gate = self.gate()
         other = ticket(slice=SliceName("princeton", "other"), serial="plc-7")
         sealed = [PLC_SIGNS.xmldsig(said) for said in (ticket(), other)]
         both = [Deferred.fromCoroutine(self.world.redeemer.redeem(each, "push")) for each in sealed]

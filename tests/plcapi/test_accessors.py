@@ -23,7 +23,6 @@ MAY_ON_OWN = {
     "Slice": {"admin", "pi", "member"},
 }
 """Who is near enough to the object of `OWN`: at its site; the person itself; in the slice or a PI of its site."""
-HRN = {"Site", "Node", "Person", "Slice"}  # they are named in the federation when they are made
 
 
 class Accessors(SynchronousTestCase):

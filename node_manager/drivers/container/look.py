@@ -18,7 +18,6 @@ from node_manager.drivers.container.settings import UIDS, ContainerSettings
 from node_manager.drivers.container.shaping import Tree
 from planetlab.names import SliceName
 
-_TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _CLASSES_TIMES = 20.0  # all slivers' counters come in one answer, and are asked for one sliver at a time
 _FILES_AGE, _FILES_TIMES = 5.0, 50.0  # to walk over a sliver's files may take 2 % of one processor, no more
@@ -139,7 +138,7 @@ class Looker:
         if (used := self._pool.used(name)) is not None:
             return used
         folder = self._pool.folder(name) / "up"
-        files = self._files.setdefault(name, Recent(lambda: _disk(folder), _FILES_AGE, _FILES_TIMES))
+        files = self._files.setdefault(name, Recent(lambda: allocated(folder), _FILES_AGE, _FILES_TIMES))
         return files.get()
 
     def _owners(self, record: Record) -> list[Owner]:
@@ -167,7 +166,7 @@ def _status(pid: int) -> list[str]:
     return ["Z"] + ["0"] * 49
 
 
-def _disk(folder: Path) -> int:
+def allocated(folder: Path) -> int:
     """Bytes allocated to the files below ``folder``."""
     total = 0
     for path, _, names in os.walk(folder):
