@@ -114,4 +114,6 @@ class _NewRow:
         return "filter"
 
     def read(self, value: Any, where: str) -> Any:
+        if value is None:  # no filter, as the original's declaration had it; it means no row
+            return None
         return struct(self.record, self.record.settable()).read(value, where)

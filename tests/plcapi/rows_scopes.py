@@ -32,6 +32,12 @@ NOWHERE = (
     Row("user", "AddSliceTag", (*TAG, "x", 0), DENIED),
     Row("member", "AddSliceTag", (*TAG, "x", 4711), DENIED),
     Row("admin", "AddSliceTag", (*TAG, "x", 0), UNKNOWN),
+    Row("member", "AddSliceTag", (*TAG, "x", 0, GROUP), DENIED),
+    Row("member", "AddSliceTag", (*TAG, "x", "", "nothing"), DENIED),
+    Row("member", "AddSliceTag", (*TAG, "x", MIT, ""), DENIED),
+    Row("member", "AddSliceTag", (*TAG, "x", NODE, ""), UNKNOWN),
+    Row("admin", "AddSliceTag", (*TAG, "x", "", "nothing"), UNKNOWN),
+    Row("admin", "AddSliceTag", (*TAG, "x", NODE, "nothing"), UNKNOWN),
 )
 """A place that nothing can be called is missing for all who may write the tag."""
 
