@@ -102,13 +102,13 @@ def slivers_of(store: Store, node_id: int, groups: list[int]) -> list[Row]:
     numbers = [row["slice_id"] for row in rows]
     keys = slivers.keys_of(store, numbers)
     attributes = slivers.attributes_of(store, numbers, node_id, groups)
-    whole = slivers.attributes_of(store, numbers, None, [])
+    families = slivers.families(store, numbers)
     return [
         {
             **row,
             "keys": keys[row["slice_id"]],
             "attributes": attributes[row["slice_id"]],
-            "GetSliceFamily": slivers.family(store, whole[row["slice_id"]]),
+            "GetSliceFamily": families[row["slice_id"]],
         }
         for row in rows
     ]

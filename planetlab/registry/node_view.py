@@ -73,14 +73,14 @@ def _keys(store: Store, people: str, values: list[int]) -> list[str]:
 
 
 def leases(store: Store, node_id: int) -> list[Row]:
-    """The leases of a reservable node that touch the next day, in order of their start."""
+    """The leases of a reservable node that touch the next day, both its ends too, in order of their start."""
     rows = store.rows(
         LEASE,
-        both(Compare("node_id", "=", node_id), both(Compare("t_until", ">", int(store.now)), _soon(store))),
+        both(Compare("node_id", "=", node_id), both(Compare("t_until", ">=", int(store.now)), _soon(store))),
         ("slice_id", "t_from", "t_until", "name"),
     )
     return sorted(rows, key=lambda row: row["t_from"])
 
 
 def _soon(store: Store) -> Compare:
-    return Compare("t_from", "<", int(store.now) + AHEAD)
+    return Compare("t_from", "<=", int(store.now) + AHEAD)

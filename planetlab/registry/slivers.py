@@ -1,7 +1,6 @@
 """What nodes are told of slices: who may log in, with which keys, under which attributes. One consistent read."""
 
 import json
-from typing import Any
 
 from attrs import frozen
 
@@ -111,9 +110,23 @@ def script_of(store: Store, name: str) -> str:
     return str(rows[0]["script"]) if rows else ""
 
 
-def family(store: Store, attributes: list[dict[str, Any]]) -> str:
-    """The reference image of a slice: ``<pldistro>-<fcdistro>-<arch>``, by its tags or the PLC's settings."""
-    said = {tag["tagname"]: tag["value"] for tag in attributes}
+def families(store: Store, slice_ids: list[int]) -> dict[int, str]:
+    """Per slice its reference image, ``<pldistro>-<fcdistro>-<arch>``, by its tags or the PLC's settings.
+
+    Of each kind the first tag counts, whatever its scope, as accessors tell it: that of one sliver is everywhere heard.
+    """
+    said: dict[int, dict[str, str | None]] = {number: {} for number in slice_ids}
+    rows = store.ask(
+        "SELECT slice_id, tagname, value FROM view_slice_tags WHERE slice_id IN (SELECT value FROM json_each(?)) "
+        "AND tagname IN ('vref', 'pldistro', 'fcdistro', 'arch') ORDER BY slice_tag_id",
+        [json.dumps(slice_ids)],
+    )
+    for row in rows:
+        said[row["slice_id"]].setdefault(row["tagname"], row["value"])
+    return {number: _family(store, tags) for number, tags in said.items()}
+
+
+def _family(store: Store, said: dict[str, str | None]) -> str:
     plc = store.plc
     image = said.get("vref") or said.get("pldistro") or plc.pldistro
     return f"{image}-{said.get('fcdistro') or plc.fcdistro}-{said.get('arch') or plc.arch}"

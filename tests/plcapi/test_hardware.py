@@ -83,3 +83,28 @@ class Hardware(SynchronousTestCase):
             told = self.campus.call("GetNodeFlavour", self.campus.auth(who, rows.NODE), rows.NODE)
             self.assertEqual("planetlab-f14-x86_64", told["nodefamily"])
             self.assertEqual("x86_64", self.campus.call("GetNodeArch", self.campus.who["admin"], rows.NODE))
+
+    def test_a_slices_family_is_told_by_the_first_tag_of_each_kind_whatever_its_scope(self) -> None:
+        call, codeen, node = self.campus.call, self.campus.ids["slice"], self.campus.ids["node"]
+        call("UpdateSlice", ADMIN, codeen, {"instantiation": "delegated"})
+        for name, value, *scope, family in (
+            ("vref", "sliver", node, "sliver-f14-x86_64"), ("vref", "whole", "sliver-f14-x86_64"),
+            ("arch", "", "sliver-f14-x86_64"), ("arch", "i386", "sliver-f14-x86_64"),
+            ("fcdistro", "f8", node, "sliver-f8-x86_64"),
+        ):  # fmt: skip
+            call("AddSliceTag", ADMIN, codeen, name, value, *scope)
+            self.assertEqual(family, call("GetSliceFamily", ADMIN, codeen))
+            for each in (node, self.campus.ids["node2"]):  # on the other one as a delegated slice
+                told = {one["name"]: one["GetSliceFamily"] for one in call("GetSlivers", ADMIN, each)["slivers"]}
+                self.assertEqual(family, told["princeton_codeen"])
+
+    def test_a_lease_that_ends_or_begins_a_day_ahead_just_now_is_told_to_its_node(self) -> None:
+        (lease,) = self.campus.call("GetLeases", ADMIN, [self.campus.ids["lease"]])
+        for now, count in (
+            (lease["t_from"] - 86_401, 0),
+            (lease["t_from"] - 86_400, 1),
+            (lease["t_until"], 1),
+            (lease["t_until"] + 1, 0),
+        ):
+            self.campus.clock.at = float(now)
+            self.assertEqual(count, len(self.campus.call("GetSlivers", ADMIN, self.campus.ids["reservable"])["leases"]))
