@@ -47,7 +47,7 @@ def action(name: str, node_type: str) -> Action:
 def options(asked: list[str] | None, for_: Action, tags: Mapping[str, str | None]) -> dict[str, str]:
     """Options by name: those given, and for those not given what the node's tags say.
 
-    Raises `BadArgument` for one that is none, and for any with an action that gives text.
+    Raises `BadArgument` for one that is none, and for any with an action that gives text or what is of no node.
     """
     given: dict[str, str] = {}
     for option in asked or []:
@@ -63,7 +63,9 @@ def options(asked: list[str] | None, for_: Action, tags: Mapping[str, str | None
         raise BadArgument("options are for images only; this action gives text", "options")
     if "partition" in given and for_.image != "usb":
         raise BadArgument("partition is for usb images only", "options")
-    if not for_.image:
+    if given and for_.generic:
+        raise BadArgument("options are for media of a node; a generic one is the same for all", "options")
+    if not for_.image or for_.generic:
         return {}
     return {name: said for name in NODE_DEFAULTS if (said := tags.get(name))} | given
 

@@ -58,6 +58,11 @@ class Actions(SynchronousTestCase):
         for wrong in ("fast", "serial:a b", "variant", "cramfs:1", "é", "serial:\n"):
             self.assertRaises(BadArgument, media.options, [wrong], usb, {})
 
+    def test_a_medium_of_no_node_has_no_options_and_nothing_of_a_nodes_tags(self):
+        for name in ("generic-iso", "generic-usb"):
+            self.assertRaises(BadArgument, media.options, ["cramfs"], media.ACTIONS[name], {})
+            self.assertEqual({}, media.options([], media.ACTIONS[name], {"kargs": "quiet", "serial": "default"}))
+
     def test_tags_give_what_options_do_not(self):
         iso = media.ACTIONS["node-iso"]
         tags = {"serial": "default", "kargs": "quiet", "arch": "x86_64"}

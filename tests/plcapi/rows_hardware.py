@@ -154,3 +154,11 @@ PATTERNS = (
     Row("admin", "AddBootState", ("b*",), 1),
 )  # fmt: skip
 """Whether a name is taken was asked by a filter, in which a name may be a pattern; a word was asked as it is."""
+
+LINE_ENDS = (
+    Row("admin", "AddNode", ("princeton", {"hostname": "a.b.org\n"}), WRONG),
+    Row("admin", "UpdateNode", (NODE, {"hostname": "a.b.org\n"}), WRONG),
+    Row("admin", "UpdateInterface", (Id("interface"), {"hostname": "a.b.org\n"}), WRONG),
+    Row("admin", "AddSlice", ({"name": "princeton_new\n"},), WRONG),
+)
+"""A name that ends in a line feed would end the line of every file that it is written to."""

@@ -41,6 +41,9 @@ class Hardware(SynchronousTestCase):
     def test_a_name_that_as_a_pattern_means_another_is_taken(self) -> None:
         self.holds(rows.PATTERNS)
 
+    def test_no_name_ends_in_a_line_feed(self) -> None:
+        self.holds(rows.LINE_ENDS)
+
     def test_protocols_of_a_model_are_told_in_the_order_of_their_numbers(self) -> None:
         for port in range(100, 110):  # numbers of one digit and of two, which as texts would be in another order
             self.campus.call("AddPCUProtocolType", ADMIN, "BayTechCtrlC", {"port": port, "protocol": "x"})
