@@ -21,6 +21,21 @@ from planetlab.long_text import STRETCH, LongText
 _log = Logger()
 
 
+def flush(transport: Any) -> None:
+    """Send what was written to a plain connection, as far as the kernel takes it, now and not in the next turn."""
+    if _socket_of(transport) is not None and transport.doWrite() is not None:
+        transport.startWriting()  # the reactor meets the same, and ends the connection
+
+
+def _socket_of(transport: Any) -> socket.socket | None:
+    """The socket of a plain connection; None under TLS, for a peer in memory, and of a connection that has ended."""
+    try:
+        handle = transport.getHandle()
+    except AttributeError:  # there is no such method, or no socket any more
+        return None
+    return handle if isinstance(handle, socket.socket) else None
+
+
 async def send(request: Request, text: LongText, reactor: IReactorTime, seconds: float) -> None:
     """Send ``text`` within this time; what was written before goes first, and what is written later follows it.
 
@@ -28,8 +43,8 @@ async def send(request: Request, text: LongText, reactor: IReactorTime, seconds:
     long as was said.
     """
     transport: Any = request.channel.transport
-    handle = getattr(transport, "getHandle", lambda: None)()
-    if not isinstance(handle, socket.socket):  # but TLS, or a peer in memory
+    handle = _socket_of(transport)
+    if handle is None:
         await _write(request, text, reactor)
         return
     late = reactor.callLater(seconds, transport.abortConnection)
@@ -65,6 +80,7 @@ class _Outflow:
         self._channel.pauseProducing()
         self._transport.unregisterProducer()
         self._transport.registerProducer(self, False)
+        flush(self._transport)
         return self._done
 
     def resumeProducing(self) -> None:

@@ -170,7 +170,9 @@ class ApiResource(Resource):
             if isinstance(piece, bytes):
                 request.write(piece)
                 stretch += len(piece)
+        transport = request.channel.transport
         request.finish()
+        sending.flush(transport)
         failpoint("answer.sent")
 
     async def _serve(self, request: Request, body: bytes) -> list[xmlrpc.Piece] | None:

@@ -85,13 +85,16 @@ class Store:
     def written(self, record: Record, query: Query | Condition, fields: Iterable[str]) -> Written | Listing:
         """As `rows`, as the text that is sent; of many rows, where that may be passed on, the listing to be written."""
         listing = Listing(record.name, _as_query(query), tuple(dict.fromkeys(fields)), self.now)
-        cursor = selected(self.db, record, listing.query, listing.fields)
-        found = cursor.fetchmany(SHORT + 1 if self.hurries else FEW + 1)
+        if self.passes_on:
+            keys = selected(self.db, record, listing.query, (record.key,))
+            count = len(keys.fetchmany(FEW + 1))
+            keys.close()
+            if count > FEW:
+                return listing
+            self.must_have_time(count)
+        found = selected(self.db, record, listing.query, listing.fields).fetchall()
         self.must_have_time(len(found))
-        if self.passes_on and len(found) > FEW:
-            cursor.close()
-            return listing
-        return Written(listing.of(found + cursor.fetchall(), self._lists))
+        return Written(listing.of(found, self._lists))
 
     def row(self, record: Record, condition: Condition, fields: Iterable[str] | None = None) -> Row | None:
         """The first row that fits, or None."""
