@@ -29,6 +29,7 @@ from planetlab.cli.toml import dumps
 from planetlab.names import Hrn, SliceName
 from planetlab.ticket import Ticket, User
 from planetlab.tickets import seal_xmldsig
+from tests import sockets
 from tests.ports import free_port
 
 PLC = Hrn(("plc",))
@@ -178,15 +179,7 @@ class Node:
     def ask(self, name: str, method: str, *args: Any, timeout: float = 10.0) -> Any:
         """One call of a service's socket, as the owner. Raises `Fault`, or one of `LOST`."""
         file = {"node_manager": "nm.sock", "pl_conf": "pl_conf.sock"}[name]
-        body = xmlrpc.dumps_call(method, args)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(timeout)
-            connection.connect(f"{self.path}/{file}")
-            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        if not answer:
-            raise ConnectionResetError("no answer")
-        return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
+        return sockets.call(f"{self.path}/{file}", method, *args, timeout=timeout)
 
     def insist(self, method: str, *args: Any, within: float = 30.0) -> Any:
         """The value of a call that is repeated until it goes well, as its clients do; the last refusal after that."""

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,11 +16,12 @@ from xmlrpc.client import Binary, Fault, ServerProxy
 
 from node_manager.settings import Settings
 from pl_conf.settings import Settings as PlConfSettings
-from planetlab import keys, xmlrpc
+from planetlab import keys
 from planetlab.names import Hrn, SliceName
 from planetlab.settings import dumps
 from planetlab.ticket import Ticket, User
 from planetlab.tickets import seal_xmldsig
+from tests import sockets
 from tests.ports import free_port
 
 IMAGES = Path(os.environ.get("PLFED_IMAGES", "/var/lib/plfed/images"))
@@ -80,13 +80,7 @@ class NodeUnder:
 
     def call(self, method: str, *args: Any) -> Any:
         """One call of the node manager's, on a connection of its own."""
-        body = xmlrpc.dumps_call(method, args)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60.0)
-            connection.connect(str(self.socket))
-            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
+        return sockets.call(self.socket, method, *args)
 
     def ticket(self, number: int) -> bytes:
         """A ticket for a slice of this number."""

@@ -2,14 +2,12 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from planetlab import xmlrpc
+from tests import sockets
 from tests.pl_conf.process import ROOT
 from tests.pl_conf.test_process import OnLoopback, fresh
 
@@ -76,7 +74,7 @@ class EachOfTheOwnersWords(Commands):
 
     def state(self) -> str:
         """How the node manager has the sliver."""
-        listed = manager_call(self.node.place / "nm.sock", "Slivers")
+        listed = sockets.call(self.node.place / "nm.sock", "Slivers")
         return str({each["name"]: each["state"] for each in listed}[f"princeton_{self.name}"])
 
     def limit(self, key: str) -> int:
@@ -140,13 +138,3 @@ class EachOfTheOwnersWords(Commands):
         sums = {(each["authority"], each["deed"]): each["times"] for each in self.value("receipts", "--sums")}
         self.assertGreaterEqual(sums["plc", "created"], 1)
         self.assertNotIn("epfl", {authority for authority, _ in sums})
-
-
-def manager_call(path: Path, method: str) -> Any:
-    """What the node manager answers to a call without arguments."""
-    body = xmlrpc.dumps_call(method, ())
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
-        connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])

@@ -17,8 +17,8 @@ from xmlrpc.client import Fault
 from twisted.trial.unittest import SynchronousTestCase
 
 from node_manager.settings import Settings
-from planetlab import xmlrpc
 from planetlab.settings import dumps
+from tests import sockets
 from tests.node_manager.world import KEY, record
 
 REPEATS = int(os.environ.get("PLFED_REPEATS", "1"))
@@ -73,15 +73,7 @@ class ProcessTest(SynchronousTestCase):
             late.cancel()
 
     def call(self, method: str, *args: Any) -> Any:
-        body = xmlrpc.dumps_call(method, args)
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60.0)
-            connection.connect(str(self.socket))
-            connection.sendall(b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        if not answer:
-            raise ConnectionResetError("no answer")
-        return xmlrpc.loads_answer(answer.partition(b"\r\n\r\n")[2])
+        return sockets.call(self.socket, method, *args)
 
 
 class Killed(ProcessTest):
