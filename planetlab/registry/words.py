@@ -15,6 +15,11 @@ _KEPT = {
 _OF_INTERFACES = {NETWORK_METHODS.record.name, NETWORK_TYPES.record.name}
 
 
+def listed(store: Store, record: Record) -> list[str]:
+    """The words of a list in the order that they were added in, as the original's table told them."""
+    return [row["word"] for row in store.ask(f"SELECT {record.key} AS word FROM {record.table} ORDER BY rowid")]
+
+
 def run_levels(store: Store) -> None:
     """Write the run levels that a node may report."""
     for level in RUN_LEVELS:

@@ -275,7 +275,7 @@ PERSONS = (
     Row("admin", "DeleteRole", (77,), UNKNOWN),
     Row("tech", "GetRoles", (), Fields("role_id name")),
     Row("anonymous", "GetRoles", (), AUTH),
-    Row("admin", "AddKeyType", ("gpg",), 1, ("GetKeyTypes", (), ["gpg", "ssh"])),
+    Row("admin", "AddKeyType", ("gpg",), 1, ("GetKeyTypes", (), ["ssh", "gpg"])),
     Row("admin", "AddKeyType", ("ssh",), WRONG),
     Row("admin", "AddKeyType", ("",), WRONG),
     Row("admin", "AddKeyType", (" ",), 1),

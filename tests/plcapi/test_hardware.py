@@ -44,6 +44,17 @@ class Hardware(SynchronousTestCase):
     def test_no_name_ends_in_a_line_feed(self) -> None:
         self.holds(rows.LINE_ENDS)
 
+    def test_words_are_told_in_the_order_that_they_were_added_in(self) -> None:
+        at_first = ["boot", "safeboot", "reinstall", "disabled", "failboot", "install", "upgrade"]
+        self.assertEqual(at_first, self.campus.call("GetBootStates", ADMIN))
+        for word in ("zoom", "aim"):
+            self.campus.call("AddBootState", ADMIN, word)
+        self.campus.call("DeleteBootState", ADMIN, "safeboot")
+        self.campus.call("AddBootState", ADMIN, "safeboot")
+        expected = ["boot", *at_first[2:], "zoom", "aim", "safeboot"]
+        self.assertEqual(expected, self.campus.call("GetBootStates", ADMIN))
+        self.assertEqual(["static", "dhcp"], self.campus.call("GetNetworkMethods", ADMIN)[:2])
+
     def test_protocols_of_a_model_are_told_in_the_order_of_their_numbers(self) -> None:
         for port in range(100, 110):  # numbers of one digit and of two, which as texts would be in another order
             self.campus.call("AddPCUProtocolType", ADMIN, "BayTechCtrlC", {"port": port, "protocol": "x"})

@@ -6,7 +6,7 @@ from planetlab.both import forms, writing
 from planetlab.calls import Call
 from planetlab.methods import Api, Argument, Method, Role
 from planetlab.records.words import WORDS, Words
-from planetlab.registry.words import let_go
+from planetlab.registry.words import let_go, listed
 from planetlab.shapes import ListOf, Of
 
 
@@ -34,7 +34,7 @@ def _methods(words: Words) -> list[Method]:
 
 
 def _get(words: Words) -> Callable[[Call], list[str]]:
-    return lambda call: [row[words.record.key] for row in call.store.rows(words.record)]
+    return lambda call: listed(call.store, words.record)
 
 
 def _add(words: Words) -> Callable[[Call, str], int]:
