@@ -72,6 +72,12 @@ class People(SynchronousTestCase):
             self.campus.call("UpdatePerson", ADMIN, self.campus.ids["member_id"], {"enabled": enabled})
         self.assertEqual(103, self.campus.refused("AuthCheck", session)[0])
 
+    def test_a_session_that_is_to_last_for_ever_can_still_be_listed(self) -> None:
+        key = self.campus.call("GetSession", self.campus.user, 2**31 - 1)
+        self.assertEqual(1, self.campus.call("AuthCheck", {"AuthMethod": "session", "session": key}))
+        told = self.campus.call("GetSessions", ADMIN, [key])
+        self.assertEqual([2**31 - 1], [session["expires"] for session in told])
+
     def test_a_kind_of_keys_goes_when_only_blacklisted_keys_are_of_it(self) -> None:
         self.assertEqual(106, self.campus.refused("DeleteKeyType", ADMIN, "ssh")[0])
         for key in ("key", "far_key"):

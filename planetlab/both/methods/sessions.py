@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import Annotated, Any
 
 from planetlab import comparing
-from planetlab.both import forms
+from planetlab.both import forms, writing
 from planetlab.both.callers import NodeCaller, PersonCaller
 from planetlab.calls import Call
 from planetlab.errors import BadArgument, Unavailable
@@ -109,7 +109,7 @@ def for_node(store: Store, node_id: int) -> str:
 
 
 def for_person(store: Store, person_id: int, life: int) -> str:
-    """A new session that stands for a person for ``life`` seconds."""
-    key = fresh()
-    store.insert(SESSION, {"session_id": key, "person_id": person_id, "expires": int(store.now) + life})
+    """A new session that stands for a person for ``life`` seconds, or until the last time that can be told."""
+    key, end = fresh(), min(int(store.now) + life, writing.MOST)
+    store.insert(SESSION, {"session_id": key, "person_id": person_id, "expires": end})
     return key
