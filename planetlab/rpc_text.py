@@ -6,29 +6,41 @@ member that comes twice, text between elements, unknown types, a DTD.
 
 import base64
 import re
-import xmlrpc.client
+from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
 
-from planetlab import xml_text
+from planetlab import rpc_values, xml_text
 from planetlab.errors import BadArgument
 
-_HEAD = "<?xml version='1.0'?>\n"
+_BEFORE, _AFTER = "<methodResponse>\n<params>\n<param>\n", "</param>\n</params>\n</methodResponse>\n"
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DOUBLE = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{0,40})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
-_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def print_answer(value: Any) -> bytes:
     """``value`` as a methodResponse. Raises `BadArgument` for what XML-RPC cannot carry."""
     try:
-        text = xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True).removeprefix(_HEAD)
+        text = _BEFORE + rpc_values.written(value) + _AFTER
     except (TypeError, OverflowError) as error:
         raise BadArgument(f"cannot be written as XML-RPC: {error}") from None
-    if _UNREADABLE.search(text):
+    if not all(map(rpc_values.is_fit, _texts(value))):
         raise BadArgument("a control character cannot be written as XML-RPC")
-    return shortened(text).replace("\r", "&#13;").encode("ascii", "xmlcharrefreplace")
+    return shortened(text).encode("ascii", "xmlcharrefreplace")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts of a value, names of members too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield name
+            yield from _texts(member)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def shortened(text: str) -> str:

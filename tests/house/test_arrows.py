@@ -10,7 +10,7 @@ from tests.house import tree
 LAYERS = {
     "words": {
         *("errors", "names", "units", "records", "rspec", "rspec_v3", "refusals", "xml_text", "rpc_text", "redact"),
-        "xml_scan",
+        *("xml_scan", "rpc_values"),
     },
     "calls": {
         *("shapes", "conditions", "comparing", "filters", "methods", "calls", "faults", "reference", "introspection"),
