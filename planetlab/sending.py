@@ -9,7 +9,7 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPullProducer, IReactorTime
+from twisted.internet.interfaces import IPullProducer, IReactorTime, IWriteDescriptor
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,7 +23,9 @@ _log = Logger()
 
 def flush(transport: Any) -> None:
     """Send what was written to a plain connection, as far as the kernel takes it, now and not in the next turn."""
-    if _socket_of(transport) is not None and transport.doWrite() is not None:
+    if _socket_of(transport) is None or not IWriteDescriptor.providedBy(transport):
+        return
+    if transport.doWrite() is not None:
         transport.startWriting()  # the reactor meets the same, and ends the connection
 
 
