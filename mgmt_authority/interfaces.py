@@ -28,8 +28,8 @@ NO_MAC = ("proxy", "tap")
 
 def fits(fields: Mapping[str, Any]) -> None:
     """Raise `BadArgument` unless an interface with these fields can work. Pure; only this call's values count."""
-    method, kind = fields["method"], fields["type"]
-    needed = list(NEEDS.get((method, kind)) or NEEDS.get((method, "")) or ())
+    method, kind = fields.get("method", ""), fields.get("type", "")
+    needed = [*NEEDS.get((method, kind), NEEDS.get((method, ""), ()))]
     if (method, kind) == ("static", "ipv4") and fields.get("is_primary"):
         needed += ["gateway", "dns1"]
     missing = [name for name in needed if not fields.get(name)]
@@ -70,8 +70,8 @@ def make(call: Call, node: Row, given: Given) -> int:
         values["is_primary"] = True
     elif values.get("is_primary") and store.row(INTERFACE, _primary(node["node_id"]), ("interface_id",)) is not None:
         raise Conflict(f"node {node['hostname']} has a primary interface already", "interface_fields['is_primary']")
+    fits(values)  # first, for what an int column holds was the last to be asked
     row = writing.checked(store, INTERFACE, {**values, "node_id": node["node_id"]}, where="interface_fields")
-    fits(row)
     number: int = store.insert(INTERFACE, row)
     store.note(f"Interface {number} added to node {node['node_id']}", Interface=number, Node=node["node_id"])
     tagging.put_exposed(call, INTERFACE, {"interface_id": number}, given.tags, checked=False)
@@ -82,11 +82,11 @@ def change(call: Call, there: Row, given: Given) -> None:
     """Change an interface; only what is named is written, and the whole must work."""
     store: Store = call.store
     values = {name: value for name, value in given.native.items() if name in FIELDS}
-    row = writing.checked(store, INTERFACE, values, there["interface_id"], "interface_fields")
     becomes = values.get("is_primary") and not there["is_primary"]
     if becomes and store.row(INTERFACE, _primary(there["node_id"]), ("interface_id",)) is not None:
         raise Conflict("the node has a primary interface already", "interface_fields['is_primary']")
-    fits({**there, **row})
+    fits({**there, **values})
+    row = writing.checked(store, INTERFACE, values, there["interface_id"], "interface_fields")
     store.update(INTERFACE, there["interface_id"], row)
     store.touch(INTERFACE, there["interface_id"])
     store.note(f"Interface {there['interface_id']} updated", Interface=there["interface_id"])

@@ -162,3 +162,20 @@ LINE_ENDS = (
     Row("admin", "AddSlice", ({"name": "princeton_new\n"},), WRONG),
 )
 """A name that ends in a line feed would end the line of every file that it is written to."""
+
+SIZES = (
+    *updated("tech", "Interface", Id("interface"), ("bwlimit", MOST, 1), ("bwlimit", MOST + 1, DB)),
+    Row("tech", "UpdateInterface", (Id("interface"), {"bwlimit": MOST + 1, "gateway": "198.51.100.1"}), WRONG),
+    Row("tech", "UpdateInterface", (Id("interface2"), {"bwlimit": MOST + 1}), DENIED),
+    Row("tech", "AddInterface", (NODE, {"type": "ipv4", "method": "tap", "bwlimit": MOST + 1}), WRONG),
+    Row("tech", "AddInterface", (NODE, {"method": "dhcp", "bwlimit": MOST + 1}), WRONG),
+    Row(
+        "tech",
+        "AddInterface",
+        (NODE, {"type": "ipv4", "method": "dhcp", "bwlimit": MOST + 1, "is_primary": True}),
+        WRONG,
+    ),
+    Row("tech", "AddInterface", (NODE, {"type": "ipv4", "method": "dhcp", "bwlimit": MOST + 1, "ip": "x"}), WRONG),
+    Row("tech", "AddInterface", (NODE, {"type": "ipv4", "method": "dhcp", "bwlimit": MOST + 1}), DB),
+)
+"""Every rule of an interface came before what the database's columns hold."""

@@ -41,6 +41,9 @@ class Hardware(SynchronousTestCase):
     def test_a_name_that_as_a_pattern_means_another_is_taken(self) -> None:
         self.holds(rows.PATTERNS)
 
+    def test_what_does_not_fit_together_is_told_before_what_is_too_large_to_be_kept(self) -> None:
+        self.holds(rows.SIZES)
+
     def test_no_name_ends_in_a_line_feed(self) -> None:
         self.holds(rows.LINE_ENDS)
 
