@@ -23,9 +23,8 @@ _log = Logger()
 
 def flush(transport: Any) -> None:
     """Send what was written to a plain connection, as far as the kernel takes it, now and not in the next turn."""
-    if _socket_of(transport) is None or not IWriteDescriptor.providedBy(transport):
-        return
-    if transport.doWrite() is not None:
+    is_written_to: bool = IWriteDescriptor.providedBy(transport)
+    if is_written_to and _socket_of(transport) is not None and transport.doWrite() is not None:
         transport.startWriting()  # the reactor meets the same, and ends the connection
 
 

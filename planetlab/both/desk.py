@@ -98,6 +98,10 @@ class Desk:
         """Begin to take calls."""
         for pool in (self._writer, self._readers, self._slow, self._asking):
             pool.start()
+        if self.lister is not None:  # where no further file may be open later on, listings are still written
+            self._spare = connect(self._path, self._half, reads_only=True)
+            self._spare.execute("SELECT count(*) FROM sites")
+            self._opened.append(self._spare)
 
     def stop(self) -> None:
         """Let the calls at hand end, then close the file."""
@@ -243,7 +247,7 @@ class Desk:
         log.warn("a listing of {record} is written here: {why}", record=listing.record, why=failure.getErrorMessage())
         return self._in(
             self._asking,
-            lambda: self._read(lambda: Written(listing.written(self._local.store.db, keeps=True))),
+            lambda: self._read(lambda: Written(listing.written(self._local.store.db, keeps=True)), kind="spare"),
         )
 
     def _check(self, slow: SlowPassword) -> None:
@@ -348,6 +352,8 @@ class Desk:
     def _connection(self, kind: str) -> Connection:
         if self._shared is not None:
             return self._shared
+        if kind == "spare":  # of the one thread that writes listings
+            return self._spare
         there: Connection | None = getattr(self._local, kind, None)
         if there is None:
             half = "both" if kind in ("copies", "copied") else self._half

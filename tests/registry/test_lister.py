@@ -405,6 +405,15 @@ class AtTheDesk(TestCase):
         sent, said = await self.call("GetSites", ADMIN)
         self.assertEqual((said, None), (sent, self.pid()))
 
+    async def test_where_no_further_file_may_be_open_they_are_written_here(self) -> None:
+        await self.asked("AuthCheck", ADMIN)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        sent = await self.asked("GetSites", ADMIN)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual((MANY + 1, None), (len(loads_answer(sent)), self.pid()))
+
     async def test_what_cannot_be_said_is_the_same_error(self) -> None:
         self.desk.job_now(lambda store: store.change("UPDATE sites SET max_slices = ? WHERE site_id = 9", [2**40]))
         with self.assertRaises(OverflowError):
