@@ -32,7 +32,7 @@ from planetlab.methods import Method
 from planetlab.registry import answers, events
 from planetlab.registry.listing import Listing
 from planetlab.registry.listings import Listings, Lost
-from planetlab.registry.opening import Connection, connect, connect_hurried
+from planetlab.registry.opening import Connection, connect, connect_at_once, connect_hurried
 from planetlab.registry.plc import Plc
 from planetlab.registry.store import KeptRefusal, NeedsWriter, Store, TooLong
 from planetlab.xmlrpc import Written
@@ -99,8 +99,7 @@ class Desk:
         for pool in (self._writer, self._readers, self._slow, self._asking):
             pool.start()
         if self.lister is not None:  # where no further file may be open later on, listings are still written
-            self._spare = connect(self._path, self._half, reads_only=True)
-            self._spare.execute("SELECT count(*) FROM sites")
+            self._spare = connect_at_once(self._path, self._half)
             self._opened.append(self._spare)
 
     def stop(self) -> None:

@@ -126,6 +126,13 @@ def connect_hurried(path: str, half: str) -> Connection:
     return connection
 
 
+def connect_at_once(path: str, half: str) -> Connection:
+    """A connection that reads, and has opened all its files already, which others do when they first read."""
+    connection = connect(path, half, reads_only=True)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    return connection
+
+
 def connect(path: str, half: str, reads_only: bool = False, durable: bool = True, patience: float = 10.0) -> Connection:
     """A connection with the settings that the registry relies on, for one thread at a time.
 
