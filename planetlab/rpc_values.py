@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 from xmlrpc.client import Binary, DateTime
 
-# What XML 1.0 cannot carry, and what a reader's line-end rule would change.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What XML 1.0 cannot carry.
+UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
+# The same of ASCII, and the carriage return, which a reader's line-end rule would change.
 _UNFIT_ASCII = bytes([*range(9), 11, 12, 13, *range(14, 32)])
 
 
@@ -22,13 +23,13 @@ def escaped(text: str) -> str:
     """A text as it stands between tags; what XML cannot carry is a question mark."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if not text.isprintable() and not _is_ascii_text(text):
-        text = _UNFIT.sub("?", text).replace("\r", "&#13;")
+        text = UNFIT.sub("?", text).replace("\r", "&#13;")
     return text
 
 
 def is_fit(text: str) -> bool:
     """Whether XML can carry a text as it is, but for its markup."""
-    return text.isprintable() or _is_ascii_text(text) or not _UNFIT.search(text.replace("\r", ""))
+    return not UNFIT.search(text)
 
 
 def _is_ascii_text(text: str) -> bool:

@@ -8,12 +8,12 @@ from attrs import field, frozen
 
 from planetlab.errors import BadArgument
 from planetlab.names import Hrn, SliceName
+from planetlab.rpc_values import UNFIT
 from planetlab.rspec import ResourceSpec, Tags
 
 INSTANTIATIONS = ("plc-instantiated", "delegated", "nm-controller", "not-instantiated")
 MOST_INTEGER = 2**31 - 1  # ids travel in XML-RPC integers
 _SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,79}", re.ASCII)
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]")  # no XML carries them
 
 
 def _second(when: float) -> float:
@@ -32,7 +32,7 @@ def _id(number: int, name: str) -> None:
 def _text(text: str, name: str) -> None:
     if type(text) is not str:
         raise BadArgument(f"{name}: expected str, got {text!r:.40}")
-    if found := _UNPRINTABLE.search(text):
+    if found := UNFIT.search(text):
         raise BadArgument(f"{name}: the character {found[0]!r} cannot be written into a ticket")
 
 

@@ -161,7 +161,7 @@ class Desk:
                 return succeed(self._hurried(thunk))
             except TooLong:
                 pass  # it is for those who have time
-            except Exception:
+            except Exception:  # a refusal, or who else has to do it, told as a thread tells it
                 return fail()
         return self._in(self._readers, lambda: _ready(self._read(thunk, written), written))
 

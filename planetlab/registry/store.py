@@ -93,7 +93,6 @@ class Store:
                 return listing
             self.must_have_time(count)
         found = selected(self.db, record, listing.query, listing.fields).fetchall()
-        self.must_have_time(len(found))
         return Written(listing.of(found, self._lists))
 
     def row(self, record: Record, condition: Condition, fields: Iterable[str] | None = None) -> Row | None:

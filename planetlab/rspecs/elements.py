@@ -14,6 +14,7 @@ from planetlab import xml_scan
 from planetlab.credentials import parse_time
 from planetlab.errors import BadArgument
 from planetlab.names import Hrn, Urn
+from planetlab.rpc_values import UNFIT
 
 Element = etree._Element  # what a document's elements are, for modules that need no more of lxml than the word
 
@@ -21,7 +22,6 @@ MOST_BYTES = 8 << 20
 MOST_NODES = 20_000  # nodes, links or leases of one document
 LONGEST = 16_384  # characters of one attribute or text
 _DECLARATION = re.compile(r"\s*<\?xml\s[^>]{0,200}\?>")
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,18}(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,3})?\s*", re.ASCII)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -85,7 +85,7 @@ def give(element: etree._Element, /, **attributes: object) -> None:
 
 def fit(value: object) -> str:
     """``value`` as XML can carry it."""
-    return _UNFIT.sub("?", _spelt(value) if isinstance(value, bool | float) else str(value))
+    return UNFIT.sub("?", _spelt(value) if isinstance(value, bool | float) else str(value))
 
 
 def _spelt(value: bool | float) -> str:

@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any
 
 from attrs import frozen
+from twisted.trial.unittest import SynchronousTestCase
 
 from planetlab.both.desk import Desk
 from planetlab.errors import PlanetLabError
@@ -213,3 +214,13 @@ def differs(expected: Any, got: Any) -> str:
         )
         return "" if good else said
     return "" if type(expected) is type(got) and expected == got else said
+
+
+class OnCampus(SynchronousTestCase):
+    """Tests whose claims are rows, all on a campus of their own."""
+
+    def setUp(self) -> None:
+        self.campus = Campus()
+
+    def holds(self, said: tuple[Row, ...]) -> None:
+        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])

@@ -1,19 +1,11 @@
 """What nodes and what belongs to them take and refuse; rows stand beside."""
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.plcapi import rows_hardware as rows
-from tests.plcapi.campus import Campus, Row
+from tests.plcapi.campus import OnCampus
 from tests.registry.world import ADMIN
 
 
-class Hardware(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.campus = Campus()
-
-    def holds(self, said: tuple[Row, ...]) -> None:
-        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
-
+class Hardware(OnCampus):
     def test_what_names_a_thing_is_of_the_right_kind_and_a_boolean_is_the_databases_to_refuse(self) -> None:
         self.holds(rows.IDENTIFIERS)
 

@@ -1,18 +1,10 @@
 """Which check comes first, what names in lists mean, and what is left of what is gone; rows stand beside."""
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.plcapi import rows_interplay as rows
-from tests.plcapi.campus import Campus, Id, Row
+from tests.plcapi.campus import Id, OnCampus, Row
 
 
-class Interplay(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.campus = Campus()
-
-    def holds(self, said: tuple[Row, ...]) -> None:
-        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
-
+class Interplay(OnCampus):
     def test_fields_that_nobody_may_set_are_refused_before_it_is_asked_who_calls(self) -> None:
         self.holds(rows.FIELDS_FIRST)
 

@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from planetlab.records.rules import single
 from tests.plcapi import rows_people as rows
-from tests.plcapi.campus import Campus, Row
+from tests.plcapi.campus import OnCampus
 from tests.registry.world import ADMIN, KEY, NODE_KEY
 
 
-class People(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.campus = Campus()
-
-    def holds(self, said: tuple[Row, ...]) -> None:
-        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
-
+class People(OnCampus):
     def events(self, method: str, *args: Any) -> list[dict[str, Any]]:
         """What a call of an admin leaves."""
         self.campus.fresh()

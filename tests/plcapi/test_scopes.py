@@ -2,22 +2,14 @@
 
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from tests.plcapi import rows_scopes as rows
-from tests.plcapi.campus import Campus, Row
+from tests.plcapi.campus import OnCampus
 from tests.registry.world import ADMIN
 
 CODEEN = "princeton_codeen"
 
 
-class Scopes(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.campus = Campus()
-
-    def holds(self, said: tuple[Row, ...]) -> None:
-        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
-
+class Scopes(OnCampus):
     def events(self, method: str) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = self.campus.call("GetEvents", ADMIN, {"call_name": method})
         return told

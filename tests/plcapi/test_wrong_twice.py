@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.plcapi.campus import Campus, Fault, Id, Row
+from tests.plcapi.campus import Campus, Fault, Id, OnCampus, Row
 from tests.plcapi.rows_sa import DB, DENIED, FAR, MEMBER, WRONG, site
 from tests.registry.world import ADMIN
 
@@ -68,13 +68,7 @@ LISTS = (
 """Lists are changed before fields; what is refused leaves neither changed."""
 
 
-class WrongTwice(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.campus = Campus()
-
-    def holds(self, said: tuple[Row, ...]) -> None:
-        self.assertEqual([], [told for row in said if (told := self.campus.wrong(row))])
-
+class WrongTwice(OnCampus):
     def test_what_the_rules_refuse_is_told_before_what_the_database_does(self) -> None:
         self.holds(DATABASE_LAST)
 
