@@ -47,8 +47,10 @@ class Managed(Ground):
         )
         (work / "nm.toml").write_text(dumps(settings))
         self.launch()
-        self.addCleanup(self.end)
-        self.node = self.driver_over(work / "slivers", first_uid=0)
+        try:
+            self.node = self.driver_over(work / "slivers", first_uid=0)
+        finally:
+            self.addCleanup(self.end)  # before the slivers' end: its next round would make them again
         self.rcaps: dict[SliceName, str] = {}
         for name, rspec in self.wishes.items():
             self.rcaps[name] = self.instantiate(name, rspec=rspec)
