@@ -16,6 +16,7 @@ from planetlab.names import SliceName
 from planetlab.rspec import ResourceSpec
 from planetlab.settings import dumps
 from tests.container.ground import CODEEN, PLC, SIRIUS, Ground
+from tests.waiting import until
 
 
 class Managed(Ground):
@@ -58,10 +59,15 @@ class Managed(Ground):
     def launch(self) -> None:
         """Start the node manager, and wait until it is ready."""
         command = (sys.executable, "-m", "node_manager", "--config", str(self.work / "nm.toml"))
-        self.manager = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert self.manager.stderr
-        while "ready" not in (line := self.manager.stderr.readline()):
-            self.assertTrue(line, "the node manager ended")
+        with tempfile.NamedTemporaryFile(dir=self.work, suffix=".log", delete=False) as log:
+            self.log = Path(log.name)  # no pipe: who does not read one holds up who writes to it
+            self.manager = subprocess.Popen(command, stderr=log)
+        until(self._is_ready, "the node manager is ready")
+
+    def _is_ready(self) -> bool:
+        told = self.log.read_text("utf-8")
+        self.assertIsNone(self.manager.poll(), f"the node manager ended: {told}")
+        return "ready" in told
 
     def instantiate(self, name: SliceName, **stated: Any) -> str:
         """Have it make a sliver, or bind it to other things; gives its rcap."""

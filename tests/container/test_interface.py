@@ -6,6 +6,7 @@ from typing import Any
 from planetlab.names import SliceName
 from tests.container.ground import CODEEN, SIRIUS
 from tests.container.managed import Managed
+from tests.waiting import until
 
 _ASK = """
 use Socket; my ($where, $body) = @ARGV;
@@ -27,7 +28,8 @@ class FromInside(Managed):
 
     def test_it_is_known_as_its_slice_by_socket_and_by_port(self) -> None:
         for where in ("tcp", "/tmp/nodemanager.api", "/tmp/sliver_mgr.api"):
-            self.eventually(where)
+            for name in (CODEEN, SIRIUS):
+                self.eventually(where, name)
             self.assertEqual({str(CODEEN), str(SIRIUS)}, set(self.ask(where, "GetXIDs")))
             self.assertEqual(str(CODEEN), self.ask(where, "GetRecord")["name"])
             self.assertEqual(str(SIRIUS), self.ask(where, "GetRecord", name=SIRIUS)["name"])
@@ -50,11 +52,10 @@ class FromInside(Managed):
         self.assertIn("from 1 to 65535", self.raw(CODEEN, '{"hears": "udp", "number": 0}'))
         self.assertIn("expected one line", self.raw(CODEEN, "x" * 300))
 
-    def eventually(self, where: str) -> None:
+    def eventually(self, where: str, name: SliceName) -> None:
         """The port is taken soon after the sliver's start."""
-        for _ in range(300):
-            told = self.node.enter(CODEEN, ("perl", "-e", _ASK, where, "")).output
-            if "connect:" not in told:
-                return
-            self.said(self.node, "usleep 100000")
-        self.fail(f"nobody answers at {where}: {told}")
+
+        def told() -> str:
+            return self.node.enter(name, ("perl", "-e", _ASK, where, "")).output
+
+        until(lambda: "connect:" not in told(), lambda: f"{name} is answered at {where}: {told()}")

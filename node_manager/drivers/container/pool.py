@@ -35,7 +35,7 @@ class Pool:
         self._records = records
         self._where = Path(desk, "pool")
         self._mounting = Lock()
-        self._taken = Recent(lambda: quotas.taken(self._where), 0.0, times=20.0)
+        self._taken = Recent(lambda: quotas.taken(self._where), 0.0, times=20.0, most=5.0)
         self._is_new = not self._file.exists()
         self._placing = Lock()
         self._apart: set[str] = set()  # slivers that count for themselves, each with its floor

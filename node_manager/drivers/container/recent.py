@@ -1,5 +1,6 @@
 """Answers that are dear to get and good for a while."""
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -12,11 +13,17 @@ T = TypeVar("T")
 
 @define
 class Recent(Generic[T]):
-    """What ``ask`` said, at most as old as ``age`` seconds, or as ``times`` as long as it took to say."""
+    """What ``ask`` said, at most as old as ``age`` seconds, or as ``times`` as long as it took to say.
+
+    However long that took, it is no older than ``most`` seconds: a machine that stood still for a moment says nothing
+    of what asking costs.
+    """
 
     ask: Callable[[], T]
     age: float
     times: float = 0.0
+    most: float = math.inf
+    clock: Callable[[], float] = time.monotonic
     _told: list[T] = field(factory=list, init=False)
     _until: float = field(default=0.0, init=False)
     _lock: Lock = field(factory=Lock, init=False)
@@ -24,9 +31,9 @@ class Recent(Generic[T]):
     def get(self) -> T:
         """The answer; one thread at a time asks."""
         with self._lock:
-            since = time.monotonic()
+            since = self.clock()
             if not self._told or since >= self._until:
                 self._told = [self.ask()]
-                now = time.monotonic()
-                self._until = now + max(self.age, self.times * (now - since))
+                now = self.clock()
+                self._until = now + min(self.most, max(self.age, self.times * (now - since)))
             return self._told[0]
