@@ -6,7 +6,6 @@ member that comes twice, text between elements, unknown types, a DTD.
 
 import base64
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
@@ -25,22 +24,24 @@ def print_answer(value: Any) -> bytes:
         text = _BEFORE + rpc_values.written(value) + _AFTER
     except (TypeError, OverflowError) as error:
         raise BadArgument(f"cannot be written as XML-RPC: {error}") from None
-    if not all(map(rpc_values.is_fit, _texts(value))):
+    texts: list[str] = []
+    _gather(value, texts)
+    if not rpc_values.is_fit(" ".join(texts)):
         raise BadArgument("a control character cannot be written as XML-RPC")
     return shortened(text).encode("ascii", "xmlcharrefreplace")
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """All texts of a value, names of members too."""
+def _gather(value: Any, texts: list[str]) -> None:
+    """Put all texts of a value into ``texts``, names of members too."""
     if isinstance(value, str):
-        yield value
+        texts.append(value)
     elif isinstance(value, dict):
-        for name, member in value.items():
-            yield name
-            yield from _texts(member)
+        texts += value
+        for member in value.values():
+            _gather(member, texts)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item)
+            _gather(item, texts)
 
 
 def shortened(text: str) -> str:

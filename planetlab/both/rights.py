@@ -11,6 +11,7 @@ from planetlab.records.persons import PERSON
 from planetlab.registry.store import Row
 
 SITE_STAFF = frozenset({Role.PI, Role.TECH})
+WHOSE = ("slice_id", "name", "site_id", "peer_id", "person_ids")  # what a slice is asked for to judge who may change it
 
 
 def at_site(call: Call, site_id: int) -> bool:
@@ -59,7 +60,7 @@ def may_see_person(call: Call, person: Row) -> bool:
 
 
 def may_change_slice(call: Call, one: Row) -> bool:
-    """An admin, a member, or a PI of the slice's site."""
+    """By its fields of `WHOSE`: an admin, a member, or a PI of the slice's site."""
     if call.is_admin:
         return True
     if not isinstance(call.caller, PersonCaller):

@@ -76,7 +76,7 @@ def _note(call: Call, told: str, one: Row, nodes: list[Row]) -> None:
 
 
 def _own(call: Call, key: int | str) -> Row:
-    one: Row = call.store.find(SLICE, key)
+    one: Row = call.store.find(SLICE, key, rights.WHOSE)
     writing.must_be_ours(SLICE, one)
     rights.must_change_slice(call, one)
     return one

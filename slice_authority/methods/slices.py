@@ -88,17 +88,17 @@ def DeletePersonFromSlice(call: Call, person_id_or_email: PersonKey, slice_id_or
     return 1
 
 
-def find(call: Call, key: int | str) -> Row:
-    """A live slice. The text of the error is what old clients search for."""
+def find(call: Call, key: int | str, fields: tuple[str, ...] | None = None) -> Row:
+    """A live slice, with all it has where no ``fields`` are named. Its error is what old clients search for."""
     try:
-        return call.store.find(SLICE, key)
+        return call.store.find(SLICE, key, fields)
     except NotFound:
         raise NotFound(f"slice {key!r} does not exist") from None
 
 
-def ours(call: Call, key: int | str) -> Row:
-    """A live slice of this PLC."""
-    one = find(call, key)
+def ours(call: Call, key: int | str, fields: tuple[str, ...] | None = None) -> Row:
+    """A live slice of this PLC, as `find`."""
+    one = find(call, key, fields)
     writing.must_be_ours(SLICE, one)
     return one
 

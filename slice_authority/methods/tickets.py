@@ -20,6 +20,7 @@ api = Api()
 tickets_api = Api()
 
 DELEGATED = "delegated"
+_SLICE = (*rights.WHOSE, "instantiation", "expires")
 Since = Annotated[int, forms.ID]
 
 
@@ -29,7 +30,7 @@ def GetSliceTicket(call: Call, slice_id_or_name: SliceKey) -> str:
 
     Members, PIs of the site and admins may ask; a peer for its own slices. The ticket ends with the slice.
     """
-    return _issued(call, find(call, slice_id_or_name), "openpgp")
+    return _issued(call, find(call, slice_id_or_name, _SLICE), "openpgp")
 
 
 @api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, status="deprecated")
@@ -78,7 +79,7 @@ def _seal_standing(call: Call, slice_id: int) -> bytes:
     """Seal a slice's ticket anew and keep it for the other nodes."""
     store = call.store
     store.must_write()
-    one = store.find(SLICE, slice_id)
+    one = store.find(SLICE, slice_id, _SLICE)
     serial = fresh_serial()
     ticket = evolve(ticket_of(store, one, serial), nodes=())  # a node need not read a thousand others' names
     sealed = sealer(store).xmldsig(ticket)
@@ -89,7 +90,7 @@ def _seal_standing(call: Call, slice_id: int) -> bytes:
 
 
 def _document(call: Call, key: int | str) -> str:
-    one = ours(call, key)
+    one = ours(call, key, _SLICE)
     if one["instantiation"] != DELEGATED:
         raise BadArgument(f"slice {one['name']} is {one['instantiation']}, not {DELEGATED}: its nodes fetch its ticket")
     return _issued(call, one, "xmldsig")
