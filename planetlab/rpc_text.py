@@ -26,7 +26,7 @@ def print_answer(value: Any) -> bytes:
         raise BadArgument(f"cannot be written as XML-RPC: {error}") from None
     texts: list[str] = []
     _gather(value, texts)
-    if not rpc_values.is_fit(" ".join(texts)):
+    if rpc_values.UNFIT.search(" ".join(texts)):
         raise BadArgument("a control character cannot be written as XML-RPC")
     return shortened(text).encode("ascii", "xmlcharrefreplace")
 

@@ -27,11 +27,6 @@ def escaped(text: str) -> str:
     return text
 
 
-def is_fit(text: str) -> bool:
-    """Whether XML can carry a text as it is, but for its markup."""
-    return not UNFIT.search(text)
-
-
 def _is_ascii_text(text: str) -> bool:
     """Whether a text, perhaps of many lines, holds nothing that XML cannot carry; quick for what is long."""
     return text.isascii() and len(text.encode().translate(None, _UNFIT_ASCII)) == len(text)

@@ -17,6 +17,7 @@ from planetlab.rspec import ResourceSpec
 from planetlab.tickets import Ticket, User
 
 log = Logger()
+SAYS = ("slice_id", "name", "instantiation", "expires")  # the fields of a slice's row that `ticket_of` reads
 
 
 @frozen

@@ -13,14 +13,14 @@ from planetlab.methods import Api, Role
 from planetlab.records.slices import SLICE
 from planetlab.registry import tickets as issued
 from planetlab.registry.store import Row
-from slice_authority.issuing import fresh_serial, sealer, ticket_of
+from slice_authority.issuing import SAYS, fresh_serial, sealer, ticket_of
 from slice_authority.methods.slices import SliceKey, find, ours
 
 api = Api()
 tickets_api = Api()
 
 DELEGATED = "delegated"
-_SLICE = (*rights.WHOSE, "instantiation", "expires")
+_ASKED = (*rights.WHOSE, *SAYS)
 Since = Annotated[int, forms.ID]
 
 
@@ -30,7 +30,7 @@ def GetSliceTicket(call: Call, slice_id_or_name: SliceKey) -> str:
 
     Members, PIs of the site and admins may ask; a peer for its own slices. The ticket ends with the slice.
     """
-    return _issued(call, find(call, slice_id_or_name, _SLICE), "openpgp")
+    return _issued(call, find(call, slice_id_or_name, _ASKED), "openpgp")
 
 
 @api.method(Role.ADMIN, Role.PI, Role.USER, Role.PEER, status="deprecated")
@@ -79,7 +79,7 @@ def _seal_standing(call: Call, slice_id: int) -> bytes:
     """Seal a slice's ticket anew and keep it for the other nodes."""
     store = call.store
     store.must_write()
-    one = store.find(SLICE, slice_id, _SLICE)
+    one = store.find(SLICE, slice_id, SAYS)
     serial = fresh_serial()
     ticket = evolve(ticket_of(store, one, serial), nodes=())  # a node need not read a thousand others' names
     sealed = sealer(store).xmldsig(ticket)
@@ -90,7 +90,7 @@ def _seal_standing(call: Call, slice_id: int) -> bytes:
 
 
 def _document(call: Call, key: int | str) -> str:
-    one = ours(call, key, _SLICE)
+    one = ours(call, key, _ASKED)
     if one["instantiation"] != DELEGATED:
         raise BadArgument(f"slice {one['name']} is {one['instantiation']}, not {DELEGATED}: its nodes fetch its ticket")
     return _issued(call, one, "xmldsig")

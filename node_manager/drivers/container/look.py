@@ -12,14 +12,13 @@ from node_manager.drivers.container import kernel, links
 from node_manager.drivers.container.cgroups import Groups
 from node_manager.drivers.container.living import Living
 from node_manager.drivers.container.pool import Pool
-from node_manager.drivers.container.recent import Recent
+from node_manager.drivers.container.recent import Recent, together
 from node_manager.drivers.container.records import Record, Records, Stage
 from node_manager.drivers.container.settings import UIDS, ContainerSettings
 from node_manager.drivers.container.shaping import Tree
 from planetlab.names import SliceName
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_TIMES, _MOST = 20.0, 5.0  # all slivers' counters come in one answer, and are asked for one sliver at a time
 _FILES_AGE, _FILES_TIMES = 5.0, 50.0  # to walk over a sliver's files may take 2 % of one processor, no more
 
 
@@ -47,8 +46,8 @@ class Looker:
         self.records = records
         self.groups = groups
         self._pool = pool
-        self._sent = Recent(tree.sent, 0.0, _TIMES, _MOST)
-        self._links = Recent(links.counters, 0.0, _TIMES, _MOST)
+        self._sent = together(tree.sent)
+        self._links = together(links.counters)
         self._files: dict[SliceName, Recent[int]] = {}
         self._living = living
 

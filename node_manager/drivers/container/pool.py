@@ -17,7 +17,7 @@ from threading import Lock
 from node_manager.drivers import DriverError
 from node_manager.drivers.container import quotas
 from node_manager.drivers.container.floors import Division
-from node_manager.drivers.container.recent import Recent
+from node_manager.drivers.container.recent import together
 from node_manager.drivers.container.records import Records
 from node_manager.drivers.container.run import run
 from node_manager.drivers.container.settings import ContainerSettings
@@ -35,7 +35,7 @@ class Pool:
         self._records = records
         self._where = Path(desk, "pool")
         self._mounting = Lock()
-        self._taken = Recent(lambda: quotas.taken(self._where), 0.0, times=20.0, most=5.0)
+        self._taken = together(lambda: quotas.taken(self._where))
         self._is_new = not self._file.exists()
         self._placing = Lock()
         self._apart: set[str] = set()  # slivers that count for themselves, each with its floor

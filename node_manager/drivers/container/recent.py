@@ -37,3 +37,8 @@ class Recent(Generic[T]):
                 now = self.clock()
                 self._until = now + min(self.most, max(self.age, self.times * (now - since)))
             return self._told[0]
+
+
+def together(ask: Callable[[], T]) -> Recent[T]:
+    """Counters of all slivers, which come in one answer and are asked for one sliver at a time."""
+    return Recent(ask, 0.0, times=20.0, most=5.0)
